@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.hpp"
+
+// Every limit that a user can meet, by name, in one place. docs/limits.md lists them with what happens at each.
+namespace skerry::limits {
+
+constexpr std::size_t message_bytes_max = 256 << 20;   // one inbound RPC message, as Oxia's servers accept
+constexpr std::size_t entry_bytes_max = 48 << 20;      // one log entry; a batch above it is refused before it is proposed
+constexpr std::size_t key_bytes_max = 64 << 10;        // a key, partition key, secondary key, index name or client identity
+constexpr std::size_t value_bytes_max = 32 << 20;      // one record's value
+constexpr std::size_t batch_operations_max = 100'000;  // operations in one write
+constexpr std::size_t secondary_indexes_max = 64;      // of one record
+
+constexpr std::size_t stream_writes_in_flight_max = 1024;   // on one WriteStream; then the stream is read no further
+constexpr std::size_t response_bytes_max = 2 << 20;         // one chunk of reads, lists and scans
+constexpr std::size_t scan_records_max = 1000;              // records in one chunk of a scan
+
+constexpr auto session_timeout_min = 2s;
+constexpr auto session_timeout_max = 5min;
+
+// A wall clock further ahead than this of what it was, measured against the monotonic clock, stops proposals.
+constexpr auto clock_jump_max = 1h;
+
+constexpr std::size_t request_window_replies = 1024;   // remembered replies of one client id
+
+}  // namespace skerry::limits

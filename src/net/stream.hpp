@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "runtime/task.hpp"
+
+namespace skerry::net {
+
+struct Address {
+  std::string host;          // a name or a literal address, IPv6 without brackets
+  std::uint16_t port = 0;    // 0 when listening: any free port
+
+  // "host:port", "[v6]:port", ":port" (all interfaces). Fails with invalid_argument and says what is expected.
+  static Result<Address> parse(std::string_view text);
+  std::string text() const;
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+// A connected byte stream of one core. Virtual per batch, never per byte or frame. One reader and one writer at a time.
+class Stream {
+ public:
+  virtual ~Stream() = default;   // closes
+  // Reads what is there, at least one byte. 0 bytes: the other end has finished. Fails with closed or io_failed.
+  virtual Task<Result<std::size_t>> read_some(std::span<char> into) = 0;
+  // Writes all pieces as one stretch. They must stay alive until it returns.
+  virtual Task<Result<>> write(std::span<const BytesView> pieces) = 0;
+  // Ends both directions; pending reads and writes fail with closed. May be called again.
+  virtual void close() = 0;
+  virtual Address peer() const = 0;
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual Task<Result<std::unique_ptr<Stream>>> accept() = 0;   // fails with closed after close()
+  virtual Address address() const = 0;                          // with the real port
+  virtual void close() = 0;
+};
+
+// The seam between a core and the network: the machine's TCP, or the simulator's. Its streams belong to the core it was
+// made for.
+class Network {
+ public:
+  virtual ~Network() = default;
+  // Fails with already_exists when the port is taken, unavailable when the address is not this machine's.
+  virtual Result<std::unique_ptr<Listener>> listen(const Address& address) = 0;
+  virtual Task<Result<std::unique_ptr<Stream>>> connect(Address address, Deadline deadline) = 0;
+};
+
+}  // namespace skerry::net

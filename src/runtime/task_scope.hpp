@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <boost/asio/cancellation_signal.hpp>
+#include <list>
+
+#include "runtime/task.hpp"
+#include "runtime/wait_list.hpp"
+
+namespace skerry {
+
+class Core;
+
+// Owns background coroutines: none outlives the scope's cancel_and_join(). The last member of its owner, so that the tasks
+// end before what they use. One core's. An exception that leaves a task is a bug of ours and ends the process, but for
+// cancellation, which is how tasks are meant to stop.
+class TaskScope {
+ public:
+  explicit TaskScope(Core& core) : core_(core), idle_(core) {}
+  TaskScope(const TaskScope&) = delete;
+  TaskScope& operator=(const TaskScope&) = delete;
+
+  // Starts the task from the loop, not inside this call. After cancel_and_join() has begun the task is dropped unstarted.
+  void spawn(Task<> task);
+  // Throws cancellation into every task and returns when all have ended. Never call it from a task of this scope.
+  Task<> cancel_and_join();
+  // Returns when all tasks have ended by themselves.
+  Task<> join();
+
+  std::size_t size() const { return tasks_.size(); }
+
+ private:
+  Core& core_;
+  std::list<asio::cancellation_signal> tasks_;
+  WaitList idle_;
+  bool closed_ = false;
+};
+
+}  // namespace skerry

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "runtime/task.hpp"
+
+namespace skerry::store {
+
+// Tables of one shard, side by side: the user's records and ours never share keys.
+enum class Space : std::uint8_t {
+  records = 1,    // encoded user key -> record (record.hpp)
+  indexes = 2,    // index entry -> version id of the record it belongs to
+  sessions = 3,   // session id -> session
+  shadows = 4,    // session id + encoded user key -> version id of the ephemeral record
+  requests = 5,   // client id -> its window of remembered replies
+  meta = 6,       // names -> small values: next version id, last stamp, …
+};
+
+// One blind change of state. Views are borrowed until the call that takes them returns.
+struct Write {
+  enum class Kind : std::uint8_t { put = 1, erase = 2, erase_range = 3 };
+  Kind kind;
+  Space space;
+  BytesView key;      // start of the range, inclusive
+  BytesView value;    // put: the value; erase_range: end of the range, exclusive
+};
+
+enum class Lookup : std::uint8_t {
+  value,
+  absent,
+  cold,   // not in memory: load() it, then ask again
+};
+
+// A walk over one space of a shard in byte order, over the state at its creation. Never blocks: what is not in memory makes
+// it cold, and load() continues.
+class Cursor {
+ public:
+  enum class State : std::uint8_t { record, end, cold, failed };
+  virtual ~Cursor() = default;
+  virtual void seek(BytesView key) = 0;           // to the first key at or above
+  virtual void seek_below(BytesView key) = 0;     // to the last key strictly below
+  virtual void seek_last() = 0;
+  virtual void next() = 0;
+  virtual void previous() = 0;
+  virtual State state() const = 0;
+  virtual Task<Result<>> load() = 0;              // while cold: completes the last move
+  virtual BytesView key() const = 0;              // valid until the next move
+  virtual BytesView value() const = 0;
+  virtual Error error() const = 0;                // while failed
+};
+
+// One shard's ordered state, and the offset it stands for. One core's.
+class ShardEngine {
+ public:
+  virtual ~ShardEngine() = default;
+  // Copies the value out when it is there.
+  virtual Lookup try_get(Space space, BytesView key, Bytes& value) = 0;
+  // Brings keys into memory so that try_get answers at once for a while.
+  virtual Task<Result<>> load(Space space, std::vector<Bytes> keys) = 0;
+  virtual std::unique_ptr<Cursor> cursor(Space space) = 0;
+  // Applies the effects of entry `offset`, visible at once. State and offset become durable in one atomic step, some time later.
+  virtual void apply(std::span<const Write> writes, Offset offset) = 0;
+  virtual Offset applied() const = 0;
+  virtual Offset durable() const = 0;     // what a crash now would leave; entries above are replayed from the log
+  virtual std::uint64_t approximate_bytes() const = 0;
+};
+
+// The engine of one node: all its shards over one embedded store. One core's, apart from its own helper threads.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  // The same object for the same shard; creates the shard empty (applied = no_offset) when it is new.
+  virtual Result<ShardEngine*> shard(ShardId shard) = 0;
+  virtual std::vector<ShardId> shards() const = 0;
+  virtual Task<Result<>> drop(ShardId shard) = 0;
+  // Makes everything applied so far durable, in the background; each shard's durable() has risen when it returns.
+  virtual Task<Result<>> checkpoint() = 0;
+  // An error from background work: the node must stop accepting writes.
+  virtual Result<> health() const = 0;
+  virtual Task<Result<>> stop() = 0;      // checkpoints and closes
+};
+
+}  // namespace skerry::store

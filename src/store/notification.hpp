@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "store/key_order.hpp"
+
+namespace skerry::store {
+
+enum class NotificationKind : std::uint8_t { created = 0, modified = 1, deleted = 2, range_deleted = 3 };
+
+struct Notification {
+  Bytes key;                               // decoded; the start of a deleted range
+  NotificationKind kind{};
+  std::optional<VersionId> version_id;     // created, modified
+  Bytes range_end;                         // range_deleted, exclusive
+};
+
+// What one entry changed: sorted by key, the last operation on a key wins.
+struct NotificationBatch {
+  Offset offset;
+  Stamp stamp;
+  std::vector<Notification> notifications;
+};
+
+// Reads the notifications out of a log entry, so that the log is the store of old ones.
+Result<NotificationBatch> decode_notifications(KeyOrder order, Offset offset, BytesView entry);
+
+// The newest batches of a shard, within a budget of bytes, shared by all followers. Fed by apply.
+class NotificationRing {
+ public:
+  explicit NotificationRing(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  void push(std::shared_ptr<const NotificationBatch> batch);
+  // The batch at `offset`, or nothing when it has left the ring or is still to come.
+  std::shared_ptr<const NotificationBatch> at(Offset offset) const;
+  Offset first() const;     // no_offset while empty
+  Offset last() const;
+
+ private:
+  std::size_t bytes_max_;
+  std::size_t bytes_ = 0;
+  std::deque<std::shared_ptr<const NotificationBatch>> batches_;
+};
+
+}  // namespace skerry::store
