@@ -19,6 +19,11 @@ constexpr std::size_t stream_writes_in_flight_max = 1024;   // on one WriteStrea
 constexpr std::size_t response_bytes_max = 2 << 20;         // one chunk of reads, lists and scans
 constexpr std::size_t scan_records_max = 1000;              // records in one chunk of a scan
 
+constexpr std::size_t shard_entries_in_flight_max = 8192;        // proposed and not yet answered, in one shard; then writers wait
+constexpr std::size_t shard_bytes_in_flight_max = 64 << 20;      // of their requests and entries; one more may begin below it
+constexpr std::size_t shard_followers_max = 10'000;              // of notifications or of sequences, in one shard
+constexpr std::size_t sessions_expired_at_once_max = 128;        // in one log entry
+
 constexpr auto session_timeout_min = 2s;
 constexpr auto session_timeout_max = 5min;
 

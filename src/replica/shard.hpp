@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "disk/log.hpp"
+#include "replica/notification_follower.hpp"
+#include "replica/sequence_follower.hpp"
+#include "replica/shard_error.hpp"
+#include "replica/ticket.hpp"
+#include "runtime/clock.hpp"
+#include "store/state_machine.hpp"
+
+namespace skerry::replica {
+
+// What to do when the engine's durable state is ahead of the log: the log was lost or cut behind our back.
+enum class LogBehind {
+  refuse,   // corrupt: the operator must decide
+  adopt,    // carry on from the engine's state; for a log that runs without syncs and may lose its tail to a power failure
+};
+
+struct ShardOptions {
+  store::KeyOrder order = store::KeyOrder::hierarchical;
+  bool notifications = true;
+  std::size_t notification_ring_bytes = 4 << 20;
+  Term term_above = no_term;             // the new term is higher than this, and than any in the log
+  LogBehind log_behind = LogBehind::refuse;
+};
+
+// What opening a shard had to do.
+struct RecoveryReport {
+  Term term;                             // the new one
+  Offset durable = no_offset;            // what the engine held
+  Offset barrier = no_offset;            // the first entry of the new term
+  std::uint64_t replayed_entries = 0;    // from the log, above `durable`
+  std::uint64_t replayed_bytes = 0;
+  Duration took{};
+};
+
+// Figures of a shard, counted since it was opened.
+struct ShardFigures {
+  Offset head = no_offset, commit = no_offset;
+  std::size_t sessions = 0, followers = 0;
+  std::size_t entries_in_flight = 0, bytes_in_flight = 0, queued = 0;
+  std::uint64_t puts = 0, deletes = 0, delete_ranges = 0, gets = 0, lists = 0, range_scans = 0, sequence_follows = 0;
+  std::uint64_t sessions_created = 0, sessions_expired = 0, sessions_closed = 0;
+  std::uint64_t notifications_read = 0, notification_batches_read = 0;
+  std::uint64_t entries_logged = 0, bytes_logged = 0;
+};
+
+// One shard as its leader serves it: the state machine and the replication core over the node's log and engine.
+// Lives on one core; owned by its ShardGroup. open() recovers and begins a term; stop() finishes what is in flight. Reads see
+// committed state; writes are evaluated in the order proposed, logged, and answered in that order once committed.
+// Log and engine must outlive it, and it must outlive the followers and scans it hands out.
+class Shard {
+ public:
+  // Replays the log above the engine's state, records a term higher than any before, commits a barrier in it.
+  static Task<Result<std::unique_ptr<Shard>>> open(Core& core, disk::Log& log, store::ShardEngine& engine, ShardId id,
+                                                   ShardOptions options);
+  ~Shard();
+
+  // --- writes
+  // Evaluates and logs the request, or queues a copy of it behind what still waits for cold keys. Never awaits; what is refused
+  // comes back as a ticket that is ready. Wait for room first: without it the request is refused with resource_exhausted.
+  Ticket propose(const store::WriteRequest& request, const std::optional<store::RequestId>& id = std::nullopt);
+  // Whether little enough is in flight (limits::shard_entries_in_flight_max, shard_bytes_in_flight_max).
+  bool has_room() const;
+  Task<> wait_for_room();
+  // Room, proposal and outcome in one. What the request borrows must live until this returns.
+  Task<Result<store::WriteOutcome>> write(store::WriteRequest request, std::optional<store::RequestId> id = std::nullopt);
+
+  // --- sessions
+  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity);
+  Result<> keep_alive(SessionId session);                  // fails with session_not_found
+  Task<Result<>> close_session(SessionId session);         // fails with session_not_found; deletes its ephemeral records
+  // Ends sessions that were silent for their timeout. Called every session_tick by the group.
+  void expire_sessions();
+
+  // --- reads of committed state. What a Get borrows must live until the answer.
+  std::optional<Result<store::GetOutcome>> try_get(const store::Get& get);   // nothing: cold, await get()
+  Task<Result<store::GetOutcome>> get(store::Get get);
+  Result<std::unique_ptr<store::Scan>> scan(store::Range range, store::StateMachine::ScanKind kind);
+
+  // --- followers
+  // From after `start_exclusive`; without it, first an empty batch at the commit offset, then what comes after it.
+  Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive);
+  std::unique_ptr<SequenceFollower> follow_sequence(Bytes prefix);
+
+  // --- for the group
+  ShardId id() const;
+  Term term() const;
+  Offset commit() const;
+  Offset durable() const;                          // in the engine: entries above are replayed after a crash
+  const RecoveryReport& recovery() const;
+  ShardFigures figures() const;
+  // The newest entry stamped before `cutoff`, searched in the log; no_offset when there is none. For retention by time.
+  Task<Result<Offset>> last_before(WallTime cutoff);
+  // No more writes from now on: the engine or the log can't keep them. Reads go on.
+  void stop_writes(Error reason);
+
+  // Refuses new requests, ends followers, waits until everything in flight is answered.
+  Task<> stop();
+
+ private:
+  struct Parts;
+  explicit Shard(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace skerry::replica

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+
+#include "replica/shard.hpp"
+#include "runtime/task_scope.hpp"
+
+namespace skerry::replica {
+
+struct ShardGroupOptions {
+  Duration wal_retention_time = 1h;                      // how long changes can be followed back
+  std::uint64_t wal_retention_bytes = 1ULL << 30;        // of the node's whole log; the smaller of both wins
+  std::uint64_t replay_bytes_max = 64ULL << 20;          // more than this to replay starts a checkpoint
+  Duration checkpoint_interval = 1s;                     // how often that is asked
+  Duration trim_interval = 10s;
+};
+
+// All shards of one node: opens them on the node's log and engine, and looks after both: checkpoints, trimming, expiry of
+// sessions. Lives on the node's core; log and engine must outlive it. stop() after the services have stopped.
+class ShardGroup {
+ public:
+  ShardGroup(Core& core, disk::Log& log, store::Engine& engine, ShardGroupOptions options);
+  ~ShardGroup();
+
+  // Creates the shard when it is new. Fails with already_exists when it is open.
+  Task<Result<Shard*>> open(ShardId id, ShardOptions options);
+  void start();                                          // the background work
+  Shard* find(ShardId id);                               // null: not here, or not yet open
+  const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
+
+  Task<Result<>> checkpoint();                           // now; the log is trimmed below it
+  // Stops every shard, then makes the engine durable so that the next start replays nothing.
+  Task<Result<>> stop();
+
+ private:
+  Task<> checkpoint_loop();
+  Task<> trim_loop();
+  Task<> expiry_loop();
+  Task<> trim(Shard& shard);
+  bool checkpoint_due() const;
+
+  Core& core_;
+  disk::Log& log_;
+  store::Engine& engine_;
+  ShardGroupOptions options_;
+  std::map<ShardId, std::unique_ptr<Shard>> shards_;
+  TaskScope tasks_;
+};
+
+}  // namespace skerry::replica
