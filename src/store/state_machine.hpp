@@ -29,7 +29,12 @@ using Needs = std::vector<Need>;
 struct Proposal {
   Bytes entry;           // encoded effects; empty when nothing changes: then answer when all that was proposed before is committed
   WriteOutcome outcome;
+  bool more = false;     // the work did not fit in one entry: evaluate the same again after this
 };
+
+// Error: the request is refused as a whole and leaves no trace. What refused it may be in flight, so it is answered like a
+// proposal without an entry: when all that was proposed before is committed.
+using Evaluation = std::variant<Proposal, Needs, Error>;
 
 // Identifies a request whose retry must learn the first outcome.
 struct RequestId {
@@ -77,15 +82,20 @@ class StateMachine {
   Result<> check(const WriteRequest& request) const;
   // Requires: check() passed; `offset` is the next of the log; `stamp` is above last_stamp(). On a Proposal with an entry the
   // effects are in the overlay, and later evaluations see them.
-  std::variant<Proposal, Needs> evaluate(const WriteRequest& request, Offset offset, Stamp stamp,
-                                         const std::optional<RequestId>& id = std::nullopt);
+  Evaluation evaluate(const WriteRequest& request, Offset offset, Stamp stamp,
+                      const std::optional<RequestId>& id = std::nullopt);
   // The new session's id is shard << 44 | offset. Timeout must be within limits (checked by the caller's check_session()).
   static Result<> check_session(std::chrono::milliseconds timeout, BytesView client_identity);
   Proposal evaluate_create_session(std::chrono::milliseconds timeout, BytesView client_identity, Offset offset, Stamp stamp);
-  // Ends sessions, by request or expiry, and deletes their ephemeral records. Sessions already ended are skipped.
-  std::variant<Proposal, Needs> evaluate_end_sessions(std::span<const SessionId> sessions, Offset offset, Stamp stamp);
+  // Ends sessions, by request or expiry, and deletes their ephemeral records. Sessions already ended are skipped. All of them
+  // have ended with the first entry; `more` tells that records of theirs are left (see sessions_ending).
+  Evaluation evaluate_end_sessions(std::span<const SessionId> sessions, Offset offset, Stamp stamp);
   // The first entry of a term.
-  Proposal evaluate_barrier(Offset offset, Stamp stamp);
+  Proposal evaluate_barrier(Offset offset, Stamp stamp, Term term = no_term);
+  // One bounded step of cleaning up: index entries and session shadows that range deletions orphaned, remembered replies that
+  // have expired. Call it now and then while sweep_due(); an empty entry means that this step found nothing.
+  bool sweep_due(Stamp now) const;
+  Evaluation evaluate_sweep(Offset offset, Stamp stamp);
   // Forgets everything in flight: this replica leads no more.
   void drop_overlay();
   Task<Result<>> load(Needs needs);
@@ -98,6 +108,8 @@ class StateMachine {
   VersionId next_version_id() const;
   bool session_exists(SessionId session) const;      // committed
   std::vector<SessionInfo> sessions() const;         // committed
+  // Committed sessions that have ended while records of theirs are left: a new leader hands them to evaluate_end_sessions().
+  std::vector<SessionId> sessions_ending() const;
 
   // Reads of committed state.
   Result<> check(const Get& get) const;
