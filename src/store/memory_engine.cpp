@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/memory_engine.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/assert.hpp"
+#include "runtime/core.hpp"
+#include "store/memory_file.hpp"
+
+namespace skerry::store {
+namespace {
+
+std::size_t index(Space space) { return static_cast<std::size_t>(space); }
+
+class MemoryCursor final : public Cursor {
+ public:
+  explicit MemoryCursor(MemoryTree tree) : tree_(std::move(tree)) {}
+  void seek(BytesView key) override { walk_.seek(key); }
+  void seek_below(BytesView key) override { walk_.seek_below(key); }
+  void seek_last() override { walk_.seek_last(); }
+  void next() override { walk_.next(); }
+  void previous() override { walk_.previous(); }
+  State state() const override { return walk_.valid() ? State::record : State::end; }
+  Task<Result<>> load() override { co_return Result<>{}; }
+  BytesView key() const override { return walk_.key(); }
+  BytesView value() const override { return walk_.value(); }
+  Error error() const override { return {}; }
+
+ private:
+  const MemoryTree tree_;   // pins the state at our creation
+  MemoryTree::Walk walk_{tree_};
+};
+
+constexpr std::string_view file_prefix = "shard-", file_suffix = ".state";
+
+std::optional<ShardId> shard_of(std::string_view name) {
+  if (!name.starts_with(file_prefix) || !name.ends_with(file_suffix)) return std::nullopt;
+  name.remove_prefix(file_prefix.size());
+  name.remove_suffix(file_suffix.size());
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (error != std::errc{} || end != name.data() + name.size() || id < 0) return std::nullopt;
+  return ShardId(id);
+}
+
+}  // namespace
+
+// One shard's state in memory.
+class MemoryShard final : public ShardEngine {
+ public:
+  Lookup try_get(Space space, BytesView key, Bytes& value) override {
+    const Bytes* found = state.spaces[index(space)].find(key);
+    if (found == nullptr) return Lookup::absent;
+    value.assign(*found);
+    return Lookup::value;
+  }
+  Task<Result<>> load(Space, std::vector<Bytes>) override { co_return Result<>{}; }
+  std::unique_ptr<Cursor> cursor(Space space) override {
+    return std::make_unique<MemoryCursor>(state.spaces[index(space)]);
+  }
+  void apply(std::span<const Write> writes, Offset offset) override {
+    for (const Write& write : writes) {
+      MemoryTree& tree = state.spaces[index(write.space)];
+      switch (write.kind) {
+        case Write::Kind::put: tree.put(write.key, write.value); break;
+        case Write::Kind::erase: tree.erase(write.key); break;
+        case Write::Kind::erase_range: tree.erase_range(write.key, write.value); break;
+      }
+    }
+    state.applied = offset;
+  }
+  Offset applied() const override { return state.applied; }
+  Offset durable() const override { return durable_offset; }
+  std::uint64_t approximate_bytes() const override {
+    std::uint64_t bytes = 0;
+    for (const MemoryTree& tree : state.spaces) bytes += tree.bytes();
+    return bytes;
+  }
+
+  MemoryState state;
+  Offset durable_offset = no_offset;
+};
+
+struct MemoryEngine::Place {
+  Core& core;
+  disk::Disk& disk;
+  std::string folder;
+  WaitList turns{core};
+
+  std::string file(ShardId shard) const {
+    return fmt::format("{}/{}{}{}", folder, file_prefix, shard.value(), file_suffix);
+  }
+};
+
+// Gives the turn to write to the next, however the holder ends.
+class MemoryEngine::Turn {
+ public:
+  explicit Turn(MemoryEngine& engine) : engine_(engine) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    engine_.busy_ = false;
+    engine_.place_->turns.wake_one();
+  }
+
+ private:
+  MemoryEngine& engine_;
+};
+
+MemoryEngine::MemoryEngine() = default;
+MemoryEngine::MemoryEngine(Core& core, disk::Disk& disk, std::string folder)
+    : place_(new Place{core, disk, std::move(folder)}) {}
+MemoryEngine::~MemoryEngine() = default;
+
+Task<Result<std::unique_ptr<MemoryEngine>>> MemoryEngine::open(Core& core, disk::Disk& disk, std::string folder) {
+  std::unique_ptr<MemoryEngine> engine(new MemoryEngine(core, disk, std::move(folder)));
+  CO_TRYV(co_await engine->read_all());
+  co_return engine;
+}
+
+Task<Result<>> MemoryEngine::read_all() {
+  CO_TRYV(place_->disk.make_folders(place_->folder));
+  CO_TRY(const std::vector<std::string> names, place_->disk.list(place_->folder));
+  for (const std::string& name : names) {
+    const std::optional<ShardId> id = shard_of(name);
+    if (!id) continue;
+    auto shard = std::make_unique<MemoryShard>();
+    CO_TRY(shard->state, co_await read_memory_file(place_->core, place_->disk, place_->file(*id), *id));
+    shard->durable_offset = shard->state.applied;
+    shards_.emplace(*id, std::move(shard));
+  }
+  co_return Result<>{};
+}
+
+Result<ShardEngine*> MemoryEngine::shard(ShardId shard) {
+  auto& found = shards_[shard];
+  if (!found) found = std::make_unique<MemoryShard>();
+  return found.get();
+}
+
+std::vector<ShardId> MemoryEngine::shards() const {
+  std::vector<ShardId> ids;
+  for (const auto& [id, shard] : shards_) ids.push_back(id);
+  return ids;
+}
+
+Task<> MemoryEngine::take_turn() {
+  while (busy_) co_await place_->turns.wait();
+  busy_ = true;
+}
+
+Task<Result<>> MemoryEngine::drop(ShardId shard) {
+  if (place_) {
+    co_await take_turn();
+    const Turn turn(*this);
+    CO_TRY(const bool written, place_->disk.exists(place_->file(shard)));
+    if (written) {
+      CO_TRYV(place_->disk.remove(place_->file(shard)));
+      CO_TRYV(co_await place_->disk.sync_folder(place_->folder));
+    }
+    shards_.erase(shard);
+    co_return Result<>{};
+  }
+  shards_.erase(shard);
+  co_return Result<>{};
+}
+
+// Copies the state before the first await, so that what is written is one moment's.
+Task<Result<>> MemoryEngine::write(ShardId id) {
+  MemoryShard& shard = *shards_.at(id);
+  const Offset offset = shard.applied();
+  if (offset == shard.durable_offset) co_return Result<>{};
+  if (place_) CO_TRYV(co_await write_memory_file(place_->core, place_->disk, place_->file(id), id, shard.state));
+  shard.durable_offset = offset;
+  co_return Result<>{};
+}
+
+Task<Result<>> MemoryEngine::checkpoint() {
+  CO_TRYV(health_);
+  std::optional<Turn> turn;
+  if (place_) {
+    co_await take_turn();
+    turn.emplace(*this);
+  }
+  for (const ShardId id : shards()) {
+    // A file that was only half replaced is still whole on disk, old or new; but this disk is to be trusted no more.
+    Result<> written = co_await write(id);
+    if (!written) {
+      health_ = written;
+      co_return written;
+    }
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> MemoryEngine::stop() { return checkpoint(); }
+
+}  // namespace skerry::store
