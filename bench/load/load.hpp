@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "base/result.hpp"
+#include "load/histogram.hpp"
+#include "load/target.hpp"
+
+namespace skerry::bench {
+
+// One measured run.
+struct Load {
+  double put_share = 1.0;            // 1: puts only, 0: gets only
+  std::size_t value_bytes = 128;
+  std::uint64_t keys = 100'000;      // chosen uniformly
+  std::size_t batch = 1;             // operations a message
+  std::size_t in_flight = 1;         // closed loop: messages on the way at any time; open loop: at most
+  double rate = 0;                   // operations a second, due at even intervals (open loop); 0: as fast as answers come
+  Duration warm_up = 1s;             // not counted
+  Duration length = 5s;
+  std::uint64_t seed = 1;
+};
+
+struct Report {
+  std::uint64_t operations = 0;      // answered within the counted time
+  Duration elapsed{};
+  // Of messages. In the open loop from when a message was due, not from when it was sent: a stall is felt by everything
+  // that was due while it lasted (coordinated omission).
+  Histogram latency;
+  // Open loop: how late the generator itself was. Where this is not small beside the latency, the run measures the generator.
+  Histogram lateness;
+};
+
+// Writes every key once, so that gets find something. In batches of 100 where the protocol has them.
+Task<Result<>> preload(Core& core, Target& target, Load load);
+Task<Result<Report>> run_load(Core& core, Target& target, Load load);
+
+}  // namespace skerry::bench

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <deque>
+#include <vector>
+
+#include "load/target.hpp"
+#include "oxia/client.pb.h"
+#include "rpc/channel.hpp"
+#include "runtime/core.hpp"
+#include "runtime/event.hpp"
+#include "runtime/task_scope.hpp"
+
+namespace skerry::bench {
+namespace {
+
+namespace oxia = io::oxia::proto::v1;
+
+constexpr auto call_timeout = 30s;
+constexpr auto run_timeout = 24h;   // the write stream lives as long as the run
+constexpr std::int64_t shard = 0;
+
+Result<> as_result(const rpc::Status& status) {
+  if (status.ok()) return {};
+  return fail(Errc::unavailable, "the store answered: " + status.message);
+}
+
+void fill(oxia::WriteRequest& request, std::span<const Operation> operations) {
+  for (const Operation& operation : operations) {
+    oxia::PutRequest& put = *request.add_puts();
+    put.set_key(operation.key.data(), operation.key.size());
+    put.set_value(operation.value.data(), operation.value.size());
+  }
+}
+
+// One channel with one write stream; replies come in the order of the requests.
+class Connection {
+ public:
+  Connection(Core& core, net::Network& network, const net::Address& address)
+      : core_(core), channel_(rpc::Channel::make(core, network, address, {})), may_write_(core), tasks_(core) {}
+
+  Task<Result<>> connect() {
+    rpc::CallOptions options{.deadline = core_.now() + run_timeout, .metadata = {}};
+    options.metadata.add("namespace", "default");
+    options.metadata.add("shard-id", std::to_string(shard));
+    CO_TRY(writes_, co_await channel_->open("/io.oxia.proto.v1.OxiaClient/WriteStream", std::move(options)));
+    tasks_.spawn(read_replies());
+    tasks_.spawn(write_requests());
+    co_return Result<>{};
+  }
+
+  Task<Result<>> put(std::span<const Operation> operations) {
+    Pending pending{.request = {}, .done = Event(core_), .result = {}};
+    pending.request.set_shard(shard);
+    fill(pending.request, operations);
+    unsent_.push_back(&pending);
+    may_write_.notify_all();
+    co_await pending.done.wait();
+    co_return std::move(pending.result);
+  }
+
+  Task<Result<>> get(std::span<const Operation> operations) {
+    oxia::ReadRequest request;
+    request.set_shard(shard);
+    for (const Operation& operation : operations) {
+      oxia::GetRequest& get = *request.add_gets();
+      get.set_key(operation.key.data(), operation.key.size());
+      get.set_include_value(true);
+    }
+    CO_TRY(auto call, co_await channel_->open("/io.oxia.proto.v1.OxiaClient/Read", {.deadline = core_.now() + call_timeout, .metadata = {}}));
+    CO_TRYV(co_await call->write(request));
+    CO_TRYV(co_await call->finish_writing());
+    oxia::ReadResponse reply;
+    int found = 0;
+    for (;;) {
+      CO_TRY(const bool more, co_await call->read(reply));
+      if (!more) break;
+      for (const auto& get : reply.gets()) found += get.status() == oxia::OK ? 1 : 0;
+    }
+    CO_TRYV(as_result(co_await call->finish()));
+    if (found != static_cast<int>(operations.size())) co_return fail(Errc::not_found, "the store has no such key");
+    co_return Result<>{};
+  }
+
+  Task<> stop() {
+    if (writes_) writes_->cancel();
+    co_await tasks_.cancel_and_join();
+    co_await channel_->stop();
+  }
+
+ private:
+  struct Pending {
+    oxia::WriteRequest request;
+    Event done;
+    Result<> result;
+  };
+
+  Task<> write_requests() {
+    for (;;) {
+      while (unsent_.empty()) co_await may_write_.wait();
+      Pending* const pending = unsent_.front();
+      unsent_.pop_front();
+      unanswered_.push_back(pending);
+      if (!co_await writes_->write(pending->request)) co_return;
+    }
+  }
+
+  Task<> read_replies() {
+    oxia::WriteResponse reply;
+    for (;;) {
+      const auto more = co_await writes_->read(reply);
+      if (!more || !*more) break;
+      Pending* const pending = unanswered_.front();
+      unanswered_.pop_front();
+      for (const auto& put : reply.puts()) {
+        if (put.status() != oxia::OK) pending->result = fail(Errc::internal, "a put was refused");
+      }
+      pending->done.set();
+    }
+    const rpc::Status status = co_await writes_->finish();
+    for (Pending* pending : unanswered_) {
+      pending->result = fail(Errc::closed, "the write stream ended: " + status.message);
+      pending->done.set();
+    }
+    unanswered_.clear();
+  }
+
+  Core& core_;
+  std::unique_ptr<rpc::Channel> channel_;
+  std::unique_ptr<rpc::ClientCall> writes_;
+  std::deque<Pending*> unsent_, unanswered_;
+  Signal may_write_;
+  TaskScope tasks_;
+};
+
+class StoreTarget final : public Target {
+ public:
+  StoreTarget(Core& core, net::Network& network, const TargetOptions& options) {
+    for (std::uint32_t i = 0; i < options.connections; ++i) {
+      connections_.push_back(std::make_unique<Connection>(core, network, options.address));
+    }
+  }
+
+  Task<Result<>> connect() override {
+    for (auto& connection : connections_) CO_TRYV(co_await connection->connect());
+    co_return Result<>{};
+  }
+
+  Task<Result<>> execute(std::span<const Operation> operations) override {
+    Connection& connection = *connections_[next_++ % connections_.size()];
+    if (operations[0].kind == Operation::Kind::put) co_return co_await connection.put(operations);
+    co_return co_await connection.get(operations);
+  }
+
+  Task<> stop() override {
+    for (auto& connection : connections_) co_await connection->stop();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Target> make_store_target(Core& core, net::Network& network, TargetOptions options) {
+  return std::make_unique<StoreTarget>(core, network, options);
+}
+
+}  // namespace skerry::bench

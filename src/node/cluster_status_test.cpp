@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster_status.hpp"
+
+#include <gtest/gtest.h>
+
+namespace skerry::node {
+namespace {
+
+ClusterStatus two_namespaces() {
+  ClusterStatus status;
+  status.instance_id = "f00d";
+  status.nodes = 2;
+  status.add_namespace("default", 3, store::KeyOrder::hierarchical, true);
+  status.add_namespace("logs", 1, store::KeyOrder::natural, false);
+  return status;
+}
+
+TEST(ClusterStatus, spreads_shards_over_the_nodes_in_turn) {
+  const ClusterStatus status = two_namespaces();
+  EXPECT_EQ(status.namespaces.at("default").shards.at(ShardId{0}).node, 0U);
+  EXPECT_EQ(status.namespaces.at("default").shards.at(ShardId{1}).node, 1U);
+  EXPECT_EQ(status.namespaces.at("logs").shards.at(ShardId{3}).node, 1U);
+  EXPECT_EQ(status.next_shard, ShardId{4});
+}
+
+TEST(ClusterStatus, survives_being_written_and_read) {
+  const Result<ClusterStatus> read = ClusterStatus::from_yaml(two_namespaces().to_yaml());
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(read->to_yaml(), two_namespaces().to_yaml());
+  EXPECT_EQ(read->namespaces.at("logs").order, store::KeyOrder::natural);
+}
+
+TEST(ClusterStatus, every_cut_of_the_document_is_refused_or_complete) {
+  const std::string whole = two_namespaces().to_yaml();
+  for (std::size_t length = 0; length + 4 < whole.size(); ++length) {
+    const Result<ClusterStatus> read = ClusterStatus::from_yaml(whole.substr(0, length));
+    if (read) EXPECT_NE(read->to_yaml(), whole) << "cut at " << length;
+  }
+  EXPECT_EQ(ClusterStatus::from_yaml("").error(), Errc::corrupt);
+  EXPECT_EQ(ClusterStatus::from_yaml("nodes: 1\n").error().text, "line 1: \"instanceId\" is missing");
+}
+
+TEST(HashRanges, cover_every_hash_once_for_any_number_of_shards) {
+  for (const std::uint32_t shards : {1U, 2U, 3U, 4U, 7U, 16U, 1000U}) {
+    const auto ranges = split_hashes(shards);
+    ASSERT_EQ(ranges.size(), shards);
+    EXPECT_EQ(ranges.front().min, 0U);
+    EXPECT_EQ(ranges.back().max, UINT32_MAX);
+    for (std::size_t i = 1; i < ranges.size(); ++i) EXPECT_EQ(ranges[i].min, ranges[i - 1].max + 1) << shards;
+  }
+}
+
+TEST(NamespaceName, follows_the_published_rule) {
+  EXPECT_TRUE(check_namespace_name("default"));
+  EXPECT_TRUE(check_namespace_name("9.a_b-c"));
+  for (const char* bad : {"", "-a", "a/b", "a..b", "ä"}) EXPECT_FALSE(check_namespace_name(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace skerry::node

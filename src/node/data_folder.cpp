@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/data_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/hash.hpp"
+
+namespace skerry::node {
+namespace {
+
+constexpr std::string_view lock_name = "LOCK";
+constexpr std::string_view format_name = "skerry-format";
+constexpr std::string_view status_name = "cluster-status.yaml";
+constexpr std::string_view format_words = "skerry data folder, format ";
+constexpr std::string_view checksum_words = "# checksum of all above: ";
+constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
+
+std::string checksum_line(const std::string& text) {
+  return fmt::format("{}{:08x}\n", checksum_words, crc32c(text));
+}
+
+bool is_ours(const std::string& name) {
+  return name == lock_name || name.starts_with(status_name) || name.starts_with(format_name) || name.starts_with("node-") ||
+         name == "lost+found";
+}
+
+std::string_view order_name(store::KeyOrder order) {
+  return order == store::KeyOrder::natural ? "natural" : "hierarchical";
+}
+
+Result<> agree(const NamespaceWish& wish, NamespaceStatus& space) {
+  if (wish.shards && *wish.shards != space.shards.size()) {
+    return fail(Errc::invalid_argument,
+                fmt::format("namespace \"{0}\" has {1} shards in this data folder, and {2} are asked for; a shard count is fixed when a "
+                            "namespace is made: start with {1}, or use another data folder",
+                            wish.name, space.shards.size(), *wish.shards));
+  }
+  if (wish.order && *wish.order != space.order) {
+    return fail(Errc::invalid_argument,
+                fmt::format("namespace \"{0}\" sorts its keys in {1} order in this data folder, and {2} is asked for; the order is fixed "
+                            "when a namespace is made: start with {1}, or use another data folder",
+                            wish.name, order_name(space.order), order_name(*wish.order)));
+  }
+  space.notifications = wish.notifications.value_or(space.notifications);
+  return {};
+}
+
+}  // namespace
+
+Result<> fulfil(const FolderWish& wish, ClusterStatus& status) {
+  for (const NamespaceWish& each : wish.namespaces) {
+    TRYV(check_namespace_name(each.name));
+    if (each.shards && (*each.shards == 0 || *each.shards > shards_max)) {
+      return fail(Errc::invalid_argument,
+                  fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", each.name, *each.shards, shards_max));
+    }
+    if (const auto found = status.namespaces.find(each.name); found != status.namespaces.end()) {
+      TRYV(agree(each, found->second));
+    } else {
+      status.add_namespace(each.name, each.shards.value_or(1), each.order.value_or(store::KeyOrder::hierarchical),
+                           each.notifications.value_or(true));
+    }
+  }
+  return {};
+}
+
+Task<Result<std::unique_ptr<DataFolder>>> DataFolder::open(disk::Disk& disk, std::string path, FolderWish wish, Random& random) {
+  std::unique_ptr<DataFolder> folder(new DataFolder(disk, std::move(path)));
+  CO_TRYV(disk.make_folders(folder->path_));
+  CO_TRY(folder->created_, folder->is_new());
+  CO_TRY(folder->lock_, disk.lock(folder->path_));
+  if (folder->created_) {
+    folder->status_.instance_id = fmt::format("{:016x}{:016x}", random.next(), random.next());
+    folder->status_.nodes = wish.nodes;
+  } else {
+    CO_TRYV(folder->check_format());
+    CO_TRYV(folder->load());
+  }
+  if (Result<> done = fulfil(wish, folder->status_); !done) {
+    co_return fail(done.error().code, fmt::format("{}: {}", folder->path_, done.error().message()));
+  }
+  for (auto& [name, space] : folder->status_.namespaces) {
+    for (auto& [id, shard] : space.shards) shard.term = shard.term.next();
+  }
+  for (std::uint32_t node = 0; node < folder->status_.nodes; ++node) CO_TRYV(disk.make_folders(folder->node_path(node)));
+  CO_TRYV(co_await folder->save());
+  if (folder->created_) CO_TRYV(co_await folder->mark());
+  co_return std::move(folder);
+}
+
+std::string DataFolder::node_path(std::uint32_t node) const { return fmt::format("{}/node-{}", path_, node); }
+
+// New: empty, or left by a start that was killed before it had written the marker, which comes last.
+Result<bool> DataFolder::is_new() const {
+  TRY(const std::vector<std::string> names, disk_.list(path_));
+  TRY(const bool marked, disk_.exists(file(format_name)));
+  if (marked) return false;
+  for (const std::string& name : names) {
+    if (!is_ours(name)) {
+      return fail(Errc::invalid_argument, fmt::format("{} is no Skerry data folder and not empty (it holds \"{}\"): choose an empty or "
+                                                      "a new folder", path_, name));
+    }
+  }
+  return true;
+}
+
+Result<> DataFolder::check_format() const {
+  TRY(const Bytes text, disk::read_file(disk_, file(format_name)));
+  int found = 0;
+  const char* const digits = text.data() + format_words.size();
+  const bool readable = text.starts_with(format_words) && std::from_chars(digits, text.data() + text.size(), found).ec == std::errc{};
+  if (!readable || found < 1) {
+    return fail(Errc::corrupt, fmt::format("{} does not say which format the data folder has: restore the file from a backup",
+                                           file(format_name)));
+  }
+  if (found > format) {
+    return fail(Errc::unsupported, fmt::format("{} has format {}, and this program reads up to {}: start the newer Skerry that wrote it",
+                                               path_, found, format));
+  }
+  return {};
+}
+
+Result<> DataFolder::load() {
+  const std::string path = file(status_name);
+  const std::string remedy = "restore it from a backup of this data folder";
+  TRY(const bool there, disk_.exists(path));
+  if (!there) return fail(Errc::corrupt, fmt::format("{} is missing: {}", path, remedy));
+  TRY(const Bytes whole, disk::read_file(disk_, path));
+  const std::size_t tail = whole.rfind(checksum_words);
+  const std::string text = whole.substr(0, tail);
+  if (tail == Bytes::npos || whole.substr(tail) != checksum_line(text)) {
+    return fail(Errc::corrupt, fmt::format("{} was cut or changed (its checksum does not match): {}", path, remedy));
+  }
+  Result<ClusterStatus> read = ClusterStatus::from_yaml(text);
+  if (!read) return fail(Errc::corrupt, fmt::format("{}, {}: {}", path, read.error().message(), remedy));
+  status_ = std::move(*read);
+  return {};
+}
+
+Task<Result<>> DataFolder::save() {
+  const std::string text = status_.to_yaml();
+  co_return co_await disk::replace_file(disk_, file(status_name), text + checksum_line(text));
+}
+
+Task<Result<>> DataFolder::mark() {
+  co_return co_await disk::replace_file(disk_, file(format_name), fmt::format("{}{}\n", format_words, format));
+}
+
+}  // namespace skerry::node

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "disk/disk.hpp"
+#include "node/cluster_status.hpp"
+#include "runtime/random.hpp"
+#include "runtime/task.hpp"
+
+namespace skerry::node {
+
+// What the person who starts the process asks for. What is left open is taken from the folder, or from the defaults.
+struct NamespaceWish {
+  std::string name;
+  std::optional<std::uint32_t> shards;            // default 1
+  std::optional<store::KeyOrder> order;           // default hierarchical
+  std::optional<bool> notifications;              // default on; may change at any start
+};
+struct FolderWish {
+  std::uint32_t nodes = 1;                        // of a new folder; later starts keep what is there
+  std::vector<NamespaceWish> namespaces;
+};
+
+// The data folder of a process that serves data: a lock, a format marker, the status document and a folder per node.
+//   LOCK                  held while a process runs on the folder
+//   skerry-format         "skerry data folder, format 1"
+//   cluster-status.yaml   see ClusterStatus; replaced atomically, its last line is a checksum of all above it
+//   node-K/               log and engine of node K
+// One core's; opened at start, before any node, and closed after the last.
+class DataFolder {
+ public:
+  static constexpr int format = 1;
+
+  // Creates or opens. Every start takes higher terms: the status with them is durable when this returns.
+  // Fails with already_exists (another process), invalid_argument (not a data folder, or a wish that contradicts it),
+  // unsupported (written by a newer program), corrupt, io_failed; the text names path and remedy.
+  static Task<Result<std::unique_ptr<DataFolder>>> open(disk::Disk& disk, std::string path, FolderWish wish, Random& random);
+
+  const ClusterStatus& status() const { return status_; }
+  std::string node_path(std::uint32_t node) const;
+  bool created() const { return created_; }   // by this start
+
+ private:
+  DataFolder(disk::Disk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
+  std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  Result<bool> is_new() const;
+  Result<> check_format() const;
+  Result<> load();
+  Task<Result<>> save();
+  Task<Result<>> mark();
+
+  disk::Disk& disk_;
+  std::string path_;
+  std::unique_ptr<disk::FolderLock> lock_;
+  ClusterStatus status_;
+  bool created_ = false;
+};
+
+// Adds what is wished for and missing. Fails with invalid_argument where a wish contradicts what exists.
+Result<> fulfil(const FolderWish& wish, ClusterStatus& status);
+
+}  // namespace skerry::node
