@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/core.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -13,6 +15,19 @@
 
 namespace skerry {
 namespace {
+
+// Asio can't wait without also running a handler, and such a handler would belong to no turn: it would see an old now() and
+// escape the stall detector. So a core sleeps by polling Asio's epoll descriptor, which has no public name. An explicit
+// instantiation may name a private member; should Asio rename it, this fails to compile.
+struct EpollDescriptor {
+  using type = int asio::detail::reactor::*;
+  friend type member_of(EpollDescriptor);
+};
+template <class Tag, typename Tag::type Member>
+struct Reveal {
+  friend typename Tag::type member_of(Tag) { return Member; }
+};
+template struct Reveal<EpollDescriptor, &asio::detail::reactor::epoll_fd_>;
 
 class Sleep final : public Timer {
  public:
@@ -58,13 +73,15 @@ class Core::Waker {
 };
 
 Core::Core(CoreId id, const Clock& clock, std::uint64_t seed)
-    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
+    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this),
       waker_(std::make_unique<Waker>(*this)) {}
 
 Core::~Core() {
   for (TurnHook* hook : hooks_) hook->core_ = nullptr;
   drop_frames();
 }
+
+Core& Core::of(const CoreExecutor& executor) { return static_cast<Io&>(executor.context()).core; }
 
 Task<> Core::sleep_until(TimePoint at) {
   if (at <= clock_.now()) co_return co_await yield();
@@ -116,21 +133,35 @@ bool Core::run_hooks() {
 
 bool Core::run_turn(std::size_t handlers_max) {
   now_ = clock_.now();
-  bool ran = timers_.run(now_) > 0;
+  bool ran = inbox_ != nullptr && inbox_->deliver();
+  if (timers_.run(now_) > 0) ran = true;
   io_.restart();
   for (std::size_t count = 0; count < handlers_max && io_.poll_one() > 0; ++count) ran = true;
-  return run_hooks() || ran;
+  if (run_hooks()) ran = true;
+  return ran_last_turn_ = ran;
+}
+
+void Core::wake() {
+  if (sleeping_.load() && sleeping_.exchange(false)) waker_->wake();
 }
 
 void Core::wait(TimePoint until) {
-  const TimePoint wake = std::min(until, timers_.next().value_or(no_deadline));
-  io_.restart();
-  if (wake == no_deadline) {
-    io_.run_one();
-  } else {
-    io_.run_one_until(wake);
+  if (ran_last_turn_) return;
+  // Both stores and loads are sequentially consistent: either the sender sees us asleep, or we see its mail.
+  sleeping_.store(true);
+  if (inbox_ == nullptr || !inbox_->has_mail()) sleep(std::min(until, timers_.next().value_or(no_deadline)));
+  sleeping_.store(false);
+}
+
+void Core::sleep(TimePoint until) {
+  pollfd ready{asio::use_service<asio::detail::reactor>(io_).*member_of(EpollDescriptor{}), POLLIN, 0};
+  timespec rest{};
+  if (until != no_deadline) {
+    const Duration length = std::max(Duration::zero(), until - clock_.now());
+    rest.tv_sec = static_cast<time_t>(length / 1s);
+    rest.tv_nsec = static_cast<long>((length % 1s).count());
   }
-  now_ = clock_.now();
+  ::ppoll(&ready, 1, until == no_deadline ? nullptr : &rest, nullptr);   // a signal ends it early: harmless
 }
 
 void Core::drop_frames() {

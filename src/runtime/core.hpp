@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -32,7 +34,15 @@ class TurnHook {
   class Core* core_ = nullptr;
 };
 
-// One event loop and what belongs to it. Everything but post_from_outside() may be used by its own thread only.
+// What other cores have left for this one. Asked by the core's own loop.
+class Inbox {
+ public:
+  virtual ~Inbox() = default;
+  virtual bool deliver() = 0;          // at the start of every turn; whether there was anything
+  virtual bool has_mail() const = 0;   // before the loop goes to sleep
+};
+
+// One event loop and what belongs to it. Everything but post_from_outside() and wake() may be used by its own thread only.
 // Whoever drives it (a pinned thread in a process, the simulator) outlives it and calls run_turn().
 class Core {
  public:
@@ -44,6 +54,8 @@ class Core {
   CoreId id() const { return id_; }
   CoreExecutor executor() { return io_.get_executor(); }
   asio::io_context& io() { return io_; }   // for runtime, net and disk only
+  // The core that runs a coroutine, from its executor: Core::of(co_await asio::this_coro::executor).
+  static Core& of(const CoreExecutor& executor);
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
   Timers& timers() { return timers_; }
@@ -55,6 +67,8 @@ class Core {
   Task<> sleep_for(Duration length) { return sleep_until(now_ + length); }
   // Lets everything else that is ready run first.
   Task<> yield();
+  // True once this turn has lasted so long that a loop should yield: if (core.yield_due()) co_await core.yield();
+  bool yield_due() const { return clock_.now() - now_ >= turn_slice; }
 
   // Calls the hook once at the end of this turn; scheduling twice is the same as once.
   void at_turn_end(TurnHook& hook);
@@ -62,10 +76,15 @@ class Core {
   // From any thread: runs `work` on this core soon. For helper threads; cores talk through mailboxes.
   void post_from_outside(std::move_only_function<void()> work);
 
+  // From any thread: the loop looks into its inbox soon, even if it sleeps now.
+  void wake();
+  void set_inbox(Inbox* inbox) { inbox_ = inbox; }   // null to take it away; must outlive the loop
+
   // For the driver: runs what is ready (at most `handlers_max` handlers), due timers, then the hooks.
   // Returns whether anything ran.
   bool run_turn(std::size_t handlers_max = 512);
-  // For the driver of a real loop: waits until something is ready, a timer is due, or `until`.
+  // For the driver of a real loop, after a turn that ran nothing: sleeps until something is ready, a timer is due, or `until`.
+  // Runs nothing itself, so that every handler belongs to a turn.
   void wait(TimePoint until);
   std::optional<TimePoint> next_timer() const { return timers_.next(); }
 
@@ -78,16 +97,19 @@ class Core {
 
  private:
   friend class TurnHook;
+  static constexpr Duration turn_slice = 1ms;   // a fraction of what a caller would notice
   void take_outside_work();
   bool run_hooks();
+  void sleep(TimePoint until);
 
   CoreId id_;
   const Clock& clock_;
   Random random_;
   TimePoint now_;
   struct Io : asio::io_context {
-    using io_context::io_context;
+    explicit Io(Core& owner) : io_context(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE), core(owner) {}
     void drop() { execution_context::shutdown(); }
+    Core& core;
   };
   detail::CoreQueue parked_;   // before io_: frames that die with it still unlink themselves
   Io io_;
@@ -96,6 +118,9 @@ class Core {
 
   class Waker;   // an eventfd in the loop
   std::unique_ptr<Waker> waker_;
+  Inbox* inbox_ = nullptr;
+  bool ran_last_turn_ = false;
+  std::atomic<bool> sleeping_ = false;   // who finds it set and clears it writes the eventfd
   std::mutex outside_mutex_;   // the one lock of a core: work that comes from helper threads
   std::vector<std::move_only_function<void()>> outside_;
 };

@@ -31,24 +31,53 @@ void expect_cancellation_only(const std::exception_ptr& exception) {
 
 }  // namespace
 
-void TaskScope::spawn(Task<> task) {
-  if (closed_) return;
+void TaskScope::spawn(Task<> task) { spawn_with_handle(std::move(task)); }
+
+std::optional<TaskScope::Handle> TaskScope::spawn_with_handle(Task<> task) {
+  if (closed_) return std::nullopt;
   tasks_.emplace_back();
   const auto position = std::prev(tasks_.end());
+  // co_spawn would run the task's first stretch inside this call.
+  asio::post(core_.executor(), [this, position, task = std::move(task)]() mutable { launch(position, std::move(task)); });
+  return position;
+}
+
+void TaskScope::launch(Handle position, Task<> task) {
+  if (position->cancelled) {
+    task = {};   // the frame goes before anybody hears that the task has ended
+    return ended(position);
+  }
   asio::co_spawn(core_.executor(), std::move(task),
-                 asio::bind_cancellation_slot(position->slot(), [this, position](std::exception_ptr exception) {
-                   tasks_.erase(position);
-                   if (tasks_.empty()) idle_.wake_all();
+                 asio::bind_cancellation_slot(position->signal.slot(), [this, position](std::exception_ptr exception) {
+                   ended(position);
                    expect_cancellation_only(exception);
                  }));
+}
+
+void TaskScope::ended(Handle position) {
+  tasks_.erase(position);
+  if (tasks_.empty()) idle_.wake_all();
+}
+
+void TaskScope::cancel(Handle task) {
+  task->cancelled = true;
+  task->signal.emit(asio::cancellation_type::terminal);
 }
 
 Task<> TaskScope::cancel_and_join() {
   closed_ = true;
   // A task may end, and leave the list, while its neighbour is told.
-  for (auto task = tasks_.begin(); task != tasks_.end();) (task++)->emit(asio::cancellation_type::terminal);
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await join();
+  for (auto task = tasks_.begin(); task != tasks_.end();) cancel(task++);
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!tasks_.empty()) {
+    try {
+      co_await idle_.wait();
+    } catch (const boost::system::system_error&) {
+      // The caller was cancelled. Its next await after this function throws; the tasks are on their way out anyway.
+    }
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 Task<> TaskScope::join() {

@@ -2,6 +2,7 @@
 #pragma once
 #include <boost/asio/cancellation_signal.hpp>
 #include <list>
+#include <optional>
 
 #include "runtime/task.hpp"
 #include "runtime/wait_list.hpp"
@@ -19,18 +20,35 @@ class TaskScope {
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 
+  struct Entry;
+  using Handle = std::list<Entry>::iterator;
+
   // Starts the task from the loop, not inside this call. After cancel_and_join() has begun the task is dropped unstarted.
   void spawn(Task<> task);
   // Throws cancellation into every task and returns when all have ended. Never call it from a task of this scope.
+  // Cancelling the caller meanwhile is noted and thrown at its next await, when all have ended.
   Task<> cancel_and_join();
   // Returns when all tasks have ended by themselves.
   Task<> join();
 
   std::size_t size() const { return tasks_.size(); }
+  bool closed() const { return closed_; }
+
+  // For who must cancel one task: the handle is valid until the task's frame is gone, which the task itself must tell.
+  std::optional<Handle> spawn_with_handle(Task<> task);   // nothing when closed
+  void cancel(Handle task);
+
+  struct Entry {
+    asio::cancellation_signal signal;
+    bool cancelled = false;   // before it began
+  };
 
  private:
+  void launch(Handle position, Task<> task);
+  void ended(Handle position);
+
   Core& core_;
-  std::list<asio::cancellation_signal> tasks_;
+  std::list<Entry> tasks_;
   WaitList idle_;
   bool closed_ = false;
 };
