@@ -90,7 +90,7 @@ class StateMachine {
   // Ends sessions, by request or expiry, and deletes their ephemeral records. Sessions already ended are skipped. All of them
   // have ended with the first entry; `more` tells that records of theirs are left (see sessions_ending).
   Evaluation evaluate_end_sessions(std::span<const SessionId> sessions, Offset offset, Stamp stamp);
-  // The first entry of a term.
+  // The first entry of a term. Earlier entries need not have been applied yet, but nothing else may be evaluated until it is.
   Proposal evaluate_barrier(Offset offset, Stamp stamp, Term term = no_term);
   // One bounded step of cleaning up: index entries and session shadows that range deletions orphaned, remembered replies that
   // have expired. Call it now and then while sweep_due(); an empty entry means that this step found nothing.
@@ -113,11 +113,12 @@ class StateMachine {
 
   // Reads of committed state.
   Result<> check(const Get& get) const;
-  std::variant<GetOutcome, Needs> get(const Get& get);
+  // Error: the engine failed, or holds what is no record (corrupt).
+  std::variant<GetOutcome, Needs, Error> get(const Get& get);
   enum class ScanKind : std::uint8_t { keys, records };
   std::unique_ptr<Scan> scan(Range range, ScanKind kind);
   // Highest key made so far from a sequence prefix.
-  std::variant<std::optional<Bytes>, Needs> highest_sequence_key(BytesView prefix);
+  std::variant<std::optional<Bytes>, Needs, Error> highest_sequence_key(BytesView prefix);
 
   KeyOrder order() const;
 
