@@ -75,6 +75,8 @@ class Shard {
   Task<Result<>> close_session(SessionId session);         // fails with session_not_found; deletes its ephemeral records
   // Ends sessions that were silent for their timeout. Called every session_tick by the group.
   void expire_sessions();
+  // A step of housekeeping in the state, when some is due. Called now and then by the group.
+  void sweep();
 
   // --- reads of committed state. What a Get borrows must live until the answer.
   std::optional<Result<store::GetOutcome>> try_get(const store::Get& get);   // nothing: cold, await get()
@@ -84,7 +86,7 @@ class Shard {
   // --- followers
   // From after `start_exclusive`; without it, first an empty batch at the commit offset, then what comes after it.
   Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive);
-  std::unique_ptr<SequenceFollower> follow_sequence(Bytes prefix);
+  Result<std::unique_ptr<SequenceFollower>> follow_sequence(Bytes prefix);
 
   // --- for the group
   ShardId id() const;

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 
+#include "replica/session_expiry.hpp"
 #include "replica/shard.hpp"
 #include "runtime/task_scope.hpp"
 
@@ -39,6 +40,7 @@ class ShardGroup {
   Task<> expiry_loop();
   Task<> trim(Shard& shard);
   bool checkpoint_due() const;
+  void stop_writes(const Error& reason);
 
   Core& core_;
   disk::Log& log_;

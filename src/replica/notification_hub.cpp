@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replica/notification_hub.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "replica/shard_error.hpp"
+#include "runtime/core.hpp"
+
+namespace skerry::replica {
+namespace {
+
+constexpr std::size_t log_chunk_bytes = 1 << 20;   // held in memory by each follower that reads old changes
+constexpr int batches_between_yields = 256;
+
+}  // namespace
+
+class NotificationHub::Follower final : public NotificationFollower {
+ public:
+  Follower(NotificationHub& hub, std::optional<Offset> start_exclusive)
+      : hub_(hub), next_(std::max(start_exclusive.value_or(hub.last_), no_offset).next()) {
+    ++hub_.followers_;
+    if (!start_exclusive) {
+      first_ = std::make_shared<store::NotificationBatch>(store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}});
+    }
+  }
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+  ~Follower() override {
+    if (--hub_.followers_ == 0) hub_.ring_ = store::NotificationRing(hub_.parts_.ring_bytes);
+  }
+
+  Task<Result<std::shared_ptr<const store::NotificationBatch>>> next() override {
+    if (first_) co_return std::exchange(first_, nullptr);
+    for (int skipped = 1;; ++skipped) {
+      CO_TRY(auto batch, co_await step());
+      if (batch && !batch->notifications.empty()) {
+        ++hub_.batches_read_;
+        hub_.notifications_read_ += batch->notifications.size();
+        co_return batch;
+      }
+      if (skipped % batches_between_yields == 0) co_await hub_.parts_.core.yield();
+    }
+  }
+
+ private:
+  using Batch = std::shared_ptr<const store::NotificationBatch>;
+
+  // One move forward: the next batch, or nothing after waiting or reading.
+  Task<Result<Batch>> step() {
+    if (hub_.stopped_) {
+      co_return fail(ShardError::not_serving, fmt::format("shard {} has stopped", hub_.parts_.shard.value()));
+    }
+    if (!from_log_.empty()) {
+      Batch batch = std::move(from_log_.front());
+      from_log_.pop_front();
+      next_ = batch->offset.next();
+      co_return batch;
+    }
+    if (next_ > hub_.last_) {
+      co_await hub_.news_.wait();
+      co_return Batch{};
+    }
+    if (Batch batch = hub_.ring_.at(next_)) {
+      next_ = next_.next();
+      co_return batch;
+    }
+    CO_TRYV(co_await read_log());
+    co_return Batch{};
+  }
+
+  Task<Result<>> read_log() {
+    const Offset last = hub_.last_;   // the log may hold more, but not committed
+    const auto entries = co_await hub_.parts_.log.read(hub_.parts_.shard, next_, log_chunk_bytes);
+    if (!entries) {
+      if (entries.error() == make_error_code(Errc::not_found)) co_return skip_trimmed(last);
+      co_return fail(entries.error());
+    }
+    for (const disk::LogEntry& entry : *entries) {
+      if (entry.offset > last) break;
+      CO_TRY(auto batch, store::decode_notifications(hub_.parts_.order, entry.offset, entry.payload));
+      from_log_.push_back(std::make_shared<store::NotificationBatch>(std::move(batch)));
+    }
+    if (from_log_.empty()) co_return skip_trimmed(last);
+    co_return Result<>{};
+  }
+
+  // The protocol has no word for a gap: go on with the oldest that is kept.
+  Result<> skip_trimmed(Offset last) {
+    const Offset first = hub_.parts_.log.shard(hub_.parts_.shard).first;
+    next_ = first > next_ ? first : last.next();
+    return {};
+  }
+
+  NotificationHub& hub_;
+  Batch first_;
+  Offset next_;
+  std::deque<Batch> from_log_;
+};
+
+NotificationHub::NotificationHub(Parts parts) : parts_(parts), ring_(parts.ring_bytes), news_(parts.core) {}
+
+void NotificationHub::applied(Offset offset, BytesView entry) {
+  last_ = offset;
+  if (followers_ == 0) return;
+  auto batch = store::decode_notifications(parts_.order, offset, entry);
+  SKERRY_ASSERT(batch.has_value());   // it has just been applied
+  ring_.push(std::make_shared<store::NotificationBatch>(*std::move(batch)));
+}
+
+void NotificationHub::stop() {
+  stopped_ = true;
+  wake();
+}
+
+Result<std::unique_ptr<NotificationFollower>> NotificationHub::follow(std::optional<Offset> start_exclusive) {
+  if (followers_ >= limits::shard_followers_max) {
+    return fail(Errc::resource_exhausted, fmt::format("shard {} has {} followers of its notifications, the limit",
+                                                      parts_.shard.value(), followers_));
+  }
+  return std::make_unique<Follower>(*this, start_exclusive);
+}
+
+}  // namespace skerry::replica

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "disk/log.hpp"
+#include "replica/notification_follower.hpp"
+#include "runtime/wait_list.hpp"
+
+namespace skerry::replica {
+
+// A shard's changes for all who follow them: the newest from memory while somebody follows, older ones from the log. Writers
+// only push and wake; reading is the followers' own work. Owned by its shard; must outlive the followers.
+class NotificationHub {
+ public:
+  struct Parts {
+    Core& core;
+    disk::Log& log;
+    ShardId shard;
+    store::KeyOrder order;
+    std::size_t ring_bytes;
+  };
+  explicit NotificationHub(Parts parts);
+
+  // Entries in order, as they are applied.
+  void applied(Offset offset, BytesView entry);
+  void wake() { news_.wake_all(); }
+  // Ends every follower with not_serving.
+  void stop();
+
+  // Fails with resource_exhausted when too many follow already.
+  Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive);
+  std::size_t followers() const { return followers_; }
+  std::uint64_t batches_read() const { return batches_read_; }
+  std::uint64_t notifications_read() const { return notifications_read_; }
+
+ private:
+  class Follower;
+
+  Parts parts_;
+  store::NotificationRing ring_;   // empty while nobody follows: then decoding what is applied would be wasted
+  Offset last_ = no_offset;        // newest applied
+  std::size_t followers_ = 0;
+  bool stopped_ = false;
+  WaitList news_;
+  std::uint64_t batches_read_ = 0, notifications_read_ = 0;
+};
+
+}  // namespace skerry::replica

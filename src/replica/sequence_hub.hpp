@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+#include <span>
+
+#include "replica/sequence_follower.hpp"
+#include "runtime/wait_list.hpp"
+#include "store/state_machine.hpp"
+
+namespace skerry::replica {
+
+// Who follows which sequence of a shard. Owned by its shard; must outlive the followers.
+class SequenceHub {
+ public:
+  SequenceHub(Core& core, store::StateMachine& machine) : core_(core), machine_(machine) {}
+
+  // These prefixes got a new highest key.
+  void applied(std::span<const Bytes> prefixes);
+  void stop();
+  // Fails with resource_exhausted when too many follow already.
+  Result<std::unique_ptr<SequenceFollower>> follow(Bytes prefix);
+  std::size_t followers() const { return followers_.size(); }
+
+ private:
+  class Follower;
+
+  Core& core_;
+  store::StateMachine& machine_;
+  std::multimap<Bytes, Follower*, std::less<>> followers_;
+  bool stopped_ = false;
+};
+
+}  // namespace skerry::replica

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replica/shard.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "replica/notification_hub.hpp"
+#include "replica/sequence_hub.hpp"
+#include "replica/session_expiry.hpp"
+#include "replica/write_pipeline.hpp"
+#include "runtime/core.hpp"
+#include "store/entry.hpp"
+
+namespace skerry::replica {
+namespace {
+
+constexpr std::size_t expiry_entries_a_tick = 16;   // so that a mass of silent sessions doesn't fill the pipeline
+
+SessionId session_id(ShardId shard, Offset created_at) { return SessionId(shard.value() << 44 | created_at.value()); }
+
+Recovered recovered_state(const disk::LogShard& logged, Offset applied) {
+  return {.term = std::max(logged.term, logged.last_term), .last = std::max(logged.last, applied), .applied = applied};
+}
+
+// The engine holds more than the log: never by a crash of ours, unless the log runs without syncs.
+Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset applied, ShardId id, LogBehind what) {
+  if (what == LogBehind::refuse) {
+    co_return fail(Errc::corrupt,
+                   fmt::format("the log of shard {} ends at entry {}, but the engine's state stands for {}: the log's folder was "
+                               "lost, cut or is an older copy; restore both from the same copy",
+                               id.value(), logged.last.value(), applied.value()));
+  }
+  const Term term = std::max({logged.term, logged.last_term, Term(0)});
+  CO_TRY(const disk::Sequence sequence, log.snapshot_installed(id, term, applied));
+  co_return co_await log.wait_synced(sequence);
+}
+
+}  // namespace
+
+// Everything a shard is made of, in order of construction.
+struct Shard::Parts final : AppliedListener {
+  Parts(Core& on_core, disk::Log& node_log, store::ShardEngine& shard_engine, ShardId shard_id, ShardOptions shard_options)
+      : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(shard_options),
+        machine(id, options.order, engine), replica(Voter(0), recovered_state(log.shard(id), engine.applied())),
+        expiry(core.now()), notifications({core, log, id, options.order, options.notification_ring_bytes}),
+        sequences(core, machine), pipeline({core, log, id, machine, replica, *this}) {
+    report.durable = engine.durable();
+  }
+
+  void on_applied(Offset offset, BytesView entry, const store::Applied& applied) override {
+    for (const auto& session : applied.sessions_created) {
+      expiry.created(session.id, session.timeout, core.now());
+      ++figures.sessions_created;
+    }
+    for (const SessionId session : applied.sessions_ended) expiry.ended(session);
+    notifications.applied(offset, entry);
+    sequences.applied(applied.sequence_prefixes);
+  }
+  void on_applied_all() override { notifications.wake(); }
+  void on_serving() override {
+    for (const auto& session : machine.sessions()) expiry.created(session.id, session.timeout, core.now());
+    figures = {};   // what a replay created is not new
+  }
+  void on_sessions_kept(const std::vector<SessionId>& sessions) override { expiry.retry(sessions); }
+
+  Core& core;
+  disk::Log& log;
+  store::ShardEngine& engine;
+  ShardId id;
+  ShardOptions options;
+  store::StateMachine machine;
+  ReplicaCore replica;
+  SessionExpiry expiry;
+  NotificationHub notifications;
+  SequenceHub sequences;
+  RecoveryReport report;
+  ShardFigures figures;     // the counted ones
+  WritePipeline pipeline;   // last: it refers to the rest
+};
+
+Shard::Shard(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Shard::~Shard() = default;
+
+Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, store::ShardEngine& engine, ShardId id,
+                                                 ShardOptions options) {
+  const TimePoint begun = core.clock().now();
+  const disk::LogShard logged = log.shard(id);
+  if (logged.last < engine.applied()) {
+    CO_TRYV(co_await log_ends_early(log, logged, engine.applied(), id, options.log_behind));
+  } else if (logged.first > engine.applied().next()) {
+    co_return fail(Errc::corrupt,
+                   fmt::format("the log of shard {} begins at {}, but the engine's state ends at {}: the folder of the engine was "
+                               "lost or is an older copy; restore both from the same copy",
+                               id.value(), logged.first.value(), engine.applied().value()));
+  }
+  auto parts = std::make_unique<Parts>(core, log, engine, id, options);
+  CO_TRYV(co_await parts->machine.open());
+  const Term term = std::max(parts->replica.term(), options.term_above).next();
+  CO_TRYV(co_await parts->pipeline.lead(term));
+  if (auto ending = parts->machine.sessions_ending(); !ending.empty()) parts->pipeline.propose(EndSessions{std::move(ending)});
+  RecoveryReport& report = parts->report;
+  report.term = term;
+  report.barrier = parts->replica.barrier();
+  report.replayed_entries = parts->pipeline.replayed_entries();
+  report.replayed_bytes = parts->pipeline.replayed_bytes();
+  report.took = core.clock().now() - begun;
+  co_return std::unique_ptr<Shard>(new Shard(std::move(parts)));
+}
+
+// --- writes
+
+Ticket Shard::propose(const store::WriteRequest& request, const std::optional<store::RequestId>& id) {
+  parts_->figures.puts += request.puts.size();
+  parts_->figures.deletes += request.deletes.size();
+  parts_->figures.delete_ranges += request.delete_ranges.size();
+  return parts_->pipeline.propose(request, id);
+}
+
+bool Shard::has_room() const { return parts_->pipeline.has_room(); }
+Task<> Shard::wait_for_room() { return parts_->pipeline.wait_for_room(); }
+
+Task<Result<store::WriteOutcome>> Shard::write(store::WriteRequest request, std::optional<store::RequestId> id) {
+  if (!has_room()) co_await wait_for_room();
+  Ticket ticket = propose(request, id);
+  co_await ticket.wait();
+  co_return ticket.take();
+}
+
+// --- sessions
+
+Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity) {
+  if (timeout < limits::session_timeout_min || timeout > limits::session_timeout_max) {
+    co_return fail(ShardError::invalid_session_timeout,
+                   fmt::format("a session timeout of {} ms is not within {} to {} ms", timeout.count(),
+                               std::chrono::milliseconds(limits::session_timeout_min).count(),
+                               std::chrono::milliseconds(limits::session_timeout_max).count()));
+  }
+  if (!has_room()) co_await wait_for_room();
+  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity)});
+  co_await ticket.wait();
+  CO_TRYV(ticket.take());
+  co_return session_id(parts_->id, ticket.offset());
+}
+
+Result<> Shard::keep_alive(SessionId session) {
+  if (parts_->expiry.heartbeat(session, parts_->core.now())) return {};
+  return fail(ShardError::session_not_found, fmt::format("shard {} has no session {}", parts_->id.value(), session.value()));
+}
+
+Task<Result<>> Shard::close_session(SessionId session) {
+  if (!parts_->machine.session_exists(session)) {
+    co_return fail(ShardError::session_not_found, fmt::format("shard {} has no session {}", parts_->id.value(), session.value()));
+  }
+  if (!has_room()) co_await wait_for_room();
+  Ticket ticket = parts_->pipeline.propose(EndSessions{{session}});
+  co_await ticket.wait();
+  CO_TRYV(ticket.take());
+  ++parts_->figures.sessions_closed;
+  co_return Result<>{};
+}
+
+void Shard::expire_sessions() {
+  constexpr std::size_t batch = limits::sessions_expired_at_once_max;
+  Parts& parts = *parts_;
+  const auto silent = parts.expiry.tick(parts.core.now(), batch * expiry_entries_a_tick);
+  for (std::size_t at = 0; at < silent.size(); at += batch) {
+    const auto first = silent.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(batch, silent.size() - at));
+    parts.figures.sessions_expired += static_cast<std::uint64_t>(count);
+    parts.pipeline.propose(EndSessions{{first, first + count}});
+  }
+}
+
+void Shard::sweep() {
+  const Stamp now = Stamp::at(parts_->core.clock().wall());
+  if (parts_->machine.sweep_due(now)) parts_->pipeline.propose_sweep();
+}
+
+// --- reads
+
+std::optional<Result<store::GetOutcome>> Shard::try_get(const store::Get& get) {
+  ++parts_->figures.gets;
+  if (auto checked = parts_->machine.check(get); !checked) return fail(std::move(checked).error());
+  auto answer = parts_->machine.get(get);
+  if (auto* outcome = std::get_if<store::GetOutcome>(&answer)) return std::move(*outcome);
+  if (auto* error = std::get_if<Error>(&answer)) return fail(std::move(*error));
+  return std::nullopt;
+}
+
+Task<Result<store::GetOutcome>> Shard::get(store::Get get) {
+  ++parts_->figures.gets;
+  CO_TRYV(parts_->machine.check(get));
+  for (;;) {
+    auto answer = parts_->machine.get(get);
+    if (auto* outcome = std::get_if<store::GetOutcome>(&answer)) co_return std::move(*outcome);
+    if (auto* error = std::get_if<Error>(&answer)) co_return fail(std::move(*error));
+    CO_TRYV(co_await parts_->machine.load(std::get<store::Needs>(std::move(answer))));
+  }
+}
+
+Result<std::unique_ptr<store::Scan>> Shard::scan(store::Range range, store::StateMachine::ScanKind kind) {
+  ++(kind == store::StateMachine::ScanKind::keys ? parts_->figures.lists : parts_->figures.range_scans);
+  return parts_->machine.scan(std::move(range), kind);
+}
+
+// --- followers
+
+Result<std::unique_ptr<NotificationFollower>> Shard::follow(std::optional<Offset> start_exclusive) {
+  if (!parts_->options.notifications) {
+    return fail(ShardError::notifications_disabled, "notifications are switched off for this namespace");
+  }
+  return parts_->notifications.follow(start_exclusive);
+}
+
+Result<std::unique_ptr<SequenceFollower>> Shard::follow_sequence(Bytes prefix) {
+  ++parts_->figures.sequence_follows;
+  return parts_->sequences.follow(std::move(prefix));
+}
+
+// --- for the group
+
+ShardId Shard::id() const { return parts_->id; }
+Term Shard::term() const { return parts_->replica.term(); }
+Offset Shard::commit() const { return parts_->replica.commit(); }
+Offset Shard::durable() const { return parts_->engine.durable(); }
+const RecoveryReport& Shard::recovery() const { return parts_->report; }
+
+ShardFigures Shard::figures() const {
+  ShardFigures figures = parts_->figures;
+  const WritePipeline& pipeline = parts_->pipeline;
+  figures.head = parts_->replica.last();
+  figures.commit = parts_->replica.commit();
+  figures.sessions = parts_->expiry.size();
+  figures.followers = parts_->notifications.followers() + parts_->sequences.followers();
+  figures.entries_in_flight = pipeline.in_flight();
+  figures.bytes_in_flight = pipeline.bytes_in_flight();
+  figures.queued = pipeline.queued();
+  figures.notifications_read = parts_->notifications.notifications_read();
+  figures.notification_batches_read = parts_->notifications.batches_read();
+  figures.entries_logged = pipeline.entries_logged();
+  figures.bytes_logged = pipeline.bytes_logged();
+  return figures;
+}
+
+Task<Result<Offset>> Shard::last_before(WallTime cutoff) {
+  Parts& parts = *parts_;
+  const disk::LogShard logged = parts.log.shard(parts.id);
+  if (logged.first == no_offset) co_return no_offset;
+  // Invariant: entries up to `before` are older than the cutoff, entries from `after` on are not (or are not committed).
+  Offset before = logged.first.previous(), after = commit().next();
+  while (before.next() < after) {
+    // The first probe is the oldest entry: mostly nothing is due.
+    const std::int64_t gap = after.value() - before.value();
+    const Offset probe(before < logged.first ? logged.first.value() : before.value() + gap / 2);
+    CO_TRY(const auto entries, co_await parts.log.read(parts.id, probe, 1));
+    if (entries.empty()) break;
+    CO_TRY(const auto header, store::decode_entry_header(entries.front().payload));
+    (header.stamp < Stamp::at(cutoff) ? before : after) = probe;
+  }
+  co_return before < logged.first ? no_offset : before;
+}
+
+void Shard::stop_writes(Error reason) { parts_->pipeline.stop_writes(std::move(reason)); }
+
+Task<> Shard::stop() {
+  parts_->notifications.stop();
+  parts_->sequences.stop();
+  co_await parts_->pipeline.stop();
+}
+
+}  // namespace skerry::replica

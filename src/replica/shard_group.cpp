@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replica/shard_group.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/core.hpp"
+
+namespace skerry::replica {
+
+ShardGroup::ShardGroup(Core& core, disk::Log& log, store::Engine& engine, ShardGroupOptions options)
+    : core_(core), log_(log), engine_(engine), options_(options), tasks_(core) {}
+
+ShardGroup::~ShardGroup() = default;
+
+Task<Result<Shard*>> ShardGroup::open(ShardId id, ShardOptions options) {
+  if (find(id) != nullptr) co_return fail(Errc::already_exists, fmt::format("shard {} is open already", id.value()));
+  CO_TRY(store::ShardEngine * state, engine_.shard(id));
+  CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, options));
+  co_return shards_.emplace(id, std::move(shard)).first->second.get();
+}
+
+void ShardGroup::start() {
+  tasks_.spawn(checkpoint_loop());
+  tasks_.spawn(trim_loop());
+  tasks_.spawn(expiry_loop());
+}
+
+Shard* ShardGroup::find(ShardId id) {
+  const auto found = shards_.find(id);
+  return found == shards_.end() ? nullptr : found->second.get();
+}
+
+Task<Result<>> ShardGroup::checkpoint() {
+  auto done = co_await engine_.checkpoint();
+  if (!done) stop_writes(done.error());
+  co_return done;
+}
+
+Task<Result<>> ShardGroup::stop() {
+  co_await tasks_.cancel_and_join();
+  for (const auto& [id, shard] : shards_) co_await shard->stop();
+  co_return co_await engine_.checkpoint();
+}
+
+void ShardGroup::stop_writes(const Error& reason) {
+  for (const auto& [id, shard] : shards_) shard->stop_writes(reason);
+}
+
+Task<> ShardGroup::checkpoint_loop() {
+  for (;;) {
+    co_await core_.sleep_for(options_.checkpoint_interval);
+    if (const auto health = engine_.health(); !health) stop_writes(health.error());
+    if (checkpoint_due()) static_cast<void>(co_await checkpoint());   // a failure has stopped the writes
+  }
+}
+
+bool ShardGroup::checkpoint_due() const {
+  return std::ranges::any_of(shards_, [this](const auto& each) {
+    const Shard& shard = *each.second;
+    return shard.durable() < shard.commit() && log_.bytes_since(shard.id(), shard.durable().next()) > options_.replay_bytes_max;
+  });
+}
+
+Task<> ShardGroup::expiry_loop() {
+  for (;;) {
+    co_await core_.sleep_for(session_tick);
+    for (const auto& [id, shard] : shards_) {
+      shard->expire_sessions();
+      shard->sweep();
+    }
+  }
+}
+
+Task<> ShardGroup::trim_loop() {
+  for (;;) {
+    co_await core_.sleep_for(options_.trim_interval);
+    // What the engine has not made durable can't be trimmed, so a log that is too large needs a checkpoint first.
+    if (log_.bytes() > options_.wal_retention_bytes) static_cast<void>(co_await checkpoint());
+    for (std::size_t at = 0; at < shards_.size(); ++at) {   // by place: shards may be opened meanwhile
+      const auto& shard = std::next(shards_.begin(), static_cast<std::ptrdiff_t>(at))->second;
+      co_await trim(*shard);
+    }
+  }
+}
+
+Task<> ShardGroup::trim(Shard& shard) {
+  const disk::LogShard logged = log_.shard(shard.id());
+  if (logged.first == no_offset) co_return;
+  const auto old = co_await shard.last_before(core_.clock().wall() - std::chrono::floor<std::chrono::milliseconds>(options_.wal_retention_time));
+  if (!old) co_return;   // the log can't be read: whoever needs it will be told
+  Offset last_trimmed = *old;
+  // The smallest suffix of the log that fits in the budget; bytes_since falls as the offset rises.
+  Offset fits = shard.commit().next(), low = std::max(logged.first, last_trimmed.next());
+  while (low < fits) {
+    const Offset middle(low.value() + (fits.value() - low.value()) / 2);
+    if (log_.bytes_since(shard.id(), middle) > options_.wal_retention_bytes) {
+      low = middle.next();
+    } else {
+      fits = middle;
+    }
+  }
+  last_trimmed = std::min(std::max(last_trimmed, fits.previous()), shard.durable());
+  if (last_trimmed >= logged.first) static_cast<void>(log_.trim(shard.id(), last_trimmed.next()));
+}
+
+}  // namespace skerry::replica

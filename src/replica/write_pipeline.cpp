@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replica/write_pipeline.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "replica/shard_error.hpp"
+#include "runtime/core.hpp"
+
+namespace skerry::replica {
+namespace {
+
+constexpr Voter self{0};
+
+Error not_applied(const Error& reason) {
+  return {make_error_code(ShardError::log_stopped), "not applied, writes have stopped: " + reason.message()};
+}
+Error unknown_outcome(const Error& reason) {
+  return {make_error_code(ShardError::outcome_unknown),
+          "it is unknown whether this was applied, writes have stopped: " + reason.message()};
+}
+
+// Whether the same request must be evaluated again.
+bool unfinished(const store::Evaluation& evaluation) {
+  const auto* proposal = std::get_if<store::Proposal>(&evaluation);
+  return std::holds_alternative<store::Needs>(evaluation) || (proposal != nullptr && proposal->more);
+}
+
+std::vector<SessionId> ended_by(const auto& request) {
+  const auto* end = std::get_if<EndSessions>(&request);
+  return end == nullptr ? std::vector<SessionId>{} : end->sessions;
+}
+
+}  // namespace
+
+WritePipeline::WritePipeline(Parts parts)
+    : parts_(parts), stamps_(parts.core.clock().wall(), parts.core.clock().now()), room_(parts.core), idle_(parts.core),
+      tasks_(parts.core) {
+  parts_.log.add_listener(*this);
+}
+
+WritePipeline::~WritePipeline() { parts_.log.remove_listener(*this); }
+
+// --- proposals
+
+Ticket WritePipeline::propose(const store::WriteRequest& request, const std::optional<store::RequestId>& id) {
+  auto pending = std::make_shared<PendingAnswer>(parts_.core);
+  const std::size_t bytes = request_bytes(request);
+  std::optional<Error> refused = refusal(bytes);
+  if (!refused) {
+    if (auto checked = parts_.machine.check(request); !checked) refused = std::move(checked).error();
+  }
+  if (refused) {
+    answer(pending, fail(*std::move(refused)));
+    return Ticket(std::move(pending));
+  }
+  if (!must_queue()) {
+    store::Evaluation evaluation = evaluate_write(request, id);
+    if (!std::holds_alternative<store::Needs>(evaluation)) {
+      accept(std::move(evaluation), pending, bytes, {});
+      return Ticket(std::move(pending));
+    }
+  }
+  return wait_in_queue(Write{std::make_unique<OwnedRequest>(request), id}, std::move(pending), bytes);
+}
+
+Ticket WritePipeline::propose(CreateSession request) {
+  auto pending = std::make_shared<PendingAnswer>(parts_.core);
+  const std::size_t bytes = request.client_identity.size();
+  std::optional<Error> refused = refusal(bytes);
+  if (!refused) {
+    auto checked = store::StateMachine::check_session(request.timeout, request.client_identity);
+    if (!checked) refused = std::move(checked).error();
+  }
+  if (refused) {
+    answer(pending, fail(*std::move(refused)));
+    return Ticket(std::move(pending));
+  }
+  return evaluate_or_queue(std::move(request), std::move(pending), bytes);
+}
+
+void WritePipeline::propose_sweep() {
+  if (refusal(0) || sweeping_ || !queue_.empty()) return;   // there is a next time
+  sweeping_ = true;
+  tasks_.spawn(sweep(evaluate_or_queue(Sweep{}, std::make_shared<PendingAnswer>(parts_.core), 0)));
+}
+
+Task<> WritePipeline::sweep(Ticket ticket) {
+  co_await ticket.wait();
+  sweeping_ = false;
+}
+
+Ticket WritePipeline::propose(EndSessions request) {
+  auto pending = std::make_shared<PendingAnswer>(parts_.core);
+  if (auto refused = refusal(0)) {
+    keep_sessions(request.sessions);
+    answer(pending, fail(*std::move(refused)));
+    return Ticket(std::move(pending));
+  }
+  return evaluate_or_queue(std::move(request), std::move(pending), 0);
+}
+
+std::optional<Error> WritePipeline::refusal(std::size_t bytes) const {
+  if (stopped_) return not_applied(*stopped_);
+  if (stopping_ || parts_.replica.role() != ReplicaCore::Role::serving) {
+    return Error{make_error_code(ShardError::not_serving),
+                 fmt::format("not applied: shard {} is {}", parts_.shard.value(), stopping_ ? "stopping" : "not open yet")};
+  }
+  if (bytes > limits::entry_bytes_max) {
+    return Error{make_error_code(Errc::invalid_argument),
+                 fmt::format("the request carries {} bytes, the limit is {}; split it", bytes, limits::entry_bytes_max)};
+  }
+  if (!has_room()) {
+    return Error{make_error_code(Errc::resource_exhausted),
+                 fmt::format("not applied: shard {} has {} requests with {} bytes in flight; wait for answers",
+                             parts_.shard.value(), queue_.size() + in_flight_.size(), bytes_)};
+  }
+  return std::nullopt;
+}
+
+bool WritePipeline::has_room() const {
+  return queue_.size() + in_flight_.size() < limits::shard_entries_in_flight_max &&
+         bytes_ < limits::shard_bytes_in_flight_max;
+}
+
+Task<> WritePipeline::wait_for_room() {
+  while (!has_room() && !stopped_ && !stopping_) co_await room_.wait();
+}
+
+Ticket WritePipeline::evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes) {
+  if (!must_queue()) {
+    store::Evaluation evaluation = evaluate(request);
+    if (!unfinished(evaluation)) {
+      accept(std::move(evaluation), pending, bytes, ended_by(request));
+      return Ticket(std::move(pending));
+    }
+    if (!std::holds_alternative<store::Needs>(evaluation)) accept(std::move(evaluation), nullptr, 0, ended_by(request));
+  }
+  return wait_in_queue(std::move(request), std::move(pending), bytes);
+}
+
+Ticket WritePipeline::wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes) {
+  bytes_ += bytes;
+  queue_.push_back({std::move(request), pending, bytes});
+  if (!draining_) {
+    draining_ = true;
+    tasks_.spawn(drain_queue());
+  }
+  return Ticket(std::move(pending));
+}
+
+// Evaluates what waits, oldest first, loading what is cold.
+Task<> WritePipeline::drain_queue() {
+  while (!queue_.empty()) {
+    if (overlay_stale_) {
+      co_await idle_.wait();   // until the last entry in flight is applied
+      continue;
+    }
+    store::Evaluation evaluation = evaluate(queue_.front().request);
+    if (auto* needs = std::get_if<store::Needs>(&evaluation)) {
+      auto loaded = co_await parts_.machine.load(std::move(*needs));
+      if (queue_.empty()) break;      // writes have stopped meanwhile
+      if (loaded) continue;
+      evaluation = std::move(loaded).error();
+    }
+    if (unfinished(evaluation)) {
+      accept(std::move(evaluation), nullptr, 0, ended_by(queue_.front().request));
+      continue;
+    }
+    Queued next = std::move(queue_.front());
+    queue_.pop_front();
+    bytes_ -= next.bytes;
+    accept(std::move(evaluation), std::move(next.pending), next.bytes, ended_by(next.request));
+  }
+  draining_ = false;
+  if (in_flight_.empty()) idle_.wake_all();
+}
+
+// --- evaluation
+
+Result<Stamp> WritePipeline::next_stamp() {
+  const Clock& clock = parts_.core.clock();
+  return stamps_.next(parts_.machine.last_stamp(), clock.wall(), clock.now());
+}
+
+store::Evaluation WritePipeline::evaluate_write(const store::WriteRequest& request,
+                                                        const std::optional<store::RequestId>& id) {
+  const auto stamp = next_stamp();
+  if (!stamp) return stamp.error();
+  return parts_.machine.evaluate(request, parts_.replica.last().next(), *stamp, id);
+}
+
+store::Evaluation WritePipeline::evaluate(const Request& request) {
+  if (const auto* write = std::get_if<Write>(&request)) return evaluate_write(write->request->view(), write->id);
+  const auto stamp = next_stamp();
+  if (!stamp) return stamp.error();
+  const Offset offset = parts_.replica.last().next();
+  if (const auto* create = std::get_if<CreateSession>(&request)) {
+    return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp);
+  }
+  if (std::holds_alternative<Sweep>(request)) return parts_.machine.evaluate_sweep(offset, *stamp);
+  return parts_.machine.evaluate_end_sessions(std::get<EndSessions>(request).sessions, offset, *stamp);
+}
+
+void WritePipeline::accept(store::Evaluation evaluation, std::shared_ptr<PendingAnswer> pending, std::size_t bytes,
+                           std::vector<SessionId> ending) {
+  InFlight item;
+  item.pending = std::move(pending);
+  item.ending = std::move(ending);
+  item.bytes = bytes;
+  if (auto* error = std::get_if<Error>(&evaluation)) {
+    item.answer = fail(std::move(*error));
+  } else {
+    auto& proposal = std::get<store::Proposal>(evaluation);
+    item.entry = std::move(proposal.entry);
+    item.answer = std::move(proposal.outcome);
+    if (!item.entry.empty()) {
+      if (auto logged = log_entry(item); !logged) item.answer = fail(std::move(logged).error());
+    }
+  }
+  if (!*item.answer) keep_sessions(std::exchange(item.ending, {}));
+  bytes_ += item.bytes;
+  in_flight_.push_back(std::move(item));
+  if (in_flight_.front().offset == no_offset) apply_committed();   // nothing before it to wait for
+}
+
+Result<> WritePipeline::log_entry(InFlight& item) {
+  const Offset offset = parts_.replica.last().next();
+  const std::size_t size = item.entry.size();
+  auto appended = [&]() -> Result<disk::Sequence> {
+    if (size > limits::entry_bytes_max) {
+      return fail(Errc::resource_exhausted, fmt::format("the limit is {}", limits::entry_bytes_max));
+    }
+    return parts_.log.append(parts_.shard, parts_.replica.term(), offset, item.entry);
+  }();
+  if (!appended) {
+    overlay_stale_ = true;
+    item.entry.clear();
+    if (appended.error() == make_error_code(Errc::resource_exhausted)) {
+      return fail(Errc::resource_exhausted, fmt::format("not applied: it makes a log entry of {} bytes, {}; split it", size,
+                                                        appended.error().message()));
+    }
+    return fail(not_applied(appended.error()));
+  }
+  SKERRY_ASSERT(parts_.replica.propose() == offset);
+  item.offset = offset;
+  item.sequence = *appended;
+  item.bytes += size;
+  if (item.pending) item.pending->offset = offset;
+  ++entries_logged_;
+  bytes_logged_ += size;
+  return {};
+}
+
+// --- commit, apply, answer
+
+void WritePipeline::on_synced(disk::Sequence up_to) {
+  Offset durable = no_offset;
+  for (const InFlight& item : in_flight_) {
+    if (item.offset == no_offset) continue;
+    if (item.sequence > up_to) break;
+    durable = item.offset;
+  }
+  if (durable == no_offset) return;
+  if (parts_.replica.persisted(self, durable).commit) apply_committed();
+}
+
+void WritePipeline::apply_committed() {
+  bool applied_any = false;
+  while (!in_flight_.empty()) {
+    InFlight& item = in_flight_.front();
+    if (item.offset != no_offset) {
+      if (item.offset > parts_.replica.commit()) break;
+      const auto applied = apply(item.offset, item.entry);
+      SKERRY_ASSERT(applied.has_value());   // what evaluation made can be applied
+      applied_any = true;
+    }
+    finish(item);
+    in_flight_.pop_front();
+  }
+  if (applied_any) parts_.listener.on_applied_all();
+  if (in_flight_.empty()) {
+    if (overlay_stale_) {
+      parts_.machine.drop_overlay();
+      overlay_stale_ = false;
+    }
+    idle_.wake_all();
+  }
+  if (has_room()) room_.wake_all();
+}
+
+Result<> WritePipeline::apply(Offset offset, BytesView entry) {
+  TRY(const store::Applied applied, parts_.machine.apply(offset, entry));
+  parts_.listener.on_applied(offset, entry, applied);
+  if (parts_.replica.applied(offset).serving) parts_.listener.on_serving();
+  return {};
+}
+
+void WritePipeline::finish(InFlight& item) {
+  bytes_ -= item.bytes;
+  if (item.pending) answer(item.pending, *std::move(item.answer));
+}
+
+void WritePipeline::answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome) {
+  pending->answer = std::move(outcome);
+  pending->waiters.wake_all();
+}
+
+// --- the end
+
+void WritePipeline::on_stopped(const Error& reason) { stop_writes(reason); }
+
+void WritePipeline::stop_writes(Error reason) {
+  if (stopped_) return;
+  stopped_ = std::move(reason);
+  fail_unfinished(*stopped_);
+  parts_.machine.drop_overlay();
+  overlay_stale_ = false;
+  idle_.wake_all();
+  room_.wake_all();
+}
+
+void WritePipeline::fail_unfinished(const Error& reason) {
+  for (InFlight& item : in_flight_) {
+    const bool logged = item.offset != no_offset;
+    keep_sessions(item.ending);
+    if (item.pending) answer(item.pending, fail(logged ? unknown_outcome(reason) : not_applied(reason)));
+  }
+  for (Queued& waiting : queue_) {
+    keep_sessions(ended_by(waiting.request));
+    answer(waiting.pending, fail(not_applied(reason)));
+  }
+  in_flight_.clear();
+  queue_.clear();
+  bytes_ = 0;
+}
+
+void WritePipeline::keep_sessions(const std::vector<SessionId>& sessions) {
+  if (!sessions.empty()) parts_.listener.on_sessions_kept(sessions);
+}
+
+Task<> WritePipeline::stop() {
+  stopping_ = true;
+  room_.wake_all();
+  while (!queue_.empty() || !in_flight_.empty()) co_await idle_.wait();
+  co_await tasks_.cancel_and_join();
+}
+
+// --- the start of a term
+
+Task<Result<>> WritePipeline::lead(Term term) {
+  CO_TRY(Effects effects, parts_.replica.lead(term, {self}));
+  co_return co_await carry_out(std::move(effects));
+}
+
+Task<Result<>> WritePipeline::carry_out(Effects effects) {
+  if (effects.record_term) {
+    CO_TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, *effects.record_term));
+    CO_TRYV(co_await parts_.log.wait_synced(sequence));
+    effects = parts_.replica.term_recorded(*effects.record_term);
+  }
+  if (effects.commit) {
+    CO_TRYV(co_await replay());
+    effects = parts_.replica.applied(parts_.replica.applied());
+  }
+  if (effects.propose_barrier) {
+    CO_TRY(const Stamp stamp, next_stamp());
+    auto barrier = parts_.machine.evaluate_barrier(parts_.replica.last().next(), stamp, parts_.replica.term());
+    auto pending = std::make_shared<PendingAnswer>(parts_.core);
+    Ticket committed(pending);
+    accept(std::move(barrier), std::move(pending), 0, {});
+    co_await committed.wait();
+    if (auto outcome = committed.take(); !outcome) co_return fail(std::move(outcome).error());
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> WritePipeline::replay() {
+  constexpr std::size_t chunk_bytes = 4 << 20;
+  while (parts_.replica.applied() < parts_.replica.commit()) {
+    const Offset next = parts_.replica.applied().next();
+    CO_TRY(const auto entries, co_await parts_.log.read(parts_.shard, next, chunk_bytes));
+    for (const disk::LogEntry& entry : entries) {
+      if (entry.offset != parts_.replica.applied().next() || entry.offset > parts_.replica.commit()) {
+        co_return fail(Errc::corrupt, fmt::format("the log of shard {} gave entry {} where {} was due", parts_.shard.value(),
+                                                  entry.offset.value(), parts_.replica.applied().next().value()));
+      }
+      if (auto applied = apply(entry.offset, entry.payload); !applied) {
+        co_return fail(Errc::corrupt, fmt::format("entry {} in the log of shard {} can't be applied: {}", entry.offset.value(),
+                                                  parts_.shard.value(), applied.error().message()));
+      }
+      ++replayed_entries_;
+      replayed_bytes_ += entry.payload.size();
+    }
+    if (entries.empty()) {
+      co_return fail(Errc::corrupt, fmt::format("the log of shard {} has no entry {}, but one after it", parts_.shard.value(),
+                                                next.value()));
+    }
+    co_await parts_.core.yield();
+  }
+  co_return Result<>{};
+}
+
+}  // namespace skerry::replica

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <deque>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "disk/log.hpp"
+#include "replica/owned_request.hpp"
+#include "replica/replica_core.hpp"
+#include "replica/stamp_source.hpp"
+#include "replica/ticket.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/task_scope.hpp"
+#include "store/state_machine.hpp"
+
+namespace skerry::replica {
+
+// Hears what entries changed, in order, right after each was applied.
+class AppliedListener {
+ public:
+  virtual ~AppliedListener() = default;
+  virtual void on_applied(Offset offset, BytesView entry, const store::Applied& applied) = 0;
+  virtual void on_applied_all() = 0;   // nothing more is committed for now: wake those who follow
+  virtual void on_serving() = 0;       // the barrier of the term is applied
+  // These sessions could not be ended, for now.
+  virtual void on_sessions_kept(const std::vector<SessionId>& sessions) = 0;
+};
+
+struct CreateSession {
+  std::chrono::milliseconds timeout;
+  Bytes client_identity;
+};
+struct EndSessions {
+  std::vector<SessionId> sessions;
+};
+
+// What a shard does with proposals, from request to answer: queue → evaluate → log → commit → apply → answer, all in the order
+// proposed. A request is evaluated at once unless one before it still waits for cold keys. Owned by its shard, on its core.
+class WritePipeline final : public disk::LogListener {
+ public:
+  struct Parts {
+    Core& core;
+    disk::Log& log;
+    ShardId shard;
+    store::StateMachine& machine;
+    ReplicaCore& replica;
+    AppliedListener& listener;
+  };
+  explicit WritePipeline(Parts parts);
+  ~WritePipeline() override;
+
+  // Makes the term durable, applies what the log holds above the engine's state, and commits the barrier.
+  Task<Result<>> lead(Term term);
+
+  Ticket propose(const store::WriteRequest& request, const std::optional<store::RequestId>& id);
+  Ticket propose(CreateSession request);
+  Ticket propose(EndSessions request);
+  // A step of the state machine's own housekeeping, unless one is on its way.
+  void propose_sweep();
+  bool has_room() const;
+  Task<> wait_for_room();
+
+  // From now on nothing is evaluated: what waits is answered with `reason`, what is logged and not committed as unknown.
+  void stop_writes(Error reason);
+  // Refuses new proposals with not_serving and returns when everything before is answered.
+  Task<> stop();
+
+  std::uint64_t replayed_entries() const { return replayed_entries_; }
+  std::uint64_t replayed_bytes() const { return replayed_bytes_; }
+  std::size_t in_flight() const { return in_flight_.size(); }
+  std::size_t queued() const { return queue_.size(); }
+  std::size_t bytes_in_flight() const { return bytes_; }
+  std::uint64_t entries_logged() const { return entries_logged_; }
+  std::uint64_t bytes_logged() const { return bytes_logged_; }
+
+ private:
+  struct Write {
+    std::unique_ptr<OwnedRequest> request;
+    std::optional<store::RequestId> id;
+  };
+  struct Sweep {};
+  using Request = std::variant<Write, CreateSession, EndSessions, Sweep>;
+  struct Queued {
+    Request request;
+    std::shared_ptr<PendingAnswer> pending;
+    std::size_t bytes;
+  };
+  struct InFlight {
+    std::shared_ptr<PendingAnswer> pending;   // null: nobody waits (the barrier)
+    std::optional<Result<store::WriteOutcome>> answer;
+    std::vector<SessionId> ending;            // to be kept when the entry is lost
+    Offset offset = no_offset;                // no_offset: changes nothing, is answered in its turn
+    disk::Sequence sequence{};
+    Bytes entry;
+    std::size_t bytes = 0;
+  };
+
+  void on_synced(disk::Sequence up_to) override;
+  void on_stopped(const Error& reason) override;
+
+  std::optional<Error> refusal(std::size_t bytes) const;
+  bool must_queue() const { return !queue_.empty() || overlay_stale_; }
+  Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
+  Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
+  Task<> drain_queue();
+  Task<> sweep(Ticket ticket);
+  Result<Stamp> next_stamp();
+  store::Evaluation evaluate(const Request& request);
+  store::Evaluation evaluate_write(const store::WriteRequest& request, const std::optional<store::RequestId>& id);
+  // Logs what was evaluated, or takes the refusal into the order of answers.
+  void accept(store::Evaluation evaluation, std::shared_ptr<PendingAnswer> pending, std::size_t bytes,
+              std::vector<SessionId> ending);
+  Result<> log_entry(InFlight& item);
+
+  Task<Result<>> carry_out(Effects effects);
+  Task<Result<>> replay();
+  Result<> apply(Offset offset, BytesView entry);
+  void apply_committed();
+  void finish(InFlight& item);
+  void fail_unfinished(const Error& reason);
+  void keep_sessions(const std::vector<SessionId>& sessions);
+  static void answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome);
+
+  Parts parts_;
+  StampSource stamps_;
+  std::deque<Queued> queue_;          // not evaluated yet: waits for cold keys or for a clean overlay
+  std::deque<InFlight> in_flight_;    // evaluated, in order
+  std::size_t bytes_ = 0;             // of both
+  bool draining_ = false;
+  bool sweeping_ = false;
+  // An evaluated entry could not be logged, so its effects are in the overlay by mistake. Nothing is evaluated until
+  // everything in flight is applied and the overlay dropped.
+  bool overlay_stale_ = false;
+  bool stopping_ = false;
+  std::optional<Error> stopped_;
+  WaitList room_, idle_;
+  std::uint64_t replayed_entries_ = 0, replayed_bytes_ = 0, entries_logged_ = 0, bytes_logged_ = 0;
+  TaskScope tasks_;
+};
+
+}  // namespace skerry::replica
