@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cores.hpp"
+
+#include "base/assert.hpp"
+
+namespace skerry {
+
+Cores::Cores(std::size_t count, const Clock& clock, std::uint64_t seed) {
+  SKERRY_ASSERT(count > 0);
+  Random seeds(seed);
+  for (std::size_t i = 0; i < count; ++i) {
+    cores_.push_back(std::make_unique<Core>(CoreId(static_cast<std::uint32_t>(i)), clock, seeds.next()));
+  }
+  mailboxes_ = std::make_unique<Mailboxes>(cores_);
+}
+
+Cores::~Cores() {
+  // A frame that serves another core's call still writes its answer into a ring when it is destroyed.
+  for (const auto& core : cores_) core->drop_frames();
+}
+
+}  // namespace skerry
