@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/rocksdb_engine.hpp"
+
+#include <rocksdb/experimental.h>
+
+#include <unordered_set>
+
+#include "base/assert.hpp"
+#include "runtime/blocking.hpp"
+#include "store/rocksdb_cursor.hpp"
+#include "store/rocksdb_store.hpp"
+
+namespace skerry::store {
+namespace {
+
+rocksdb::WriteOptions without_log() {
+  rocksdb::WriteOptions out;
+  out.disableWAL = true;
+  return out;
+}
+
+rocksdb::SliceParts parts(std::span<const rocksdb::Slice> slices) {
+  return {slices.data(), static_cast<int>(slices.size())};
+}
+
+// Keys that were loaded not long ago, the newest few thousand: should one be evicted before it is read, the read is made on
+// the core after all, so that loading and evicting can't chase each other for ever.
+class RecentLoads {
+ public:
+  void add(std::vector<Bytes> keys) {
+    if (newer_.size() > keys_max) {
+      older_ = std::move(newer_);
+      newer_.clear();
+    }
+    for (Bytes& key : keys) newer_.insert(std::move(key));
+  }
+  bool contains(const Bytes& key) const { return newer_.contains(key) || older_.contains(key); }
+
+ private:
+  static constexpr std::size_t keys_max = 4096;
+  std::unordered_set<Bytes> newer_, older_;
+};
+
+struct LoadJob {
+  std::vector<Bytes> keys;   // with their prefix
+  rocksdb::Status status;
+};
+
+void read_all(RocksDbStore& store, LoadJob& job) {
+  rocksdb::PinnableSlice value;
+  for (const Bytes& key : job.keys) {
+    job.status = store.db->Get({}, store.db->DefaultColumnFamily(), key, &value);
+    if (!job.status.ok() && !job.status.IsNotFound()) return;
+    value.Reset();
+  }
+  job.status = rocksdb::Status::OK();
+}
+
+// One shard's state in the node's database.
+class RocksDbShard final : public ShardEngine {
+ public:
+  RocksDbShard(std::shared_ptr<RocksDbStore> store, Blocking& blocking, ShardId id, Offset durable)
+      : applied_(durable), durable_(durable), id_(id), store_(std::move(store)), blocking_(blocking) {}
+
+  Lookup try_get(Space space, BytesView key, Bytes& value) override {
+    set_key(space, key);
+    rocksdb::ReadOptions in_memory;
+    in_memory.read_tier = rocksdb::kBlockCacheTier;
+    rocksdb::Status status = get(in_memory);
+    if (status.IsIncomplete()) {
+      if (!loaded_.contains(key_)) return ++store_->cold_reads, Lookup::cold;
+      ++store_->waiting_reads;
+      status = get({});
+    }
+    if (status.ok()) {
+      value.assign(value_.data(), value_.size());
+      value_.Reset();
+      return Lookup::value;
+    }
+    if (!status.IsNotFound()) {
+      store_->watch->failed(status);
+      return Lookup::cold;   // load() tells why
+    }
+    return Lookup::absent;
+  }
+
+  Task<Result<>> load(Space space, std::vector<Bytes> keys) override {
+    for (Bytes& key : keys) key.insert(0, prefix(space));
+    const auto job = std::make_shared<LoadJob>(std::move(keys));
+    co_await blocking_.run([store = store_, job] { read_all(*store, *job); });
+    if (!job->status.ok()) {
+      store_->watch->failed(job->status);
+      co_return fail(rocksdb_error(store_->folder, job->status));
+    }
+    loaded_.add(std::move(job->keys));
+    co_return Result<>{};
+  }
+
+  std::unique_ptr<Cursor> cursor(Space space) override {
+    return std::make_unique<RocksDbCursor>(store_, blocking_, id_, space);
+  }
+
+  // Written at once: gathering a loop turn's entries needs an index over the batch, which costs more than it saves.
+  void apply(std::span<const Write> writes, Offset offset) override {
+    batch_.Clear();
+    for (const Write& write : writes) add(write);
+    char raw[8];
+    const std::uint64_t stored = to_little_endian(static_cast<std::uint64_t>(offset.value()));
+    std::memcpy(raw, &stored, sizeof raw);
+    batch_.Put(prefix(engine_space), rocksdb::Slice(raw, sizeof raw));
+    applied_bytes_ += batch_.GetDataSize();
+    const rocksdb::Status status = store_->db->Write(without_log(), &batch_);
+    if (!status.ok()) store_->watch->failed(status);
+    applied_ = offset;
+  }
+
+  Offset applied() const override { return applied_; }
+  Offset durable() const override { return durable_; }
+  std::uint64_t approximate_bytes() const override { return measured_bytes_ + applied_bytes_; }
+
+  ShardId id() const { return id_; }
+  void now_durable(Offset offset) { durable_ = std::max(durable_, offset); }
+  void measured(std::uint64_t bytes) {
+    measured_bytes_ = bytes;
+    applied_bytes_ = 0;
+  }
+
+ private:
+  const Bytes& prefix(Space space) const { return prefixes_[static_cast<std::size_t>(space)]; }
+
+  void set_key(Space space, BytesView key) {
+    key_.assign(prefix(space));
+    key_.append(key);
+  }
+
+  rocksdb::Status get(const rocksdb::ReadOptions& options) {
+    value_.Reset();
+    return store_->db->Get(options, store_->db->DefaultColumnFamily(), key_, &value_);
+  }
+
+  void add(const Write& write) {
+    const rocksdb::Slice key[] = {prefix(write.space), rocksdb::Slice(write.key)};
+    switch (write.kind) {
+      case Write::Kind::put: {
+        const rocksdb::Slice value(write.value);
+        batch_.Put(parts(key), parts({&value, 1}));
+        break;
+      }
+      case Write::Kind::erase: batch_.Delete(parts(key)); break;
+      case Write::Kind::erase_range: {
+        if (write.key >= write.value) break;
+        const rocksdb::Slice end[] = {prefix(write.space), rocksdb::Slice(write.value)};
+        batch_.DeleteRange(parts(key), parts(end));
+        break;
+      }
+    }
+  }
+
+  Offset applied_, durable_;
+  const ShardId id_;
+  const std::shared_ptr<RocksDbStore> store_;
+  Blocking& blocking_;
+  const std::array<Bytes, 7> prefixes_ = [this] {
+    std::array<Bytes, 7> out;
+    for (std::size_t space = 0; space < out.size(); ++space) out[space] = key_prefix(id_, Space(space));
+    return out;
+  }();
+  RecentLoads loaded_;
+  std::uint64_t measured_bytes_ = 0, applied_bytes_ = 0;
+  rocksdb::WriteBatch batch_;      // kept for its memory, as the next two
+  Bytes key_;
+  rocksdb::PinnableSlice value_;
+};
+
+}  // namespace
+
+struct RocksDbEngine::Members {
+  Blocking& blocking;
+  std::shared_ptr<RocksDbStore> store;
+  // Shared with checkpoints in flight: what they find out about a shard dropped meanwhile goes nowhere.
+  std::map<ShardId, std::shared_ptr<RocksDbShard>> shards;
+};
+
+namespace {
+
+struct OpenJob {
+  Result<std::shared_ptr<RocksDbStore>> store;
+  Result<std::map<ShardId, Offset>> offsets;
+};
+
+void open_all(const std::string& folder, const RocksDbOptions& options, OpenJob& job) {
+  job.store = open_store(folder, options);
+  if (job.store) job.offsets = read_offsets(**job.store);
+}
+
+struct FlushJob {
+  std::vector<ShardId> measure;
+  std::vector<std::uint64_t> bytes;
+};
+
+void flush(RocksDbStore& store, FlushJob& job) {
+  const rocksdb::Status status = store.db->Flush(rocksdb::FlushOptions());
+  if (!status.ok()) store.watch->failed(status);
+  for (const ShardId shard : job.measure) job.bytes.push_back(measure_shard(store, shard));
+}
+
+}  // namespace
+
+RocksDbEngine::RocksDbEngine(std::unique_ptr<Members> members) : members_(std::move(members)) {}
+RocksDbEngine::~RocksDbEngine() = default;
+
+Task<Result<std::unique_ptr<RocksDbEngine>>> RocksDbEngine::open(Blocking& blocking, std::string folder, RocksDbOptions options) {
+  auto members = std::unique_ptr<Members>(new Members{blocking, nullptr, {}});
+  const auto job = std::make_shared<OpenJob>();
+  co_await members->blocking.run([folder, options, job] { open_all(folder, options, *job); });
+  CO_TRY(members->store, std::move(job->store));
+  CO_TRY(const auto offsets, std::move(job->offsets));
+  for (const auto& [id, offset] : offsets) {
+    members->shards.emplace(id, std::make_shared<RocksDbShard>(members->store, members->blocking, id, offset));
+  }
+  co_return std::unique_ptr<RocksDbEngine>(new RocksDbEngine(std::move(members)));
+}
+
+Result<ShardEngine*> RocksDbEngine::shard(ShardId shard) {
+  if (members_->store == nullptr) return fail(Errc::closed, "the engine is stopped");
+  auto& found = members_->shards[shard];
+  if (!found) found = std::make_shared<RocksDbShard>(members_->store, members_->blocking, shard, no_offset);
+  return found.get();
+}
+
+std::vector<ShardId> RocksDbEngine::shards() const {
+  std::vector<ShardId> ids;
+  for (const auto& [id, shard] : members_->shards) ids.push_back(id);
+  return ids;
+}
+
+// The deletion is written on the core, before anything that a new shard of this name may write; making it durable may take
+// its time. Files are left to compaction: one that is deleted whole could hold the new shard's first records.
+Task<Result<>> RocksDbEngine::drop(ShardId shard) {
+  CO_TRYV(health());
+  members_->shards.erase(shard);
+  const Bytes start = key_prefix(shard, engine_space).substr(0, 4);
+  const Bytes end = prefix_end(start);
+  const rocksdb::Status status =
+      members_->store->db->DeleteRange(without_log(), members_->store->db->DefaultColumnFamily(), start, end);
+  if (!status.ok()) members_->store->watch->failed(status);
+  const auto job = std::make_shared<FlushJob>();
+  co_await members_->blocking.run([store = members_->store, job, start, end] {
+    flush(*store, *job);
+    const rocksdb::Slice from(start), to(end);
+    // A hint that only makes space earlier: what it answers changes nothing.
+    static_cast<void>(rocksdb::experimental::SuggestCompactRange(store->db.get(), &from, &to));
+  });
+  co_return health();
+}
+
+Task<Result<>> RocksDbEngine::checkpoint() {
+  CO_TRYV(health());
+  std::vector<std::pair<std::shared_ptr<RocksDbShard>, Offset>> captured;
+  const auto job = std::make_shared<FlushJob>();
+  for (const auto& [id, shard] : members_->shards) {
+    captured.emplace_back(shard, shard->applied());
+    job->measure.push_back(id);
+  }
+  co_await members_->blocking.run([store = members_->store, job] { flush(*store, *job); });
+  CO_TRYV(health());
+  for (std::size_t i = 0; i < captured.size(); ++i) {
+    captured[i].first->now_durable(captured[i].second);
+    captured[i].first->measured(job->bytes[i]);
+  }
+  co_return Result<>{};
+}
+
+Result<> RocksDbEngine::health() const {
+  if (members_->store == nullptr) return fail(Errc::closed, "the engine is stopped");
+  return members_->store->watch->health();
+}
+
+Task<Result<>> RocksDbEngine::stop() {
+  if (members_->store == nullptr) co_return Result<>{};
+  Result<> flushed = co_await checkpoint();
+  members_->shards.clear();
+  co_await members_->blocking.run([store = std::move(members_->store)]() mutable { store.reset(); });
+  co_return flushed;
+}
+
+RocksDbFigures RocksDbEngine::figures() const {
+  RocksDbFigures out;
+  if (members_->store == nullptr) return out;
+  const RocksDbStore& store = *members_->store;
+  const auto property = [&](const std::string& name) {
+    std::uint64_t value = 0;
+    return store.db->GetIntProperty(name, &value) ? value : 0;
+  };
+  out.cache_hits = store.statistics->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
+  out.cache_misses = store.statistics->getTickerCount(rocksdb::BLOCK_CACHE_MISS);
+  out.cache_bytes_used = store.cache->GetUsage();
+  out.cache_bytes_max = store.cache->GetCapacity();
+  out.memtable_bytes = property(rocksdb::DB::Properties::kCurSizeAllMemTables);
+  out.table_bytes = property(rocksdb::DB::Properties::kLiveSstFilesSize);
+  out.compaction_pending_bytes = property(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
+  const RocksDbWatch& watch = *store.watch;
+  out.flushes = watch.flushes;
+  out.flushed_bytes = watch.flushed_bytes;
+  out.compactions = watch.compactions;
+  out.compaction_read_bytes = watch.compaction_read_bytes;
+  out.compaction_written_bytes = watch.compaction_written_bytes;
+  out.stalls = watch.stalls;
+  out.stalled = watch.stalled;
+  out.cold_reads = store.cold_reads;
+  out.waiting_reads = store.waiting_reads;
+  return out;
+}
+
+}  // namespace skerry::store

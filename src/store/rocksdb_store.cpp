@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/rocksdb_store.hpp"
+
+#include <fmt/format.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_partitioner.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+#include "base/assert.hpp"
+
+namespace skerry::store {
+namespace {
+
+constexpr std::string_view format_file = "SKERRY_ENGINE";
+constexpr std::string_view format_text = "skerry engine over RocksDB, format 1\n";
+
+bool supported(rocksdb::CompressionType type) {
+  return std::ranges::count(rocksdb::GetSupportedCompressions(), type) > 0;
+}
+
+rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = 8 << 10;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));   // one absent key in a hundred reads a block for nothing
+  // Indexes and filters count against the one budget, in pieces, so that a big file's don't have to be there whole.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.pin_top_level_index_and_filter = true;
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  return table;
+}
+
+void set_memory(rocksdb::Options& out, RocksDbStore& store, std::uint64_t budget) {
+  // Few pieces: a block larger than its piece of the cache would never stay.
+  store.cache = rocksdb::NewLRUCache(budget, /*num_shard_bits=*/2, /*strict_capacity_limit=*/false, /*high_pri_pool_ratio=*/0.3);
+  out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(store.cache)));
+  out.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(budget / 2, store.cache);
+  out.write_buffer_size = std::clamp<std::uint64_t>(budget / 8, 1ULL << 20, 64ULL << 20);
+  // The core writes into the next one while these are flushed; only when all are full must it wait.
+  out.max_write_buffer_number = 6;
+  out.target_file_size_base = 64ULL << 20;
+  out.max_bytes_for_level_base = 256ULL << 20;
+}
+
+rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& options) {
+  rocksdb::Options out;
+  out.create_if_missing = true;
+  if (store.env) out.env = store.env.get();
+  out.max_open_files = options.open_files_max;
+  out.max_background_jobs = options.background_threads;
+  set_memory(out, store, options.cache_bytes);
+
+  out.statistics = store.statistics = rocksdb::CreateDBStatistics();
+  store.statistics->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
+  out.listeners = {store.watch};
+  out.stats_dump_period_sec = 0;
+  out.stats_persist_period_sec = 0;
+  out.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  out.keep_log_file_num = 3;
+  out.max_log_file_size = 10 << 20;
+
+  if (supported(rocksdb::kLZ4Compression)) out.compression = rocksdb::kLZ4Compression;
+  if (supported(rocksdb::kZSTD)) out.bottommost_compression = rocksdb::kZSTD;
+  out.level_compaction_dynamic_level_bytes = true;
+  // Compaction starts a new file where a shard ends, so that a dropped or moved shard touches no other's files.
+  out.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(4);
+
+  // One thread writes.
+  out.allow_concurrent_memtable_write = false;
+  out.enable_write_thread_adaptive_yield = false;
+  // What a stopped engine didn't flush is in the node's log; a destructor must not start to write.
+  out.avoid_flush_during_shutdown = true;
+  out.avoid_unnecessary_blocking_io = true;   // deleting old files is background work too
+  // A slowed-down write would hold up the core, so the host is told early (stalled) and RocksDB slows down late.
+  out.level0_slowdown_writes_trigger = 40;
+  out.level0_stop_writes_trigger = 64;
+  return out;
+}
+
+// Threads inherit the processors of the one that starts them, and RocksDB starts its own when first needed, which would be
+// from a pinned core. So they are started here, by a thread that may run where they shall.
+void start_background_threads(rocksdb::Env& env, int count, const std::vector<unsigned>& cpus) {
+  std::thread([&] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (unsigned cpu = 0; cpus.empty() && cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &set);
+    for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);   // what can't be had is left as it is
+    env.IncBackgroundThreadsIfNeeded(std::max(1, count), rocksdb::Env::LOW);
+    env.IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
+    env.LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
+    for (const auto pool : {rocksdb::Env::LOW, rocksdb::Env::HIGH}) {
+      std::promise<void> started;
+      env.Schedule([](void* promise) { static_cast<std::promise<void>*>(promise)->set_value(); }, &started, pool);
+      started.get_future().wait();
+    }
+  }).join();
+}
+
+Error wrong_format(const std::string& folder, BytesView found) {
+  return {make_error_code(Errc::unsupported),
+          fmt::format("engine folder {} says {} where this version writes {}: start the version of Skerry that wrote it, or "
+                      "give this node an empty data folder",
+                      folder, printable(found), printable(format_text))};
+}
+
+// The marker is written before the first file of the database, so a folder with a database and no marker isn't ours.
+Result<> check_format(rocksdb::FileSystem& files, const std::string& folder) {
+  const auto failed = [&](const rocksdb::Status& status) { return fail(rocksdb_error(folder, status)); };
+  const rocksdb::IOOptions io;
+  if (auto status = files.CreateDirIfMissing(folder, io, nullptr); !status.ok()) return failed(status);
+  const std::string path = fmt::format("{}/{}", folder, format_file);
+  if (files.FileExists(path, io, nullptr).ok()) {
+    std::string found;
+    if (auto status = rocksdb::ReadFileToString(&files, path, &found); !status.ok()) return failed(status);
+    if (found != format_text) return fail(wrong_format(folder, found));
+    return {};
+  }
+  if (files.FileExists(folder + "/CURRENT", io, nullptr).ok()) return fail(wrong_format(folder, "nothing"));
+  const std::string beside = path + ".new";
+  if (auto status = rocksdb::WriteStringToFile(&files, rocksdb::Slice(format_text), beside, /*should_sync=*/true); !status.ok()) {
+    return failed(status);
+  }
+  if (auto status = files.RenameFile(beside, path, io, nullptr); !status.ok()) return failed(status);
+  std::unique_ptr<rocksdb::FSDirectory> directory;
+  if (auto status = files.NewDirectory(folder, io, &directory, nullptr); !status.ok()) return failed(status);
+  if (auto status = directory->Fsync(io, nullptr); !status.ok()) return failed(status);
+  return {};
+}
+
+}  // namespace
+
+Bytes key_prefix(ShardId shard, Space space) {
+  Bytes prefix;
+  append_big_endian(prefix, static_cast<std::uint32_t>(shard.value()));
+  prefix.push_back(static_cast<char>(space));
+  return prefix;
+}
+
+Bytes prefix_end(Bytes prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
+  SKERRY_ASSERT(!prefix.empty());
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+Error rocksdb_error(const std::string& folder, const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  if (status.IsCorruption() || text.find("does not exist") != text.npos || text.find("No such file") != text.npos) {
+    return {make_error_code(Errc::corrupt),
+            fmt::format("the engine in {} is damaged ({}): put back a copy of the node's folder, or remove the whole folder so "
+                        "that the node is filled again from its peers",
+                        folder, text)};
+  }
+  if (status.IsNoSpace()) return {make_error_code(Errc::io_failed), fmt::format("no space left for the engine in {} ({})", folder, text)};
+  if (text.find("lock ") != text.npos) {
+    return {make_error_code(Errc::already_exists), fmt::format("the engine in {} is held by another process ({})", folder, text)};
+  }
+  return {make_error_code(Errc::io_failed), fmt::format("the engine in {} failed: {}", folder, text)};
+}
+
+Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, const RocksDbOptions& options) {
+  auto store = std::make_shared<RocksDbStore>();
+  store->folder = folder;
+  store->watch = std::make_shared<RocksDbWatch>(folder);
+  if (options.file_system) store->env = rocksdb::NewCompositeEnv(options.file_system);
+  rocksdb::Env& env = store->env ? *store->env : *rocksdb::Env::Default();
+  start_background_threads(env, options.background_threads, options.background_cpus);
+  TRYV(check_format(*env.GetFileSystem(), folder));
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(database_options(*store, options), folder, &db);
+  if (!status.ok()) return fail(rocksdb_error(folder, status));
+  store->db.reset(db);
+  return store;
+}
+
+Result<std::map<ShardId, Offset>> read_offsets(RocksDbStore& store) {
+  std::map<ShardId, Offset> offsets;
+  const std::unique_ptr<rocksdb::Iterator> it(store.db->NewIterator({}));
+  it->SeekToFirst();
+  while (it->Valid()) {
+    const rocksdb::Slice found = it->key();
+    ByteReader key(BytesView(found.data(), found.size()));
+    const ShardId shard(key.big_endian<std::uint32_t>());
+    const Bytes wanted = key_prefix(shard, engine_space);
+    ByteReader value(BytesView(it->value().data(), it->value().size()));
+    const Offset offset(static_cast<std::int64_t>(value.little_endian<std::uint64_t>()));
+    if (found != rocksdb::Slice(wanted) || !value.done()) {
+      return fail(rocksdb_error(store.folder, rocksdb::Status::Corruption(
+          fmt::format("shard {} has records but no applied offset", shard.value()))));
+    }
+    offsets.emplace(shard, offset);
+    it->Seek(prefix_end(wanted.substr(0, 4)));
+  }
+  if (!it->status().ok()) return fail(rocksdb_error(store.folder, it->status()));
+  return offsets;
+}
+
+std::uint64_t measure_shard(RocksDbStore& store, ShardId shard) {
+  const Bytes start = key_prefix(shard, engine_space).substr(0, 4);
+  const Bytes end = prefix_end(start);
+  const rocksdb::Range range(start, end);
+  rocksdb::SizeApproximationOptions what;
+  what.include_memtables = true;
+  what.files_size_error_margin = 0.1;
+  std::uint64_t bytes = 0;
+  store.db->GetApproximateSizes(what, store.db->DefaultColumnFamily(), &range, 1, &bytes);
+  return bytes;
+}
+
+}  // namespace skerry::store

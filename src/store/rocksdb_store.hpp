@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/statistics.h>
+
+#include <atomic>
+#include <map>
+
+#include "store/rocksdb_engine.hpp"
+#include "store/rocksdb_watch.hpp"
+
+// What the engine, its shards and cursors share of one open RocksDB. Inside the store only.
+namespace skerry::store {
+
+// Space 0 of a shard is the engine's own and holds one key: the applied offset, 8 bytes little endian.
+constexpr Space engine_space{0};
+constexpr std::size_t prefix_bytes = 5;
+
+// The five bytes before every key of one space of a shard.
+Bytes key_prefix(ShardId shard, Space space);
+// The first key behind everything that begins with `prefix`. Requires: not all 0xFF.
+Bytes prefix_end(Bytes prefix);
+
+// An Error for a status that is not ok; names the folder, and what to do where a person can.
+Error rocksdb_error(const std::string& folder, const rocksdb::Status& status);
+
+// An open database and what it stands on. Shared with jobs on helper threads and with cursors, so that a cancelled waiter
+// leaves nothing dangling; the last to let go closes it.
+struct RocksDbStore {
+  std::string folder;
+  std::unique_ptr<rocksdb::Env> env;              // only over a file system of its own
+  std::shared_ptr<RocksDbWatch> watch;
+  std::shared_ptr<rocksdb::Statistics> statistics;
+  std::shared_ptr<rocksdb::Cache> cache;
+  std::unique_ptr<rocksdb::DB> db;
+  std::atomic<std::uint64_t> cold_reads = 0, waiting_reads = 0;
+};
+
+// Everything below waits for the disk: helper threads only.
+
+// Starts the process's background threads away from the calling thread's processors, and opens or creates the database.
+Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, const RocksDbOptions& options);
+// The shards and the offsets that a crash would leave.
+Result<std::map<ShardId, Offset>> read_offsets(RocksDbStore& store);
+std::uint64_t measure_shard(RocksDbStore& store, ShardId shard);
+
+}  // namespace skerry::store
