@@ -73,6 +73,26 @@ Task<> run_all(Core& core, std::vector<Task<>> tasks) {
   }
 }
 
+Task<> run_beside(Core& core, Task<> main, Task<> helper) {
+  TaskScope scope(core), beside(core);
+  std::exception_ptr exception, ignored;
+  beside.spawn(note_exception(std::move(helper), ignored));
+  scope.spawn(note_exception(std::move(main), exception));
+  std::exception_ptr cancelled;
+  try {
+    co_await join_or_cancel(scope);
+  } catch (...) {
+    cancelled = std::current_exception();
+  }
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await beside.cancel_and_join();
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (cancelled) std::rethrow_exception(cancelled);
+  if (exception) std::rethrow_exception(exception);
+  if (ignored && !is_cancellation(ignored)) std::rethrow_exception(ignored);
+}
+
 Task<Ended> run_until(Core& core, Task<> task, Deadline deadline) {
   if (deadline <= core.now()) co_return Ended::by_deadline;
   TaskScope scope(core);

@@ -15,6 +15,10 @@ namespace skerry {
 // by position, if there was any. Cancelling the caller cancels them all, and still waits for them.
 Task<> run_all(Core& core, std::vector<Task<>> tasks);
 
+// Runs both at the same time; when `main` has ended, cancels `helper` if it still runs and waits for its end. Exceptions of `main`
+// come through. Cancelling the caller cancels both, and still waits for them.
+Task<> run_beside(Core& core, Task<> main, Task<> helper);
+
 enum class Ended { itself, by_deadline };
 
 // Runs the task, and cancels it at the deadline; either way returns once it has ended. Exceptions come through, but for the
