@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/change_follower.hpp"
+
+#include "client/alarm.hpp"
+#include "client/change_queue.hpp"
+#include "client/cluster.hpp"
+
+namespace skerry::client {
+
+namespace pb = io::oxia::proto::v1;
+
+namespace {
+
+using QueuePtr = std::shared_ptr<ChangeQueue>;
+
+// Tells the queue which call to cancel while this one is open.
+class OpenCall {
+ public:
+  OpenCall(QueuePtr queue, ShardId shard, rpc::ClientCall& call) : queue_(std::move(queue)), shard_(shard) {
+    queue_->shards()[shard_].call = &call;
+  }
+  OpenCall(const OpenCall&) = delete;
+  OpenCall& operator=(const OpenCall&) = delete;
+  ~OpenCall() { queue_->shards()[shard_].call = nullptr; }
+
+ private:
+  QueuePtr queue_;
+  ShardId shard_;
+};
+
+Task<Verdict> follow_call(Cluster& cluster, QueuePtr queue, ShardId shard, rpc::Channel& channel, Backoff& backoff) {
+  auto opened = co_await channel.open(method("GetNotifications"), cluster.call_options(no_deadline));
+  if (!opened) co_return judge(opened.error());
+  rpc::ClientCall& call = **opened;
+  const OpenCall open(queue, shard, call);
+  pb::NotificationsRequest request;
+  request.set_shard(shard.value());
+  const std::optional<Offset> after = queue->shards()[shard].received;
+  if (after) request.set_start_offset_exclusive(after->value());
+  if (co_await call.write(request)) static_cast<void>(co_await call.finish_writing());
+  if (after) queue->set_ready(shard);   // the server keeps what comes: nothing can be missed, however late it answers
+  pb::NotificationBatch batch;
+  while (!queue->closed()) {
+    const auto more = co_await call.read(batch);
+    if (!more || !*more) break;
+    queue->push(shard, batch);
+    backoff.reset();
+    batch.Clear();
+    while (!queue->has_room() && !queue->closed()) co_await queue->changed().wait();
+  }
+  if (queue->closed()) call.cancel();
+  co_return judge(co_await call.finish());
+}
+
+Task<> follow_shard(Cluster& cluster, QueuePtr queue, ShardId shard) {
+  Backoff backoff(cluster.options().retry_pause_min, cluster.options().retry_pause_max);
+  while (!queue->closed()) {
+    const auto channel = co_await cluster.leader(shard, cluster.core().now() + cluster.options().retry_pause_max);
+    if (queue->closed()) co_return;
+    if (!channel) {
+      if (channel.error() == ClientErrc::shard_moved) co_return queue->forget(shard);
+      if (channel.error() != Errc::deadline_exceeded) co_return queue->fail(channel.error());
+      continue;
+    }
+    const Verdict verdict = co_await follow_call(cluster, queue, shard, **channel, backoff);
+    if (queue->closed()) co_return;
+    cluster.learn(verdict);
+    if (verdict.action == Verdict::Action::give_up && !verdict.maybe_applied) co_return queue->fail(verdict.error);
+    co_await cluster.pause(backoff.next(cluster.core().random()), no_deadline);
+  }
+}
+
+// Begins to follow what appears in the assignments.
+Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
+  while (!queue->closed()) {
+    for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
+      if (queue->shards().contains(shard.id)) continue;
+      const Offset start = queue->start_of_new(shard.hash_min, shard.hash_max);
+      queue->shards()[shard.id] = {shard.hash_min, shard.hash_max, start, false, nullptr};
+      tasks.spawn(follow_shard(cluster, queue, shard.id));
+    }
+    co_await cluster.changed().wait();
+  }
+}
+
+}  // namespace
+
+ChangeFollower::ChangeFollower(Cluster& cluster, std::shared_ptr<ChangeQueue> queue)
+    : cluster_(cluster), queue_(std::move(queue)) {}
+
+ChangeFollower::~ChangeFollower() {
+  queue_->close();
+  cluster_.changed().notify_all();   // watch_shards waits there
+}
+
+Task<Result<std::unique_ptr<ChangeFollower>>> ChangeFollower::start(Cluster& cluster, TaskScope& tasks, FollowOptions options) {
+  Core& core = cluster.core();
+  const Deadline deadline = options.deadline.value_or(core.now() + cluster.options().request_timeout);
+  CO_TRYV(co_await cluster.all_shards(deadline));
+  const auto queue = std::make_shared<ChangeQueue>(core, cluster.options().scan_bytes_buffered_max);
+  auto follower = std::unique_ptr<ChangeFollower>(new ChangeFollower(cluster, queue));   // the constructor is private
+  for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
+    const auto after = options.after.find(shard.id);
+    const std::optional<Offset> start = after == options.after.end() ? std::nullopt : std::optional(after->second);
+    queue->shards()[shard.id] = {shard.hash_min, shard.hash_max, start, false, nullptr};
+    tasks.spawn(follow_shard(cluster, queue, shard.id));
+  }
+  tasks.spawn(watch_shards(cluster, tasks, queue));
+  while (!queue->all_ready()) {
+    if (queue->error()) co_return fail(*queue->error());
+    if (core.now() >= deadline) {
+      co_return fail(Errc::deadline_exceeded, "not every shard could be followed in time" +
+                                                  (cluster.trouble().empty() ? std::string() : "; last trouble: " + cluster.trouble()));
+    }
+    const Alarm alarm(core, queue->changed(), deadline);
+    co_await queue->changed().wait();
+  }
+  co_return follower;
+}
+
+Task<Result<Change>> ChangeFollower::next() {
+  for (;;) {
+    if (std::optional<Change> change = queue_->pop()) co_return std::move(*change);
+    if (queue_->error()) co_return fail(*queue_->error());
+    co_await queue_->changed().wait();
+  }
+}
+
+const Positions& ChangeFollower::positions() const { return queue_->positions(); }
+
+}  // namespace skerry::client

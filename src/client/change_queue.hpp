@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "client/types.hpp"
+#include "oxia/client.pb.h"
+#include "rpc/channel.hpp"
+#include "runtime/event.hpp"
+
+namespace skerry::client {
+
+// Where the changes of all shards meet on their way to one follower. Bounded: a shard's task waits for room.
+class ChangeQueue {
+ public:
+  struct Shard {
+    std::uint32_t hash_min = 0, hash_max = 0;
+    std::optional<Offset> received;         // none: from now on, and "now" is not known yet
+    bool ready = false;                     // the server has it, so nothing after this is missed
+    rpc::ClientCall* call = nullptr;        // open, to be cancelled when the follower goes
+  };
+
+  ChangeQueue(Core& core, std::size_t bytes_max) : bytes_max_(bytes_max), changed_(core) {}
+
+  // Takes a batch in, unless it was received before.
+  void push(ShardId shard, io::oxia::proto::v1::NotificationBatch& batch);
+  std::optional<Change> pop();
+  bool has_room() const { return bytes_ < bytes_max_; }
+
+  // Where a shard that has just appeared begins: where the shard whose hashes it took stopped, or at the beginning.
+  Offset start_of_new(std::uint32_t hash_min, std::uint32_t hash_max) const;
+
+  void fail(Error error);
+  void close();
+  bool closed() const { return closed_; }
+  const std::optional<Error>& error() const { return error_; }
+  bool all_ready() const;
+  void set_ready(ShardId shard);
+  void forget(ShardId shard);               // it is no more; its position stays, for its children
+
+  std::map<ShardId, Shard>& shards() { return shards_; }
+  const Positions& positions() const { return positions_; }
+  Signal& changed() { return changed_; }
+
+ private:
+  struct Batch {
+    ShardId shard;
+    Offset offset;
+    std::deque<Change> changes;
+    std::size_t bytes = 0;
+  };
+  void finish_front();
+
+  std::size_t bytes_max_;
+  std::size_t bytes_ = 0;
+  std::deque<Batch> batches_;
+  std::map<ShardId, Shard> shards_;
+  Positions positions_;
+  std::optional<Error> error_;
+  bool closed_ = false;
+  Signal changed_;
+};
+
+}  // namespace skerry::client

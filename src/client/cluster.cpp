@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cluster.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "client/alarm.hpp"
+#include "oxia/client.pb.h"
+
+namespace skerry::client {
+
+namespace pb = io::oxia::proto::v1;
+
+std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaClient/{}", name); }
+
+Cluster::Cluster(Core& core, net::Network& network, const ClientOptions& options)
+    : core_(core), network_(network), options_(options), changed_(core) {}
+
+void Cluster::notify() {
+  ++revision_;
+  changed_.notify_all();
+}
+
+Result<rpc::Channel*> Cluster::channel(const std::string& address) {
+  const auto known = channels_.find(address);
+  if (known != channels_.end()) return known->second.get();
+  if (address.starts_with("tls://")) {
+    return fail(Errc::unsupported, fmt::format("{}: connections with TLS are not supported; use a plain host:port", address));
+  }
+  TRY(net::Address parsed, net::Address::parse(address));
+  rpc::ChannelOptions channel_options;
+  // As often as servers of this protocol allow: how soon a silent server is noticed hangs on it.
+  channel_options.keepalive_interval = 6s;
+  channel_options.connect_timeout = 2s;
+  channel_options.backoff_max = options_.retry_pause_max;
+  channel_options.authority = address;
+  auto made = rpc::Channel::make(core_, network_, std::move(parsed), std::move(channel_options));
+  return channels_.emplace(address, std::move(made)).first->second.get();
+}
+
+rpc::CallOptions Cluster::call_options(Deadline deadline) const {
+  rpc::CallOptions call{deadline, {}};
+  if (!options_.auth_token.empty()) call.metadata.add("authorization", "Bearer " + options_.auth_token);
+  return call;
+}
+
+std::vector<std::string> Cluster::candidates() const {
+  std::vector<std::string> all = options_.addresses;
+  if (!map_) return all;
+  for (const ShardMap::Shard& shard : map_->shards()) {
+    if (!shard.leader.empty() && std::ranges::find(all, shard.leader) == all.end()) all.push_back(shard.leader);
+  }
+  return all;
+}
+
+Task<> Cluster::follow() {
+  Backoff backoff(options_.retry_pause_min, options_.retry_pause_max);
+  for (std::size_t turn = 0;; ++turn) {
+    const std::vector<std::string> all = candidates();
+    if (co_await follow_one(all[turn % all.size()])) backoff.reset();
+    // One round over all servers goes without a pause: the next may well be alive.
+    if ((turn + 1) % all.size() == 0) co_await core_.sleep_for(backoff.next(core_.random()));
+  }
+}
+
+// Returns whether anything was learned.
+Task<bool> Cluster::follow_one(std::string address) {
+  const auto found = channel(address);
+  if (!found) {
+    note_failure(address, judge(found.error()));
+    co_return false;
+  }
+  auto opened = co_await (*found)->open(method("GetShardAssignments"), call_options(no_deadline));
+  if (!opened) {
+    note_failure(address, judge(opened.error()));
+    co_return false;
+  }
+  rpc::ClientCall& call = **opened;
+  pb::ShardAssignmentsRequest request;
+  request.set_namespace_(options_.name_space);
+  if (co_await call.write(request)) static_cast<void>(co_await call.finish_writing());
+  bool learned = false;
+  pb::ShardAssignments message;
+  for (;;) {
+    const auto more = co_await call.read(message);
+    if (!more || !*more) break;
+    if (const auto taken = take(message); !taken) {
+      note_failure(address, judge(taken.error()));
+      co_return learned;
+    }
+    learned = true;
+  }
+  note_failure(address, judge(co_await call.finish()));
+  co_return learned;
+}
+
+Result<> Cluster::take(const pb::ShardAssignments& message) {
+  const auto found = message.namespaces().find(options_.name_space);
+  if (found == message.namespaces().end()) {
+    return fail(ClientErrc::namespace_not_found, "the server sends no assignments for namespace " + options_.name_space);
+  }
+  TRY(ShardMap map, ShardMap::from(found->second));
+  map_ = std::move(map);
+  refused_.reset();
+  trouble_.clear();
+  notify();
+  return {};
+}
+
+void Cluster::note_failure(const std::string& address, const Verdict& verdict) {
+  trouble_ = fmt::format("{}: {}", address, verdict.error.message());
+  if (verdict.error == ClientErrc::namespace_not_found) map_.reset();
+  if (verdict.action == Verdict::Action::give_up) {
+    refused_ = Error{verdict.error.code, verdict.error == ClientErrc::namespace_not_found
+                                             ? fmt::format("namespace not found: {}", options_.name_space)
+                                             : trouble_};
+  }
+  changed_.notify_all();   // who waits for a map looks at refused_; it is no change of the map
+}
+
+Error Cluster::unreachable(std::string_view what) const {
+  return {Errc::deadline_exceeded, trouble_.empty() ? fmt::format("{} in time", what)
+                                                    : fmt::format("{} in time; last trouble: {}", what, trouble_)};
+}
+
+Task<Result<ShardId>> Cluster::route(std::uint32_t hash, Deadline deadline) {
+  for (;;) {
+    if (map_) {
+      if (const ShardMap::Shard* shard = map_->route(hash)) co_return shard->id;
+    } else if (refused_) {
+      co_return fail(*refused_);
+    }
+    if (core_.now() >= deadline) co_return fail(unreachable("no server told where the shards are"));
+    const Alarm alarm(core_, changed_, deadline);
+    co_await changed_.wait();
+  }
+}
+
+Task<Result<std::vector<ShardId>>> Cluster::all_shards(Deadline deadline) {
+  for (;;) {
+    if (map_ && map_->covers_all_hashes()) co_return shards();
+    if (!map_ && refused_) co_return fail(*refused_);
+    if (core_.now() >= deadline) {
+      co_return fail(unreachable(map_ ? "some keys have no shard, and none was assigned" : "no server told where the shards are"));
+    }
+    const Alarm alarm(core_, changed_, deadline);
+    co_await changed_.wait();
+  }
+}
+
+Task<Result<rpc::Channel*>> Cluster::leader(ShardId shard, Deadline deadline) {
+  for (;;) {
+    if (!map_ && refused_) co_return fail(*refused_);
+    if (map_) {
+      const ShardMap::Shard* found = map_->find(shard);
+      if (found == nullptr) co_return fail(ClientErrc::shard_moved);
+      if (!found->leader.empty()) co_return channel(found->leader);
+    }
+    if (core_.now() >= deadline) co_return fail(unreachable(fmt::format("shard {} got no leader", shard.value())));
+    const Alarm alarm(core_, changed_, deadline);
+    co_await changed_.wait();
+  }
+}
+
+std::string Cluster::leader_address(ShardId shard) const {
+  const ShardMap::Shard* found = map_ ? map_->find(shard) : nullptr;
+  return found == nullptr ? std::string() : found->leader;
+}
+
+std::vector<ShardId> Cluster::shards() const {
+  std::vector<ShardId> ids;
+  if (!map_) return ids;
+  for (const ShardMap::Shard& shard : map_->shards()) ids.push_back(shard.id);
+  return ids;
+}
+
+std::vector<ShardMap::Shard> Cluster::shard_ranges() const {
+  if (!map_) return {};
+  return {map_->shards().begin(), map_->shards().end()};
+}
+
+void Cluster::learn(const Verdict& verdict) {
+  if (!verdict.shard || !map_) return;
+  if (map_->set_leader(*verdict.shard, verdict.leader)) notify();
+}
+
+Task<> Cluster::pause(Duration length, Deadline deadline) {
+  const TimePoint until = std::min(core_.now() + length, deadline);
+  const std::uint64_t before = revision_;
+  while (core_.now() < until && revision_ == before) {
+    const Alarm alarm(core_, changed_, until);
+    co_await changed_.wait();
+  }
+}
+
+Task<> Cluster::stop() {
+  for (auto& [address, channel] : channels_) co_await channel->stop();
+  channels_.clear();
+}
+
+}  // namespace skerry::client

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/backoff.hpp"
+#include "client/error.hpp"
+#include "client/shard_map.hpp"
+#include "client/types.hpp"
+#include "rpc/channel.hpp"
+#include "runtime/core.hpp"
+#include "runtime/event.hpp"
+
+namespace io::oxia::proto::v1 {
+class ShardAssignments;
+}
+
+namespace skerry::client {
+
+std::string method(std::string_view name);   // of the store's public service, as it is called on the wire
+
+// Knows the servers of one namespace: follows the assignments, owns the connections. Owned by a Client, on its core.
+class Cluster {
+ public:
+  Cluster(Core& core, net::Network& network, const ClientOptions& options);   // all outlive it
+
+  // Follows the assignments for good; a background task of the owner.
+  Task<> follow();
+  // Closes every connection; nothing may be called after it.
+  Task<> stop();
+
+  // Where a hash belongs; waits for the first assignments, and through gaps that a split may leave for a moment.
+  Task<Result<ShardId>> route(std::uint32_t hash, Deadline deadline);
+  // All shards, once they cover every hash.
+  Task<Result<std::vector<ShardId>>> all_shards(Deadline deadline);
+  // The connection to the shard's leader; waits while an election is under way. Fails with shard_moved when the shard is
+  // no more.
+  Task<Result<rpc::Channel*>> leader(ShardId shard, Deadline deadline);
+
+  bool has_shard(ShardId shard) const { return map_ && map_->find(shard) != nullptr; }
+  bool has_map() const { return map_.has_value(); }
+  std::string leader_address(ShardId shard) const;
+  std::vector<ShardId> shards() const;
+  std::vector<ShardMap::Shard> shard_ranges() const;   // a copy: the map may change at any await
+  // Follows the hint of an answer, if it has one.
+  void learn(const Verdict& verdict);
+  // Returns after the pause, or early when assignments change; never after the deadline.
+  Task<> pause(Duration length, Deadline deadline);
+  Signal& changed() { return changed_; }
+  std::uint64_t revision() const { return revision_; }
+
+  rpc::CallOptions call_options(Deadline deadline) const;
+  // Why the servers can't be reached, for people; "" when all is well.
+  const std::string& trouble() const { return trouble_; }
+  const ClientOptions& options() const { return options_; }
+  Core& core() { return core_; }
+
+ private:
+  Result<rpc::Channel*> channel(const std::string& address);
+  Task<bool> follow_one(std::string address);
+  Result<> take(const io::oxia::proto::v1::ShardAssignments& message);
+  void note_failure(const std::string& address, const Verdict& verdict);
+  std::vector<std::string> candidates() const;
+  Error unreachable(std::string_view what) const;
+  void notify();
+
+  Core& core_;
+  net::Network& network_;
+  const ClientOptions& options_;
+  std::map<std::string, std::unique_ptr<rpc::Channel>> channels_;
+  std::optional<ShardMap> map_;
+  std::optional<Error> refused_;   // the servers answer, and will have none of us
+  std::string trouble_;
+  Signal changed_;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace skerry::client

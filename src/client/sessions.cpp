@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/sessions.hpp"
+
+#include <algorithm>
+
+#include "client/alarm.hpp"
+#include "oxia/client.pb.h"
+
+namespace skerry::client {
+
+namespace pb = io::oxia::proto::v1;
+
+Duration heartbeat_interval(Duration timeout) { return std::min<Duration>(std::max<Duration>(2s, timeout / 10), timeout / 3); }
+
+Sessions::Sessions(Cluster& cluster, TaskScope& tasks) : cluster_(cluster), tasks_(tasks), changed_(cluster.core()) {}
+
+bool Sessions::holds(ShardId shard, SessionId session) const {
+  const auto found = sessions_.find(shard);
+  return found != sessions_.end() && found->second.id == session;
+}
+
+Task<Result<SessionId>> Sessions::session(ShardId shard, Deadline deadline) {
+  for (;;) {
+    const auto found = sessions_.find(shard);
+    if (found == sessions_.end()) break;
+    if (found->second.id) co_return *found->second.id;
+    if (cluster_.core().now() >= deadline) co_return fail(Errc::deadline_exceeded, "no session was made in time");
+    const Alarm alarm(cluster_.core(), changed_, deadline);
+    co_await changed_.wait();
+  }
+  co_return co_await create(shard, deadline);
+}
+
+namespace {
+
+// Takes the mark "being made" off again, however the making ends.
+template <class Undo>
+class Cleanup {
+ public:
+  explicit Cleanup(Undo undo) : undo_(std::move(undo)) {}
+  Cleanup(const Cleanup&) = delete;
+  Cleanup& operator=(const Cleanup&) = delete;
+  ~Cleanup() { undo_(); }
+
+ private:
+  Undo undo_;
+};
+
+}  // namespace
+
+Task<Result<SessionId>> Sessions::create(ShardId shard, Deadline deadline) {
+  sessions_[shard];
+  const Cleanup unmark([this, shard] {
+    const auto found = sessions_.find(shard);
+    if (found != sessions_.end() && !found->second.id) sessions_.erase(found);
+    changed_.notify_all();
+  });
+  pb::CreateSessionRequest request;
+  request.set_shard(shard.value());
+  request.set_session_timeout_ms(
+      static_cast<std::uint32_t>(std::chrono::floor<std::chrono::milliseconds>(cluster_.options().session_timeout).count()));
+  request.set_client_identity(cluster_.options().identity);
+  Backoff backoff(cluster_.options().retry_pause_min, cluster_.options().retry_pause_max);
+  for (;;) {
+    CO_TRY(rpc::Channel* const channel, co_await cluster_.leader(shard, deadline));
+    pb::CreateSessionResponse answer;
+    const rpc::Status status =
+        co_await channel->unary(method("CreateSession"), request, answer, cluster_.call_options(deadline));
+    if (status.ok()) {
+      const SessionId made{answer.session_id()};
+      sessions_[shard].id = made;
+      tasks_.spawn(keep_alive(shard, made));
+      co_return made;
+    }
+    // A session whose answer was lost runs out by itself, so asking again is harmless.
+    const Verdict verdict = judge(status);
+    cluster_.learn(verdict);
+    if (verdict.action == Verdict::Action::reroute) co_return fail(ClientErrc::shard_moved);
+    if (verdict.action == Verdict::Action::give_up || cluster_.core().now() >= deadline) co_return fail(verdict.error);
+    co_await cluster_.pause(backoff.next(cluster_.core().random()), deadline);
+  }
+}
+
+Task<> Sessions::keep_alive(ShardId shard, SessionId session) {
+  Core& core = cluster_.core();
+  const Duration interval = heartbeat_interval(cluster_.options().session_timeout);
+  Backoff backoff(cluster_.options().retry_pause_min, cluster_.options().retry_pause_max);
+  TimePoint due = core.now() + interval;
+  pb::SessionHeartbeat request;
+  request.set_shard(shard.value());
+  request.set_session_id(session.value());
+  while (holds(shard, session)) {
+    while (core.now() < due && holds(shard, session)) {
+      const Alarm alarm(core, changed_, due);
+      co_await changed_.wait();
+    }
+    if (!holds(shard, session)) co_return;
+    const Deadline deadline = core.now() + cluster_.options().session_timeout;
+    const auto channel = co_await cluster_.leader(shard, deadline);
+    if (!channel) {
+      // A shard that was split or removed took its sessions along.
+      if (channel.error() == ClientErrc::shard_moved) co_return lost(shard, session);
+      continue;
+    }
+    pb::KeepAliveResponse answer;
+    const rpc::Status status =
+        co_await (*channel)->unary(method("KeepAlive"), request, answer, cluster_.call_options(core.now() + std::max<Duration>(interval, 1s)));
+    if (status.ok()) {
+      backoff.reset();
+      due = core.now() + interval;
+      continue;
+    }
+    const Verdict verdict = judge(status);
+    cluster_.learn(verdict);
+    if (verdict.error == ClientErrc::session_expired || verdict.action == Verdict::Action::reroute) co_return lost(shard, session);
+    co_await cluster_.pause(backoff.next(core.random()), no_deadline);
+  }
+}
+
+void Sessions::lost(ShardId shard, SessionId session) {
+  if (!holds(shard, session)) return;
+  sessions_.erase(shard);
+  changed_.notify_all();
+  if (cluster_.options().on_session_lost) cluster_.options().on_session_lost(shard);
+}
+
+Task<> Sessions::close_all(Deadline deadline) {
+  const std::map<ShardId, Entry> open = std::exchange(sessions_, {});
+  changed_.notify_all();
+  for (const auto& [shard, entry] : open) {
+    if (!entry.id) continue;
+    const auto channel = co_await cluster_.leader(shard, deadline);
+    if (!channel) continue;
+    pb::CloseSessionRequest request;
+    request.set_shard(shard.value());
+    request.set_session_id(entry.id->value());
+    pb::CloseSessionResponse answer;
+    // Whatever comes back, there is nothing more to be done about it.
+    static_cast<void>(co_await (*channel)->unary(method("CloseSession"), request, answer, cluster_.call_options(deadline)));
+  }
+}
+
+}  // namespace skerry::client

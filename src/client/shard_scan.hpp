@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <deque>
+#include <memory>
+
+#include "client/cluster.hpp"
+#include "client/scan.hpp"
+
+namespace skerry::client {
+
+// One shard's part of a walk. Buffers one message of the server. When the call breaks it is made again: over the primary keys
+// from the last key on, over an index only while nothing had come.
+class ShardScan {
+ public:
+  ShardScan(Cluster& cluster, ShardId shard, const KeyRange& range, const RangeOptions& options, Scan::Kind kind);
+
+  // Sends the request, if it is not under way, without waiting for answers.
+  Task<Result<>> open(Deadline deadline);
+  // Has a record ready, or knows that there is none.
+  Task<Result<>> fill(Deadline deadline);
+  bool empty() const { return buffer_.empty(); }
+  const Record& front() const { return buffer_.front(); }
+  Record pop();
+
+ private:
+  Task<bool> read_chunk();
+  Task<Result<>> recover(Verdict verdict, Deadline deadline);
+  void accept(Record record);
+  template <class Request>
+  Request request() const;
+
+  Cluster& cluster_;
+  ShardId shard_;
+  const KeyRange& range_;          // of the Scan that owns us
+  const RangeOptions& options_;
+  Scan::Kind kind_;
+  std::unique_ptr<rpc::ClientCall> call_;
+  std::deque<Record> buffer_;
+  std::optional<std::string> last_;   // the last key that came
+  bool ended_ = false;
+  Backoff backoff_;
+};
+
+}  // namespace skerry::client

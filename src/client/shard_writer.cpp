@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/shard_writer.hpp"
+
+#include <fmt/format.h>
+
+#include "client/alarm.hpp"
+
+namespace skerry::client {
+namespace {
+
+// How long a leader that has been replaced gets to end its stream by itself: it knows better than we what became of the writes.
+constexpr auto deposed_leader_grace = 250ms;
+
+Error unknown_outcome(const Error& cause) {
+  return {ClientErrc::outcome_unknown,
+          fmt::format("outcome unknown: the write was sent and may or may not have taken effect ({}); read the record before "
+                      "repeating it", cause.message())};
+}
+
+}  // namespace
+
+ShardWriter::ShardWriter(Cluster& cluster, TaskScope& tasks, ShardId shard)
+    : cluster_(cluster), tasks_(tasks), shard_(shard),
+      backoff_(cluster.options().retry_pause_min, cluster.options().retry_pause_max), changed_(cluster.core()) {}
+
+void ShardWriter::submit(WriteOperationPtr operation) {
+  queue_.push(std::move(operation));
+  changed_.notify_all();
+}
+
+Task<> ShardWriter::run() {
+  for (;;) {
+    while (!queue_.has_work()) co_await changed_.wait();
+    const auto channel = co_await cluster_.leader(shard_, cluster_.core().now() + cluster_.options().retry_pause_max);
+    if (!channel) {
+      // Without a leader the operations wait on: each has its own deadline.
+      if (channel.error() != Errc::deadline_exceeded) bounce_all(channel.error());
+      continue;
+    }
+    co_await serve_stream(**channel);
+  }
+}
+
+Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
+  rpc::CallOptions options = cluster_.call_options(no_deadline);
+  options.metadata.add("namespace", cluster_.options().name_space);
+  options.metadata.add("shard-id", std::to_string(shard_.value()));
+  auto opened = co_await channel.open(method("WriteStream"), std::move(options));
+  verdict_.reset();
+  broken_ = false;
+  if (!opened) {
+    recover(judge(opened.error()));
+  } else {
+    call_ = std::move(*opened);
+    helpers_ = 2;
+    tasks_.spawn(receive_answers());
+    tasks_.spawn(watch_leader(cluster_.leader_address(shard_)));
+    co_await send_batches();
+    while (helpers_ > 0) co_await changed_.wait();
+    call_.reset();
+    recover(*verdict_);
+  }
+  if (verdict_->action == Verdict::Action::retry) co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
+}
+
+Task<> ShardWriter::send_batches() {
+  const BatchLimits limits{cluster_.options().batch_operations_max, cluster_.options().batch_bytes_max};
+  while (!broken_) {
+    if (!can_send()) {
+      co_await changed_.wait();
+      continue;
+    }
+    co_await cluster_.core().yield();   // whoever is ready to submit in this turn shares the batch
+    if (!can_send()) continue;
+    const auto batch = std::make_shared<WriteBatch>(queue_.take(limits));
+    batch->mark_sent();
+    batch->request.set_shard(shard_.value());
+    in_flight_.push_back(batch);
+    const Result<> written = co_await call_->write(batch->request);
+    if (!written) end_stream(judge(written.error()));
+  }
+}
+
+Task<> ShardWriter::receive_answers() {
+  pb::WriteResponse answer;
+  for (;;) {
+    const auto more = co_await call_->read(answer);
+    if (!more || !*more) break;
+    take_answer(answer);
+    if (broken_) break;
+    answer.Clear();
+  }
+  Verdict verdict = judge(co_await call_->finish());
+  end_stream(std::move(verdict));
+  --helpers_;
+  changed_.notify_all();
+}
+
+void ShardWriter::take_answer(pb::WriteResponse& answer) {
+  if (in_flight_.empty()) {
+    call_->cancel();
+    return end_stream(judge(Error{Errc::internal, "the server answered a write that was not sent"}));
+  }
+  if (const auto answered = in_flight_.front()->answer(answer); !answered) {
+    call_->cancel();
+    return end_stream({Verdict::Action::give_up, true, std::nullopt, {}, answered.error()});
+  }
+  in_flight_.pop_front();
+  backoff_.reset();
+  changed_.notify_all();
+}
+
+// Gives a stream up whose server is no longer the leader and has not noticed, as one that hangs.
+Task<> ShardWriter::watch_leader(std::string address) {
+  Core& core = cluster_.core();
+  while (!broken_) {
+    const std::string now = cluster_.leader_address(shard_);
+    const bool deposed = now != address && !(now.empty() && cluster_.has_shard(shard_));
+    if (deposed) {
+      const TimePoint until = core.now() + deposed_leader_grace;
+      while (!broken_ && core.now() < until) {
+        const Alarm alarm(core, changed_, until);
+        co_await changed_.wait();
+      }
+      if (!broken_) call_->cancel();
+      break;
+    }
+    co_await cluster_.changed().wait();
+  }
+  --helpers_;
+  changed_.notify_all();
+}
+
+void ShardWriter::end_stream(Verdict verdict) {
+  // The status of the call says more than a failed write; what was decided here on bad answers says more than both.
+  if (!verdict_ || verdict_->action == Verdict::Action::retry) verdict_ = std::move(verdict);
+  broken_ = true;
+  changed_.notify_all();
+  cluster_.changed().notify_all();   // watch_leader waits there
+}
+
+// Sorts what was in flight into what is sent again and what ends here.
+void ShardWriter::recover(Verdict verdict) {
+  cluster_.learn(verdict);
+  const bool nothing_sent = in_flight_.empty();
+  // A server that fails for no stated reason has not judged what it never saw.
+  if (nothing_sent && verdict.maybe_applied) verdict.action = Verdict::Action::retry;
+  std::vector<WriteOperationPtr> again;
+  for (const auto& batch : in_flight_) {
+    recover_batch(*batch, verdict, again);
+    // The verdict is about the oldest batch. What a server did with those behind it, it does not say; unless it could do nothing.
+    if (verdict.action == Verdict::Action::give_up) verdict.maybe_applied = true;
+  }
+  in_flight_.clear();
+  queue_.push_front(std::move(again));
+  if (verdict.action == Verdict::Action::reroute) bounce_all(Error{ClientErrc::shard_moved, {}});
+  if (verdict.action == Verdict::Action::give_up && nothing_sent) bounce_all(verdict.error);
+  verdict_ = std::move(verdict);
+}
+
+void ShardWriter::recover_batch(WriteBatch& batch, const Verdict& verdict, std::vector<WriteOperationPtr>& again) {
+  const bool oldest = &batch == in_flight_.front().get();
+  const bool blame = verdict.action == Verdict::Action::give_up && oldest;
+  // One bad operation has spoilt the batch: each is asked alone, so that only the bad one is refused.
+  const bool split = blame && batch.size() > 1 && !verdict.maybe_applied &&
+                     (verdict.error == Errc::invalid_argument || verdict.error == Errc::resource_exhausted);
+  for (WriteOperationPtr& operation : batch.take_back()) {
+    if (operation->settled()) continue;
+    operation->maybe_applied = operation->maybe_applied || verdict.maybe_applied;
+    if (operation->maybe_applied && !operation->repeatable()) {
+      operation->settle(fail(unknown_outcome(verdict.error)));
+    } else if (blame && !split) {
+      operation->settle(fail(verdict.error));
+    } else {
+      operation->alone = operation->alone || split;
+      operation->sent = operation->maybe_applied;
+      again.push_back(std::move(operation));
+    }
+  }
+}
+
+void ShardWriter::bounce_all(const Error& error) {
+  for (WriteOperationPtr& operation : queue_.take_all()) operation->settle(fail(error));
+}
+
+}  // namespace skerry::client
