@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,7 @@ struct [[nodiscard]] Status {
   static Status with_info(Code code, std::string message, const ErrorInfo& info);
   static Status from(const Error& error);           // the nearest code for an Errc, and its text
   std::optional<ErrorInfo> info() const;            // from the details, if there is one
+  Error error() const;                              // the nearest Errc, and the message
 };
 
 // Header or trailer fields, names in lower case; "-bin" values are plain bytes here and base64 on the wire.

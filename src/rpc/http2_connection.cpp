@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/http2_connection.hpp"
+
+namespace skerry::rpc {
+namespace {
+
+// A turn writes at most this, so that one busy connection does not hold the others up.
+constexpr std::size_t out_bytes_max = 256 << 10;
+constexpr std::size_t in_bytes_min = 16 << 10, in_bytes_max = 256 << 10;
+
+}  // namespace
+
+Http2Connection::Http2Connection(Core& core, TaskScope& scope, std::unique_ptr<net::Stream> stream)
+    : core_(core), scope_(scope), stream_(std::move(stream)), peer_(stream_->peer()), write_ended_(core),
+      last_received_(core.now()) {}
+
+Http2Connection::~Http2Connection() = default;
+
+void Http2Connection::set_callbacks(nghttp2_session_callbacks* callbacks) {
+  nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
+}
+
+ssize_t Http2Connection::on_send(nghttp2_session*, const std::uint8_t* data, std::size_t length, int, void* self) {
+  auto& connection = *static_cast<Http2Connection*>(self);
+  if (!connection.has_room()) return NGHTTP2_ERR_WOULDBLOCK;
+  connection.out_.append(reinterpret_cast<const char*>(data), length);
+  return static_cast<ssize_t>(length);
+}
+
+Task<Error> Http2Connection::receive_all() {
+  in_.resize(in_bytes_min);
+  while (!closed_) {
+    const auto count = co_await stream_->read_some(in_);
+    if (closed_) break;
+    if (!count) {
+      close(count.error());
+      break;
+    }
+    if (*count == 0) {
+      close(Error{Errc::closed, "the other end closed the connection"});
+      break;
+    }
+    last_received_ = core_.now();
+    const ssize_t taken =
+        nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(in_.data()), *count);
+    if (closed_) break;
+    if (taken < 0) {
+      // What the session still has to say (a GOAWAY with the reason) is sent before the connection is closed.
+      fill();
+      stream_->try_write(out_);
+      close(Error{Errc::closed, std::string("the other end broke the protocol: ") +
+                                    nghttp2_strerror(static_cast<int>(taken))});
+      break;
+    }
+    after_receive();
+    send_soon();
+    if (*count == in_.size() && in_.size() < in_bytes_max) in_.resize(in_.size() * 2);
+  }
+  co_return ended_;
+}
+
+void Http2Connection::close(Error why) {
+  if (closed_) return;
+  closed_ = true;
+  ended_ = std::move(why);
+  stream_->close();
+}
+
+Task<> Http2Connection::writes_ended() {
+  while (writing_) co_await write_ended_.wait();
+}
+
+bool Http2Connection::has_room() const { return out_.size() < out_bytes_max; }
+
+bool Http2Connection::finished() const {
+  return nghttp2_session_want_read(session_.get()) == 0 && nghttp2_session_want_write(session_.get()) == 0;
+}
+
+// Lets the session put what it has into out_. False when the session is beyond use.
+bool Http2Connection::fill() { return nghttp2_session_send(session_.get()) == 0; }
+
+void Http2Connection::on_turn_end() {
+  if (closed_) return;
+  before_send();
+  if (writing_ || closed_) return;
+  const bool usable = fill();
+  before_send();
+  if (!out_.empty()) {
+    const std::size_t written = stream_->try_write(out_);
+    if (written < out_.size()) {
+      out_.erase(0, written);
+      return write_rest_later();
+    }
+    const bool full = out_.size() >= out_bytes_max;
+    if (out_.capacity() > 2 * out_bytes_max) out_ = Bytes();
+    out_.clear();
+    if (full) send_soon();
+  }
+  if (!usable) return close(Error{Errc::closed, "the HTTP/2 session failed"});
+  if (finished()) close(Error{Errc::closed, "the connection was finished"});
+}
+
+void Http2Connection::write_rest_later() {
+  writing_ = true;
+  scope_.spawn(write_rest());
+}
+
+Task<> Http2Connection::write_rest() {
+  const BytesView rest = out_;
+  const auto written = co_await stream_->write({&rest, 1});
+  writing_ = false;
+  write_ended_.wake_all();
+  out_.clear();
+  if (!written) co_return close(written.error());
+  send_soon();
+}
+
+}  // namespace skerry::rpc

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include "base/assert.hpp"
+#include "runtime/core.hpp"
+
+namespace skerry::rpc {
+
+// Where one coroutine waits to be resumed inside the call that wakes it: the hot path's WaitList, without allocation and
+// without a trip through the loop. Whoever wakes must not touch, after wake(), what the coroutine may have changed.
+// Cancelling throws operation_aborted into the coroutine, from the loop. Outlives the coroutines that wait in it.
+class Parking {
+ public:
+  explicit Parking(Core& core) : core_(core) {}
+  Parking(const Parking&) = delete;
+  Parking& operator=(const Parking&) = delete;
+
+  // co_await it at once. Requires: nobody waits here.
+  auto wait() {
+    return asio::async_initiate<const asio::deferred_t, void(boost::system::error_code)>(
+        [this](auto handler) {
+          SKERRY_ASSERT(!parked_.resume);
+          auto slot = asio::get_associated_cancellation_slot(handler);
+          parked_.resume = std::move(handler);
+          core_.park(parked_);
+          if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { abort(); });
+        },
+        asio::deferred);
+  }
+  bool wake() {   // false when nobody waits
+    if (!parked_.resume) return false;
+    take()({});
+    return true;
+  }
+  bool occupied() const { return static_cast<bool>(parked_.resume); }
+
+ private:
+  using Resume = std::move_only_function<void(boost::system::error_code)>;
+  Resume take() {
+    parked_.skerry::detail::InCore::unlink();
+    return std::exchange(parked_.resume, nullptr);
+  }
+  void abort() {
+    if (!parked_.resume) return;
+    asio::post(core_.executor(), [resume = take()]() mutable { resume(asio::error::operation_aborted); });
+  }
+
+  Core& core_;
+  skerry::detail::Parked parked_;
+};
+
+}  // namespace skerry::rpc

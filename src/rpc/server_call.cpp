@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/server_call.hpp"
+
+#include <google/protobuf/message_lite.h>
+
+#include <array>
+
+#include "rpc/header_fields.hpp"
+#include "rpc/server_connection.hpp"
+
+namespace skerry::rpc {
+
+ActiveCall::ActiveCall(Core& core, const ServerOptions& options)
+    : Runner(core), core_(core), options_(options), inbound_(options.message_bytes_max), reader_(core), writer_(core) {}
+
+void ActiveCall::begin(ServerConnection& connection, std::int32_t stream) {
+  connection_ = &connection;
+  stream_ = stream;
+}
+
+void ActiveCall::reset() {
+  Timer::cancel();
+  inbound_.clear();
+  account();
+  connection_ = nullptr;
+  method_ = nullptr;
+  observer_ = nullptr;
+  deadline_ = no_deadline;
+  path_ = {};
+  authority_ = {};
+  headers_.clear();
+  header_bytes_ = unreturned_ = outbound_taken_ = 0;
+  metadata_.reset();
+  constexpr std::size_t kept_bytes_max = 16 << 10;
+  if (outbound_.capacity() > kept_bytes_max) outbound_ = Bytes();
+  outbound_.clear();
+  current_ = Bytes();
+  refused_.reset();
+  http_status_ = 200;
+  status_ = {};
+  trailers_ = {};
+  has_te_ = has_content_type_ = headers_done_ = half_closed_ = handler_started_ = false;
+  headers_sent_ = ended_ = stream_closed_ = queued_ = false;
+}
+
+void ActiveCall::later() {
+  if (queued_ || connection_ == nullptr) return;
+  queued_ = true;
+  connection_->advance_later(*this);
+}
+
+void ActiveCall::take_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text) {
+  const nghttp2_vec name_bytes = nghttp2_rcbuf_get_buf(name_text), value_bytes = nghttp2_rcbuf_get_buf(value_text);
+  const std::string_view name(reinterpret_cast<const char*>(name_bytes.base), name_bytes.len);
+  const std::string_view value(reinterpret_cast<const char*>(value_bytes.base), value_bytes.len);
+  if (headers_done_) return;   // trailers of a request mean nothing to gRPC
+  header_bytes_ += name.size() + value.size() + 32;
+  if (header_bytes_ > options_.header_list_bytes_max) {
+    headers_.clear();
+    return refuse({Code::resource_exhausted,
+                   "the request's headers exceed " + std::to_string(options_.header_list_bytes_max) +
+                       " bytes (header_list_bytes_max); send less metadata", {}});
+  }
+  if (name == ":path") {
+    path_ = HeaderText(value_text);
+  } else if (name == ":authority" || (name == "host" && authority_.view().empty())) {
+    authority_ = HeaderText(value_text);
+  } else if (name.front() == ':' || name == "te" || name == "content-type" || name.starts_with("grpc-")) {
+    take_grpc_header(name, value);
+  } else {
+    if (wire::is_binary_name(name) && !decode_binary_values(value)) {
+      return refuse({Code::invalid_argument, "the value of header " + std::string(name) + " is not base64", {}});
+    }
+    headers_.emplace_back(name_text, value_text);
+  }
+}
+
+void ActiveCall::take_grpc_header(std::string_view name, std::string_view value) {
+  if (name == ":method") {
+    if (value != "POST") refuse_http(405);
+  } else if (name == "content-type") {
+    has_content_type_ = wire::is_grpc_content(value);
+  } else if (name == "te") {
+    has_te_ = value == "trailers";
+  } else if (name == "grpc-timeout") {
+    const auto timeout = wire::parse_timeout(value);
+    if (!timeout) return refuse({Code::invalid_argument, "grpc-timeout " + printable(value) + " is not a number of at most "
+                                                             "eight digits and one of H M S m u n", {}});
+    deadline_ = core_.now() + *timeout;
+  } else if (name == "grpc-encoding") {
+    if (value != "identity") refuse({Code::unimplemented, "messages compressed by " + printable(value) +
+                                                              " are not understood; send them uncompressed", {}});
+  }   // other names that start with "grpc-" are gRPC's own and say nothing to us
+}
+
+void ActiveCall::end_headers() {
+  headers_done_ = true;
+  started_ = core_.now();
+  if (!has_content_type_) refuse_http(415);
+  if (!has_te_) {
+    refuse({Code::internal, "the request lacks 'te: trailers': something between client and server does not pass on what "
+                            "gRPC needs", {}});
+  }
+  method_ = connection_->pool().find(path_.view());
+  if (method_ == nullptr) {
+    refuse({Code::unimplemented, "this server has no method " + printable(path_.view(), 256), {}});
+  } else if ((observer_ = connection_->pool().observer(*method_)) != nullptr) {
+    observer_->on_start();
+  }
+  later();
+}
+
+void ActiveCall::refuse(Status status) {
+  if (!refused_) refused_ = std::move(status);
+}
+
+void ActiveCall::refuse_http(int http_status) {
+  if (http_status_ == 200) http_status_ = http_status;
+  refuse({Code::internal, "not a gRPC request", {}});
+}
+
+void ActiveCall::take_data(BytesView bytes) {
+  if (ended_ || refused_) return;
+  unreturned_ += bytes.size();
+  if (Status status = inbound_.feed(bytes); !status.ok()) refuse(std::move(status));
+  account();
+  if (!connection_->pool().within_limit()) {
+    refuse({Code::resource_exhausted, "this server holds " + std::to_string(options_.buffered_bytes_max) +
+                                          " bytes of unfinished requests (buffered_bytes_max); try again later", {}});
+  }
+  if (method_ != nullptr && !method_->client_streams && inbound_.messages() > 1) {
+    refuse({Code::unimplemented, "the method takes exactly one message; the client sent more", {}});
+  }
+  return_window();
+  if (refused_ || (handler_started_ && inbound_.has_message())) later();
+}
+
+void ActiveCall::half_close() {
+  half_closed_ = true;
+  if (inbound_.mid_message()) refuse({Code::internal, "the request ended in the middle of a message", {}});
+  later();
+}
+
+void ActiveCall::stream_closed() {
+  stream_closed_ = true;
+  if (!ended_) observe(Code::cancelled);
+  later();
+}
+
+void ActiveCall::account() {
+  const std::size_t holds = inbound_.buffered();
+  if (holds != held_) connection_->pool().hold_instead(held_, holds);
+  held_ = holds;
+}
+
+// What no complete message waits for may be sent anew: a slow handler stops its client, a large message does not.
+void ActiveCall::return_window() {
+  const std::size_t returnable = unreturned_ - std::min(unreturned_, inbound_.complete_bytes());
+  if (half_closed_ || stream_closed_ || returnable < options_.stream_window_bytes / 4) return;
+  nghttp2_session_consume_stream(connection_->session(), stream_, returnable);
+  unreturned_ -= returnable;
+  connection_->send_soon();
+}
+
+bool ActiveCall::ready_to_start() const {
+  if (handler_started_ || ended_ || method_ == nullptr) return false;
+  return method_->client_streams || half_closed_;
+}
+
+void ActiveCall::advance() {
+  queued_ = false;
+  if (stream_closed_) {
+    if (running()) return Runner::cancel();   // on_handler_end() comes back here
+    return connection_->release(*this);
+  }
+  if (refused_ && !ended_) return end(*refused_);
+  if (ready_to_start()) {
+    if (core_.now() >= deadline_) return on_due();
+    handler_started_ = true;
+    Runner::start(method_->run(*this, *this, *this));
+  } else if (reader_.occupied() && (inbound_.has_message() || half_closed_)) {
+    reader_.wake();
+  }
+  if (queued() <= options_.reply_queue_bytes_max / 2) writer_.wake();
+  if (deadline_ != no_deadline && !ended_ && !Timer::armed()) core_.timers().arm(*this, deadline_);
+}
+
+void ActiveCall::on_due() {
+  const bool stuck = queued() > 0;   // the client takes nothing, trailers would wait for ever
+  end({Code::deadline_exceeded, "the deadline passed before the call had ended", {}});
+  if (!stuck) return;
+  nghttp2_submit_rst_stream(connection_->session(), NGHTTP2_FLAG_NONE, stream_, NGHTTP2_CANCEL);
+  connection_->send_soon();
+}
+
+void ActiveCall::end(Status status) {
+  if (ended_ || stream_closed_) return;
+  settle(std::move(status));
+  Runner::cancel();
+}
+
+void ActiveCall::on_handler_end(Status status) {
+  if (stream_closed_) return later();
+  if (!ended_) settle(std::move(status));
+}
+
+void ActiveCall::settle(Status status) {
+  ended_ = true;
+  status_ = std::move(status);
+  Timer::cancel();
+  observe(status_.code);
+  submit_end();
+}
+
+void ActiveCall::observe(Code code) {
+  if (observer_ != nullptr) std::exchange(observer_, nullptr)->on_end(code, core_.clock().now() - started_);
+}
+
+net::Address ActiveCall::peer() const { return connection_->peer(); }
+
+const Metadata& ActiveCall::metadata() const {
+  if (metadata_) return *metadata_;
+  metadata_.emplace();
+  for (const auto& [name, value] : headers_) add_field(*metadata_, name.view(), value.view());
+  return *metadata_;
+}
+
+void ActiveCall::add_trailer(std::string name, std::string value) {
+  SKERRY_ASSERT(is_metadata_name(name) && (wire::is_binary_name(name) || is_metadata_value(value)));
+  trailers_.add(std::move(name), std::move(value));
+}
+
+}  // namespace skerry::rpc

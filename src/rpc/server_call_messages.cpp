@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two directions of messages of a call on the server.
+#include <google/protobuf/message_lite.h>
+
+#include "rpc/header_fields.hpp"
+#include "rpc/server_call.hpp"
+#include "rpc/server_connection.hpp"
+
+namespace skerry::rpc {
+
+void ActiveCall::message_taken() {
+  inbound_.pop();
+  account();
+  if (!stream_closed_) return_window();
+}
+
+std::optional<Result<bool>> ActiveCall::try_next_into(google::protobuf::MessageLite& into) {
+  if (inbound_.has_message()) {
+    Result<> parsed = parse(inbound_.front(), into);
+    message_taken();
+    if (!parsed) return fail(std::move(parsed).error());
+    return true;
+  }
+  if (ended_ || stream_closed_) return fail(Errc::closed, "the call has ended");
+  if (half_closed_) return false;
+  return std::nullopt;
+}
+
+Task<Result<bool>> ActiveCall::next_into(google::protobuf::MessageLite& into) {
+  for (;;) {
+    if (auto taken = try_next_into(into)) co_return std::move(*taken);
+    co_await reader_.wait();
+  }
+}
+
+Task<Result<std::optional<BytesView>>> ActiveCall::next() {
+  for (;;) {
+    if (inbound_.has_message()) {
+      current_.assign(inbound_.front());
+      message_taken();
+      co_return current_;
+    }
+    if (ended_ || stream_closed_) co_return fail(Errc::closed, "the call has ended");
+    if (half_closed_) co_return std::nullopt;
+    co_await reader_.wait();
+  }
+}
+
+Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
+  if (ended_ || stream_closed_) return fail(Errc::closed, "the call has ended");
+  if (outbound_taken_ == outbound_.size()) outbound_.clear(), outbound_taken_ = 0;
+  TRYV(append_message(outbound_, message));
+  if (!headers_sent_) {
+    headers_sent_ = true;
+    auto provider = connection_->provider(*this);
+    nghttp2_submit_response(connection_->session(), stream_, response_fields.data(), response_fields.size(), &provider);
+  } else {
+    nghttp2_session_resume_data(connection_->session(), stream_);
+  }
+  connection_->send_soon();
+  return {};
+}
+
+bool ActiveCall::try_write(const google::protobuf::MessageLite& message) {
+  return queue(message).has_value();
+}
+
+Task<Result<>> ActiveCall::write(const google::protobuf::MessageLite& message) {
+  CO_TRYV(queue(message));
+  while (queued() > options_.reply_queue_bytes_max && !ended_ && !stream_closed_) co_await writer_.wait();
+  co_return Result<>();
+}
+
+ActiveCall::Part ActiveCall::next_part(std::size_t length_max) {
+  const std::size_t length = std::min(queued(), length_max);
+  return {length, ended_ && length == queued()};
+}
+
+BytesView ActiveCall::take_part(std::size_t length) {
+  const BytesView part = BytesView(outbound_).substr(outbound_taken_, length);
+  outbound_taken_ += length;
+  if (writer_.occupied() && queued() <= options_.reply_queue_bytes_max / 2) later();
+  return part;
+}
+
+void ActiveCall::submit_end() {
+  auto* session = connection_->session();
+  connection_->send_soon();
+  if (headers_sent_) {
+    nghttp2_session_resume_data(session, stream_);
+    return;
+  }
+  headers_sent_ = true;
+  if (http_status_ != 200) {
+    const std::string status = std::to_string(http_status_);
+    const nghttp2_nv field = make_field(":status", status);
+    nghttp2_submit_response(session, stream_, &field, 1, nullptr);
+    return;
+  }
+  FieldList fields(response_fields);
+  fields.add_status(status_, trailers_);
+  nghttp2_submit_response(session, stream_, fields.data(), fields.size(), nullptr);
+}
+
+void ActiveCall::submit_trailers() {
+  FieldList fields;
+  fields.add_status(status_, trailers_);
+  nghttp2_submit_trailer(connection_->session(), stream_, fields.data(), fields.size());
+}
+
+}  // namespace skerry::rpc

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "rpc/http2_connection.hpp"
+#include "rpc/server_call.hpp"
+
+namespace skerry::rpc {
+
+// Unused calls, and what the calls of all connections of a server hold.
+class CallPool {
+ public:
+  CallPool(Core& core, const Methods& methods, const ServerOptions& options);
+  std::unique_ptr<ActiveCall> take();
+  void give_back(std::unique_ptr<ActiveCall> call);
+
+  const Method* find(std::string_view path);
+  MethodObserver* observer(const Method& method) const { return observers_[method.index]; }
+  const ServerOptions& options() const { return options_; }
+  Core& core() const { return core_; }
+
+  // Request bytes that are held for handlers which have not taken them.
+  void hold_instead(std::size_t before, std::size_t now) { held_ += now - before; }
+  bool within_limit() const { return held_ <= options_.buffered_bytes_max; }
+
+ private:
+  static constexpr std::size_t kept_max = 4'096;
+  Core& core_;
+  const Methods& methods_;
+  const ServerOptions& options_;
+  std::vector<MethodObserver*> observers_;
+  std::vector<std::unique_ptr<ActiveCall>> unused_;
+  const Method* last_found_ = nullptr;   // requests come in runs of the same method
+  std::size_t held_ = 0;
+};
+
+// One client's connection: turns nghttp2's events into calls, enforces the limits of a connection, and ends the calls with
+// it. Made by the server for each accepted stream; serve() runs until the connection and all of its calls have ended.
+class ServerConnection final : public Http2Connection, private Timer {
+ public:
+  ServerConnection(TaskScope& scope, CallPool& pool, std::unique_ptr<net::Stream> stream);
+  ~ServerConnection() override;
+
+  Task<> serve();
+  // Takes no new calls, and closes when the last has ended.
+  void drain();
+  // Ends every call with `status`, then closes.
+  void cut(const Status& status);
+  std::size_t calls() const { return calls_.size(); }
+
+  CallPool& pool() { return pool_; }
+  void advance_later(ActiveCall& call) {
+    ready_.push_back(&call);
+    send_soon();
+  }
+  void release(ActiveCall& call);   // its stream is closed and its handler has returned
+  void replied() { ping_strikes_ = 0, last_ping_ = TimePoint::min(); }
+  nghttp2_data_provider provider(ActiveCall& call);
+
+ private:
+  struct Callbacks;
+  void after_receive() override;
+  void before_send() override;
+  void on_due() override;
+
+  void open_session();
+  void begin_call(std::int32_t stream);
+  void take_ping(const nghttp2_frame& frame);
+  void go_away(std::uint32_t code, std::string_view reason);
+  void finish_drain();
+  ActiveCall* call(std::int32_t stream) const {
+    return static_cast<ActiveCall*>(nghttp2_session_get_stream_user_data(session(), stream));
+  }
+
+  CallPool& pool_;
+  boost::intrusive::list<ActiveCall, boost::intrusive::constant_time_size<true>> calls_;   // owned; released by release()
+  std::vector<ActiveCall*> ready_, advancing_;
+  WaitList ended_;
+  std::size_t received_bytes_ = 0;   // of DATA since the connection's window was last returned
+  TimePoint last_ping_ = TimePoint::min();
+  int ping_strikes_ = 0;
+  bool draining_ = false, drained_ = false;
+};
+
+}  // namespace skerry::rpc
