@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of the command line: what they print, what they refuse, and with which exit status."""
+
+import json
+import signal
+import threading
+
+import pytest
+
+from support.cli import Client, run
+from support.protocol import ROOT
+from support.server import eventually, free_port
+
+META = {"key", "version_id", "created_timestamp", "modified_timestamp", "modifications_count", "ephemeral", "session_id", "client_identity"}
+
+
+@pytest.fixture(params=[1, 4])
+def client(request, make_server):
+    """The command line against one and several shards."""
+    return Client(make_server(shards=request.param).address)
+
+
+@pytest.fixture
+def lone(server):
+    return Client(server.address)
+
+
+def put(client, *words, **options):
+    outcome = client("put", *words, **options)
+    assert outcome.status == 0, outcome
+    return outcome.json
+
+
+# --- put, get, delete
+
+
+def test_put_prints_the_version_as_one_line_of_json(lone):
+    outcome = lone("put", "/a", "value")
+    assert outcome.status == 0 and len(outcome.lines) == 1 and outcome.err == ""
+    answer = outcome.json
+    assert set(answer) >= META - {"session_id", "client_identity"}
+    assert (answer["key"], answer["version_id"], answer["modifications_count"], answer["ephemeral"]) == ("/a", 0, 0, False)
+    assert put(lone, "/a", "again")["modifications_count"] == 1
+
+
+def test_get_prints_the_value_and_with_v_the_version(client):
+    put(client, "/a", "value")
+    assert client("get", "/a").out.rstrip("\n") == "value"
+    shown = client("get", "/a", "-v").out
+    value, meta = shown.split("---")
+    assert value.strip() == "value"
+    assert json.loads(meta)["key"] == "/a" and json.loads(meta)["version_id"] == 0
+
+
+def test_values_come_from_stdin_and_may_be_any_bytes(client):
+    content = bytes(range(256)) * 10
+    assert client("put", "/a", "-c", stdin=content, text=False).status == 0
+    assert client("get", "/a", text=False).out.rstrip(b"\n") == content.rstrip(b"\n")
+
+
+def test_get_shows_bytes_as_hex_on_request(lone):
+    lone("put", "/a", "-c", stdin=b"\x00\xffA", text=False)
+    shown = lone("get", "/a", "--hex").out.lower()
+    assert "00" in shown and "ff" in shown and "41" in shown
+
+
+def test_a_missing_key_is_an_error(client):
+    outcome = client("get", "/nothing")
+    assert outcome.status != 0 and outcome.out == "" and outcome.err.strip() == "Error: key not found"
+
+
+def test_versions_are_expected_with_e(lone):
+    assert put(lone, "/a", "0")["version_id"] == 0
+    assert put(lone, "/a", "1", "-e", "0")["version_id"] == 1
+    for words in (("put", "/a", "2", "-e", "0"), ("put", "/a", "2", "-e", "-1"), ("delete", "/a", "-e", "0"), ("put", "/b", "x", "-e", "5")):
+        outcome = lone(*words)
+        assert outcome.status != 0 and outcome.err.strip() == "Error: unexpected version id", outcome
+    assert lone("get", "/a").out.rstrip("\n") == "1"
+    assert lone("delete", "/a", "-e", "1").status == 0
+    assert lone("get", "/a").status != 0
+    assert put(lone, "/c", "x", "-e", "-1")["version_id"] == 2
+
+
+def test_delete_of_a_missing_key_is_an_error(client):
+    outcome = client("delete", "/nothing")
+    assert outcome.status != 0 and outcome.err.strip() == "Error: key not found"
+
+
+def test_long_names_of_the_flags_mean_the_same(lone):
+    put(lone, "/a", "1")
+    assert put(lone, "/a", "2", "--expected-version", "0")["version_id"] == 1
+    assert lone("get", "/a", "--include-version").status == 0
+
+
+@pytest.mark.parametrize("comparison, key, found", [("equal", "/b", "b"), ("floor", "/c", "b"), ("ceiling", "/c", "d"), ("lower", "/b", "a"),
+                                                    ("higher", "/b", "d"), ("lower", "/a", None), ("higher", "/d", None)])
+def test_get_by_comparison(client, comparison, key, found):
+    for name in "abd":
+        put(client, f"/{name}", name)
+    outcome = client("get", key, "-t", comparison)
+    if found is None:
+        assert outcome.status != 0 and "key not found" in outcome.err
+    else:
+        assert outcome.status == 0 and outcome.out.rstrip("\n").endswith(found)
+
+
+# --- ranges
+
+
+def test_list_prints_a_key_a_line_in_order(client):
+    for n in (3, 1, 2, 4):
+        put(client, f"/k/{n}", "x")
+    assert client("list").lines == [f"/k/{n}" for n in (1, 2, 3, 4)]
+    assert client("list", "-s", "/k/2", "-e", "/k/4").lines == ["/k/2", "/k/3"]
+    assert client("list", "-s", "/x/", "-e", "/x//").lines == []
+
+
+def test_the_keys_of_several_shards_are_merged_in_the_order_of_the_store(client):
+    for key in ("/a/b/c", "/z/a", "/z", "/a/z", "b"):
+        put(client, key, "x")
+    assert client("list").lines == ["b", "/z", "/a/z", "/z/a", "/a/b/c"]
+
+
+def test_range_scan_prints_keys_and_values(client):
+    for n in (2, 1, 3):
+        put(client, f"/k/{n}", f"value-{n}")
+    outcome = client("range-scan", "-s", "/k/1", "-e", "/k/3")
+    assert outcome.status == 0
+    assert "value-1" in outcome.out and "value-2" in outcome.out and "value-3" not in outcome.out
+    assert outcome.out.index("value-1") < outcome.out.index("value-2")
+
+
+def test_delete_range(client):
+    for n in range(10):
+        put(client, f"/k/{n}", "x")
+    assert client("delete-range", "-s", "/k/2", "-e", "/k/8").status == 0
+    assert client("list").lines == [f"/k/{n}" for n in (0, 1, 8, 9)]
+
+
+def test_internal_keys_are_listed_on_request(lone):
+    put(lone, "/a", "x")
+    put(lone, "__oxia/a-test", "x")
+    assert lone("list").lines == ["/a"]
+    shown = lone("list", "--internal-keys").lines
+    assert shown[:2] == ["/a", "__oxia/a-test"] and shown[2].startswith("__oxia/")
+
+
+def test_partition_keys_route_every_word(client):
+    for n in range(5):
+        put(client, f"/k/{n}", str(n), "-p", "here")
+    assert client("get", "/k/3", "-p", "here").out.rstrip("\n") == "3"
+    assert client("list", "-p", "here").lines == [f"/k/{n}" for n in range(5)]
+    assert "3" in client("range-scan", "-p", "here").out
+    assert client("delete", "/k/3", "-p", "here").status == 0
+    assert client("delete-range", "-s", "/k/0", "-e", "/k/2", "-p", "here").status == 0
+    assert client("list", "-p", "here").lines == ["/k/2", "/k/4"]
+
+
+def test_sequence_keys(client):
+    assert put(client, "s", "x", "-p", "p", "-d", "1")["key"] == f"s-{1:020}"
+    assert put(client, "s", "x", "-p", "p", "-d", "3")["key"] == f"s-{4:020}"
+    assert put(client, "t", "x", "-p", "p", "-d", "1,2")["key"] == f"t-{1:020}-{2:020}"
+    outcome = client("put", "s", "x", "-d", "1")
+    assert outcome.status != 0 and "partition" in outcome.err
+
+
+# --- followers
+
+
+class Follower:
+    """Reads the lines of a command that goes on."""
+
+    def __init__(self, process):
+        self.process, self.lines = process, []
+        threading.Thread(target=lambda: self.lines.extend(self._read()), daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+        return ()
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
+def test_notifications_are_printed_as_they_come(client):
+    follower = Follower(client.start("notifications"))
+    try:
+        def told():   # the command follows from when it is connected: write until it is
+            client("put", "/probe", "x")
+            return follower.lines
+        eventually(told, "the first notification")
+        put(client, "/a", "1")
+        client("delete", "/a")
+        eventually(lambda: sum('"/a"' in line or "/a" in line.split() for line in follower.lines) >= 2, "both notifications")
+    finally:
+        status = follower.end()
+    assert status in (0, 130, -signal.SIGINT)
+
+
+def test_sequence_updates_are_printed_as_they_come(client):
+    put(client, "s", "x", "-p", "p", "-d", "1")
+    follower = Follower(client.start("sequence-updates", "s", "-p", "p"))
+    try:
+        eventually(lambda: any(f"s-{1:020}" in line for line in follower.lines), "the present key")
+        put(client, "s", "x", "-p", "p", "-d", "1")
+        eventually(lambda: any(f"s-{2:020}" in line for line in follower.lines), "the next key")
+    finally:
+        follower.end()
+
+
+# --- many at once
+
+
+def test_records_are_loaded_from_lines_of_json(client):
+    lines = "".join(json.dumps({"key": f"/k/{n:04}", "value": f"värde {n}", "indexes": {"n": f"{n % 10}"}}) + "\n" for n in range(3000))
+    outcome = client("put", "--json-lines", stdin=lines)
+    assert outcome.status == 0, outcome
+    assert len(client("list").lines) == 3000
+    assert client("get", "/k/0042").out.rstrip("\n") == "värde 42"
+    assert len(client("list", "--index", "n", "-s", "7", "-e", "8").lines) == 300
+    assert client("get", "9", "--index", "n").status == 0
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"value":"x"}', '{"key":7}', '{"key":"/a","value":"x","index":{}}', '{"key":"/a","value":{}}',
+                                  '{"key":"/a","value":"x","indexes":["y"]}'])
+def test_a_line_that_is_no_record_is_named_by_its_number(lone, line):
+    outcome = lone("put", "--json-lines", stdin='{"key":"/ok","value":"x"}\n' + line + "\n")
+    assert outcome.status != 0 and "2" in outcome.err, outcome
+
+
+# --- help and errors
+
+
+def test_a_server_that_is_not_there_is_named():
+    address = f"127.0.0.1:{free_port()}"
+    outcome = run("client", "-a", address, "--request-timeout", "1s", "get", "/a", timeout=60)
+    assert outcome.status != 0 and address in outcome.err
+
+
+def test_an_unknown_namespace_is_named(server):
+    outcome = run("client", "-a", server.address, "-n", "nowhere", "--request-timeout", "5s", "get", "/a", timeout=60)
+    assert outcome.status != 0 and "namespace" in outcome.err.lower()
+
+
+@pytest.mark.parametrize("words", [(), ("client",), ("client", "get"), ("client", "put"), ("nonsense",), ("client", "nonsense"),
+                                   ("client", "get", "/a", "-t", "sideways"), ("client", "put", "/a", "x", "-e", "many"),
+                                   ("client", "delete-range"), ("client", "get", "/a", "--sharts")], ids=" ".join)
+def test_words_that_make_no_sense_are_refused_with_a_hint(words):
+    outcome = run(*words)
+    assert outcome.status not in (0, -6, -11) and "--help" in outcome.err + outcome.out, outcome
+
+
+@pytest.mark.parametrize("words", [(), ("standalone",), ("client",), ("client", "put"), ("client", "get"), ("client", "list"),
+                                   ("client", "range-scan"), ("client", "delete"), ("client", "delete-range"), ("client", "notifications"),
+                                   ("client", "sequence-updates"), ("health",)], ids=" ".join)
+def test_every_word_has_help(words):
+    outcome = run(*words, "--help")
+    assert outcome.status == 0 and outcome.err == "" and len(outcome.out) > 80, outcome
+
+
+def test_help_of_standalone_names_its_flags_and_defaults():
+    shown = run("standalone", "--help").out
+    for flag in ("--public-addr", "--metrics-addr", "--shards", "--data-dir", "--notifications-enabled", "--key-sorting"):
+        assert flag in shown
+    assert "6648" in shown and "8080" in shown
+
+
+def test_version_is_that_of_the_build():
+    version = next(line.split()[2] for line in (ROOT / "CMakeLists.txt").read_text().splitlines() if line.startswith("project("))
+    assert version in run("--version").out
+
+
+def test_health_asks_the_server(server):
+    host, port = server.address.split(":")
+    assert run("health", "--host", host, "--port", port).status == 0
+    assert run("health", "--host", host, "--port", port, "--service", "oxia-readiness").status == 0
+    outcome = run("health", "--host", host, "--port", free_port(), "--timeout", "1s")
+    assert outcome.status != 0 and outcome.err
