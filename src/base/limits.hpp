@@ -31,5 +31,9 @@ constexpr auto session_timeout_max = 5min;
 constexpr auto clock_jump_max = 1h;
 
 constexpr std::size_t request_window_replies = 1024;   // remembered replies of one client id
+constexpr auto request_window_age = std::chrono::milliseconds(15min);    // after which a reply is forgotten
+constexpr std::size_t remembered_reply_bytes_max = 256 << 10;            // of one request with an id
+
+constexpr std::size_t sequence_deltas_max = 64;        // parts of a key that the shard makes
 
 }  // namespace skerry::limits

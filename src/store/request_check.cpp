@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/request_check.hpp"
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "store/key_order.hpp"
+#include "store/sequence_key.hpp"
+
+namespace skerry::store {
+namespace {
+
+// Names under which the shard shows tables of its own. The rest of "__oxia/" is the user's.
+constexpr BytesView reserved_names[] = {"__oxia/commit-offset", "__oxia/last-version-id", "__oxia/checksum"};
+constexpr BytesView reserved_prefixes[] = {"__oxia/session/", "__oxia/idx/", "__oxia/notifications/", "__oxia/term",
+                                           "__oxia/features/"};
+
+bool is_reserved(BytesView key) {
+  if (!is_internal(key)) return false;
+  return std::find(std::begin(reserved_names), std::end(reserved_names), key) != std::end(reserved_names) ||
+         std::any_of(std::begin(reserved_prefixes), std::end(reserved_prefixes),
+                     [key](BytesView prefix) { return key.starts_with(prefix); });
+}
+
+std::unexpected<Error> invalid(std::string what) { return fail(Errc::invalid_argument, std::move(what)); }
+
+Result<> check_text(const char* field, BytesView text) {
+  if (text.size() > limits::key_bytes_max)
+    return fail(Errc::resource_exhausted, std::string(field) + " has " + std::to_string(text.size()) + " bytes, at most " +
+        std::to_string(limits::key_bytes_max) + " are allowed");
+  if (const auto at = find_invalid_utf8(text))
+    return invalid(std::string(field) + " is not valid UTF-8 at byte " + std::to_string(*at) + ": " + printable(text));
+  return {};
+}
+
+Result<> check_text(const char* field, const std::optional<BytesView>& text) {
+  return text ? check_text(field, *text) : Result<>{};
+}
+
+Result<> check_written_key(BytesView key) {
+  TRYV(check_text("key", key));
+  if (is_reserved(key)) return invalid("key " + printable(key) + " is reserved for the server's own records");
+  return {};
+}
+
+Result<> check_sequence(const Put& put) {
+  const auto deltas = put.sequence_deltas;
+  if (deltas.empty()) return {};
+  if (!put.partition_key) return invalid("sequence_key_delta needs a partition_key, so that one shard makes all keys of the sequence");
+  if (deltas[0] == 0) return invalid("the first sequence_key_delta must be above 0");
+  if (deltas.size() > limits::sequence_deltas_max)
+    return fail(Errc::resource_exhausted, std::to_string(deltas.size()) + " values of sequence_key_delta, at most " +
+        std::to_string(limits::sequence_deltas_max) + " are allowed");
+  if (put.key.size() + deltas.size() * sequence_part_bytes > limits::key_bytes_max)
+    return fail(Errc::resource_exhausted, "the sequence's keys would have more than " + std::to_string(limits::key_bytes_max) +
+        " bytes: choose a shorter prefix");
+  return {};
+}
+
+Result<> check_put(const Put& put) {
+  TRYV(check_written_key(put.key));
+  TRYV(check_text("client_identity", put.client_identity));
+  TRYV(check_text("partition_key", put.partition_key));
+  if (put.value.size() > limits::value_bytes_max)
+    return fail(Errc::resource_exhausted, "value has " + std::to_string(put.value.size()) + " bytes, at most " +
+        std::to_string(limits::value_bytes_max) + " are allowed");
+  if (put.indexes.size() > limits::secondary_indexes_max)
+    return fail(Errc::resource_exhausted, std::to_string(put.indexes.size()) + " secondary_indexes, at most " +
+        std::to_string(limits::secondary_indexes_max) + " are allowed");
+  for (const SecondaryIndex& index : put.indexes) {
+    TRYV(check_text("index_name", index.name));
+    TRYV(check_text("secondary_key", index.key));
+  }
+  if (put.override_version && put.override_version->value() < 0) return invalid("override_version_id must not be negative");
+  if (put.override_modifications.value_or(0) < 0) return invalid("override_modifications_count must not be negative");
+  return check_sequence(put);
+}
+
+Result<> check_range(const DeleteRange& range) {
+  TRYV(check_text("start_inclusive", range.start));
+  return check_text("end_exclusive", range.end);
+}
+
+Result<> name_operation(Result<> checked, const char* operation, std::size_t position) {
+  if (checked) return checked;
+  Error error = std::move(checked).error();
+  error.text = std::string(operation) + ' ' + std::to_string(position) + ": " + error.text;
+  return fail(std::move(error));
+}
+
+std::size_t bytes_of(const WriteRequest& request) {
+  std::size_t bytes = 0;
+  for (const Put& put : request.puts) {
+    bytes += 2 * put.key.size() + put.value.size();
+    for (const SecondaryIndex& index : put.indexes) bytes += 2 * (index.name.size() + index.key.size()) + put.key.size();
+  }
+  for (const Delete& one : request.deletes) bytes += one.key.size();
+  for (const DeleteRange& range : request.delete_ranges) bytes += range.start.size() + range.end.size();
+  return bytes;
+}
+
+}  // namespace
+
+Result<> check_write(const WriteRequest& request) {
+  const std::size_t operations = request.puts.size() + request.deletes.size() + request.delete_ranges.size();
+  if (operations > limits::batch_operations_max)
+    return fail(Errc::resource_exhausted, "the request has " + std::to_string(operations) + " operations, at most " +
+        std::to_string(limits::batch_operations_max) + " are allowed");
+  for (std::size_t i = 0; i < request.puts.size(); ++i) TRYV(name_operation(check_put(request.puts[i]), "put", i));
+  for (std::size_t i = 0; i < request.deletes.size(); ++i)
+    TRYV(name_operation(check_written_key(request.deletes[i].key), "delete", i));
+  for (std::size_t i = 0; i < request.delete_ranges.size(); ++i)
+    TRYV(name_operation(check_range(request.delete_ranges[i]), "delete_range", i));
+  // The entry itself is measured when it is made; this saves evaluating what can never fit.
+  if (const std::size_t bytes = bytes_of(request); bytes > limits::entry_bytes_max)
+    return fail(Errc::resource_exhausted, "the request has " + std::to_string(bytes) + " bytes, at most " +
+        std::to_string(limits::entry_bytes_max) + " are allowed: send smaller batches");
+  return {};
+}
+
+Result<> check_get(const Get& get) {
+  TRYV(check_text("key", get.key));
+  return check_text("secondary_index_name", get.index);
+}
+
+Result<> check_session_identity(BytesView client_identity) { return check_text("client_identity", client_identity); }
+
+}  // namespace skerry::store
