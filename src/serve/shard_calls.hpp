@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <string>
+
+#include "oxia/client.pb.h"
+#include "replica/shard.hpp"
+#include "runtime/cores.hpp"
+#include "serve/shard_directory.hpp"
+
+// The shard's half of every method: runs on the shard's core, over whole messages, and knows nothing of connections.
+namespace skerry::serve {
+
+namespace proto = io::oxia::proto::v1;
+
+// The open shard, or not_initialized.
+Result<replica::Shard*> open_shard(ShardHost& host, ShardId shard);
+
+// Methods with one answer. References are valid until they return.
+Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply);
+Task<Result<>> answer(replica::Shard& shard, const proto::CreateSessionRequest& request, proto::CreateSessionResponse& reply);
+Task<Result<>> answer(replica::Shard& shard, const proto::SessionHeartbeat& request, proto::KeepAliveResponse& reply);
+Task<Result<>> answer(replica::Shard& shard, const proto::CloseSessionRequest& request, proto::CloseSessionResponse& reply);
+
+// A method with many answers, pulled one message at a time, so that a slow client costs its shard no more than one message.
+// Belongs to the shard's core.
+template <class Reply>
+class Chunks {
+ public:
+  virtual ~Chunks() = default;
+  // Fills the next message; false at the end.
+  virtual Task<Result<bool>> next(Reply& reply) = 0;
+};
+
+Result<std::unique_ptr<Chunks<proto::ReadResponse>>> chunks(Core& core, replica::Shard& shard, proto::ReadRequest request);
+Result<std::unique_ptr<Chunks<proto::ListResponse>>> chunks(Core& core, replica::Shard& shard, proto::ListRequest request);
+Result<std::unique_ptr<Chunks<proto::RangeScanResponse>>> chunks(Core& core, replica::Shard& shard,
+                                                                 proto::RangeScanRequest request);
+Result<std::unique_ptr<Chunks<proto::GetSequenceUpdatesResponse>>> chunks(Core& core, replica::Shard& shard,
+                                                                          proto::GetSequenceUpdatesRequest request);
+Result<std::unique_ptr<Chunks<proto::NotificationBatch>>> chunks(Core& core, replica::Shard& shard,
+                                                                 proto::NotificationsRequest request);
+
+}  // namespace skerry::serve

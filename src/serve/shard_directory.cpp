@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/shard_directory.hpp"
+
+#include "base/assert.hpp"
+
+namespace skerry::serve {
+
+std::vector<ShardPlace> even_ranges(ShardId first, std::uint32_t count) {
+  SKERRY_ASSERT(count > 0);
+  constexpr std::uint64_t last_hash = 0xFFFF'FFFF;
+  const std::uint64_t bucket = last_hash / count + 1;
+  std::vector<ShardPlace> places(count);
+  for (std::uint64_t at = 0; at < count; ++at) {
+    ShardPlace& place = places[at];
+    place.shard = ShardId(first.value() + static_cast<std::int64_t>(at));
+    place.hash_min = static_cast<std::uint32_t>(at * bucket);
+    place.hash_max = static_cast<std::uint32_t>(at + 1 == count ? last_hash : (at + 1) * bucket - 1);
+  }
+  return places;
+}
+
+void ShardDirectory::set(std::shared_ptr<const Assignments> assignments) {
+  assignments_ = std::move(assignments);
+  places_.clear();
+  for (const auto& [name, places] : assignments_->namespaces) {
+    for (const ShardPlace& place : places) places_.emplace(place.shard, &place);
+  }
+  changed_.wake_all();
+}
+
+Task<> ShardDirectory::wait_changed(std::shared_ptr<const Assignments> known) const {
+  while (assignments_ == known) co_await changed_.wait();
+}
+
+const ShardPlace* ShardDirectory::find(ShardId shard) const {
+  const auto found = places_.find(shard);
+  return found == places_.end() ? nullptr : found->second;
+}
+
+}  // namespace skerry::serve

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/write_lane.hpp"
+
+#include "base/assert.hpp"
+
+namespace skerry::serve {
+
+void WriteLane::push(const proto::WriteRequest& request) {
+  propose_waiting();
+  if (waiting_.empty() && shard_.has_room()) return propose(request);
+  waiting_.push_back(request);
+}
+
+void WriteLane::propose(const proto::WriteRequest& request) { proposed_.push_back(shard_.propose(view_.of(request))); }
+
+void WriteLane::propose_waiting() {
+  for (; !waiting_.empty() && shard_.has_room(); waiting_.pop_front()) propose(waiting_.front());
+}
+
+Task<WriteLane::Answers> WriteLane::next_answers() {
+  SKERRY_ASSERT(!proposed_.empty() || !waiting_.empty());
+  while (proposed_.empty()) {
+    co_await shard_.wait_for_room();
+    if (shard_.has_room()) {
+      propose_waiting();
+    } else {   // stopping: it refuses, and says why
+      propose(waiting_.front());
+      waiting_.pop_front();
+    }
+  }
+  if (!proposed_.front().ready()) co_await proposed_.front().wait();
+  propose_waiting();
+  Answers answers;
+  while (!proposed_.empty() && proposed_.front().ready()) {
+    auto outcome = proposed_.front().take();
+    proposed_.pop_front();
+    if (!outcome) {
+      answers.end = std::move(outcome).error();
+      break;
+    }
+    fill(answers.replies.emplace_back(), *std::move(outcome));
+  }
+  co_return answers;
+}
+
+}  // namespace skerry::serve

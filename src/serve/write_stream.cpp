@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/write_stream.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/limits.hpp"
+#include "runtime/core.hpp"
+#include "runtime/join.hpp"
+#include "serve/oxia_error.hpp"
+#include "serve/shard_calls.hpp"
+
+namespace skerry::serve {
+
+Result<ShardId> parse_shard_header(std::optional<std::string_view> header) {
+  if (!header) return fail(Errc::invalid_argument, "a write stream needs the header 'shard-id'");
+  std::int64_t number = 0;
+  const char* const end = header->data() + header->size();
+  const auto [stopped, error] = std::from_chars(header->data(), end, number);
+  if (error != std::errc() || stopped != end) {
+    return fail(Errc::invalid_argument, fmt::format("the header 'shard-id' is {}, not a number", printable(*header)));
+  }
+  return ShardId(number);
+}
+
+WriteStream::WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<proto::WriteRequest>& requests,
+                         rpc::Replies<proto::WriteResponse>& replies)
+    : cores_(cores), lane_(std::move(lane)), local_(lane_->home() == core.id()), requests_(requests), replies_(replies),
+      pushed_(core), answered_(core) {}
+
+Task<rpc::Status> WriteStream::serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
+                                     rpc::Requests<proto::WriteRequest>& requests,
+                                     rpc::Replies<proto::WriteResponse>& replies) {
+  auto lane = co_await hosts.invoke_on(owner, open_lane, &hosts.cores().core(owner), shard);
+  if (!lane) co_return oxia_status(lane.error());
+  WriteStream stream(core, hosts.cores(), *std::move(lane), requests, replies);
+  co_await run_beside(core, stream.write(), stream.read());
+  co_return std::move(stream.status_);
+}
+
+// --- run on the shard's core
+
+Result<WriteStream::Lane> WriteStream::open_lane(ShardHost& host, Core* core, ShardId shard) {
+  TRY(replica::Shard * found, open_shard(host, shard));
+  return std::make_shared<ForeignPtr<WriteLane>>(*core, std::make_unique<WriteLane>(*found));
+}
+
+void WriteStream::push_there(Lane lane, proto::WriteRequest request) { (*lane)->push(request); }
+
+Task<WriteLane::Answers> WriteStream::answers_there(Lane lane) { co_return co_await (*lane)->next_answers(); }
+
+// --- run on the connection's core
+
+Task<> WriteStream::read() {
+  proto::WriteRequest request;
+  for (;;) {
+    while (unanswered_ >= limits::stream_writes_in_flight_max) co_await answered_.wait();
+    const auto more = co_await requests_.next(request);
+    if (!more) status_ = rpc::Status::from(more.error());
+    if (!more || !*more) break;
+    if (local_) {
+      (*lane_)->push(request);
+    } else {
+      co_await cores_.post(lane_->home(), push_there, lane_, std::move(request));
+      request.Clear();
+    }
+    ++unanswered_;
+    pushed_.wake_all();
+  }
+  reading_ = false;
+  pushed_.wake_all();
+}
+
+// Ends the stream with the first error, whoever met it.
+Task<> WriteStream::write() {
+  while (reading_ || unanswered_ > 0) {
+    if (unanswered_ == 0) {
+      co_await pushed_.wait();
+      continue;
+    }
+    WriteLane::Answers answers;
+    if (local_) {
+      answers = co_await (*lane_)->next_answers();
+    } else {
+      answers = co_await cores_.call(lane_->home(), answers_there, lane_);
+    }
+    for (const proto::WriteResponse& reply : answers.replies) {
+      if (auto written = co_await replies_.write(reply); !written) {
+        status_ = rpc::Status::from(written.error());
+        co_return;
+      }
+    }
+    if (answers.end) {
+      status_ = oxia_status(*answers.end);
+      co_return;
+    }
+    unanswered_ -= answers.replies.size();
+    answered_.wake_all();
+  }
+}
+
+}  // namespace skerry::serve

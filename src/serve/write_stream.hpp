@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "rpc/server.hpp"
+#include "runtime/cores.hpp"
+#include "runtime/sharded.hpp"
+#include "serve/shard_directory.hpp"
+#include "serve/write_lane.hpp"
+
+namespace skerry::serve {
+
+// The header that says which shard a write stream is for: a decimal number.
+Result<ShardId> parse_shard_header(std::optional<std::string_view> header);
+
+// The connection's half of one WriteStream: reads requests into the shard's lane and, beside that, writes its answers. At most
+// limits::stream_writes_in_flight_max are unanswered, then it reads no further. Lives in the handler's frame.
+class WriteStream {
+ public:
+  // References are the handler's own.
+  static Task<rpc::Status> serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
+                                 rpc::Requests<proto::WriteRequest>& requests,
+                                 rpc::Replies<proto::WriteResponse>& replies);
+
+ private:
+  using Lane = std::shared_ptr<ForeignPtr<WriteLane>>;   // freed on the shard's core, whoever lets go last
+  WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<proto::WriteRequest>& requests,
+              rpc::Replies<proto::WriteResponse>& replies);
+
+  Task<> read();
+  Task<> write();
+  static Result<Lane> open_lane(ShardHost& host, Core* core, ShardId shard);
+  static void push_there(Lane lane, proto::WriteRequest request);
+  static Task<WriteLane::Answers> answers_there(Lane lane);
+
+  Cores& cores_;
+  Lane lane_;
+  const bool local_;
+  rpc::Requests<proto::WriteRequest>& requests_;
+  rpc::Replies<proto::WriteResponse>& replies_;
+  std::size_t unanswered_ = 0;
+  bool reading_ = true;
+  rpc::Status status_;
+  WaitList pushed_, answered_;
+};
+
+}  // namespace skerry::serve
