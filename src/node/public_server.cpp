@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/public_server.hpp"
+
+namespace skerry::node {
+namespace {
+
+// How long calls that are running when the process stops may take to end.
+constexpr auto drain_time = 3s;
+
+}  // namespace
+
+PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts)
+    : context_(context), log_(context.log("public")), options_(std::move(options)),
+      network_(context.core, {.reuse_port = context.cores().size() > 1}), method_metrics_(context.metrics()),
+      directory_(context.core), oxia_(context.core, *hosts, directory_, {}), health_(context.core) {
+  oxia_.register_in(methods_);
+  health_.add_to(methods_);
+  rpc::ServerOptions server;
+  server.stats = &method_metrics_;
+  server_ = rpc::Server::make(context.core, network_, methods_, server);
+}
+
+Task<Result<>> PublicServer::start() {
+  directory_.set(options_.assignments);
+  health_.set("", rpc::Health::Serving::yes);
+  health_.set("oxia-readiness", rpc::Health::Serving::yes);
+  if (context_.core.id() != CoreId{0}) co_return Result<>{};   // the first core starts them all
+  CO_TRYV(check_free());
+  CO_TRY(const net::Address address, listen(options_.address));
+  const auto& siblings = context_.sharded<PublicServer>();
+  for (std::uint32_t core = 1; core < siblings.size(); ++core) {
+    const Result<net::Address> listening = co_await siblings.invoke_on(CoreId{core}, &PublicServer::listen, address);
+    if (!listening) co_return fail(listening.error());
+  }
+  log_.info("Started Grpc server", {{"address", address.text()}, {"cores", siblings.size()}});
+  co_return Result<>{};
+}
+
+Result<> PublicServer::check_free() const {
+  net::TcpNetwork alone(context_.core);
+  TRY(const auto probe, alone.listen(options_.address));
+  return {};
+}
+
+Result<net::Address> PublicServer::listen(net::Address address) { return server_->start(address); }
+
+Task<> PublicServer::stop() {
+  health_.set("", rpc::Health::Serving::no);
+  health_.set("oxia-readiness", rpc::Health::Serving::no);
+  co_await server_->stop(context_.core.now() + drain_time);
+}
+
+}  // namespace skerry::node

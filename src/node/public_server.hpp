@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+
+#include "net/tcp.hpp"
+#include "node/method_metrics.hpp"
+#include "rpc/health.hpp"
+#include "rpc/server.hpp"
+#include "runtime/applets.hpp"
+#include "serve/oxia_service.hpp"
+
+namespace skerry::node {
+
+struct PublicServerOptions {
+  net::Address address;
+  std::shared_ptr<const serve::Assignments> assignments;
+};
+
+// The store's public port: every core listens on it and the kernel spreads the connections; a request for another core's shard
+// travels there. Starts after Storage, stops before it: running calls get a few seconds to end.
+class PublicServer {
+ public:
+  PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts);
+  Task<Result<>> start();
+  Task<> stop();
+
+ private:
+  Result<net::Address> listen(net::Address address);
+  // Several sockets may share a port, also with another process: whether it is really free shows only without sharing.
+  Result<> check_free() const;
+
+  AppletContext& context_;
+  Logger log_;
+  PublicServerOptions options_;
+  net::TcpNetwork network_;
+  MethodMetrics method_metrics_;
+  serve::ShardDirectory directory_;
+  serve::OxiaService oxia_;
+  rpc::Health health_;
+  rpc::Methods methods_;
+  std::unique_ptr<rpc::Server> server_;
+};
+
+}  // namespace skerry::node

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/storage.hpp"
+
+#include <fmt/format.h>
+
+#include "node/shard_metrics.hpp"
+
+namespace skerry::node {
+namespace {
+
+// Says so when a log gives up. The shards refuse writes by themselves.
+class LogWatch final : public disk::LogListener {
+ public:
+  LogWatch(disk::Log& log, Logger logger, std::uint32_t node) : log_(log), logger_(logger), node_(node) { log_.add_listener(*this); }
+  ~LogWatch() override { log_.remove_listener(*this); }
+  void on_synced(disk::Sequence) override {}
+  void on_stopped(const Error& reason) override {
+    logger_.error("the log takes no more writes; reads go on; mend the cause and restart", {{"node", node_}, {"reason", reason}});
+  }
+
+ private:
+  disk::Log& log_;
+  Logger logger_;
+  std::uint32_t node_;
+};
+
+}  // namespace
+
+struct Storage::Node {
+  std::uint32_t number = 0;
+  std::unique_ptr<disk::Log> log;
+  std::unique_ptr<LogWatch> watch;
+  std::unique_ptr<store::RocksDbEngine> engine;
+  std::unique_ptr<replica::ShardGroup> group;
+  std::unique_ptr<ShardMetrics> metrics;
+};
+
+Storage::Storage(AppletContext& context, StorageOptions options, Sharded<serve::ShardHost>* hosts)
+    : core_(context.core), cores_(context.cores().size()), blocking_(context.blocking()), metrics_(context.metrics()),
+      log_(context.log("storage")), options_(std::move(options)), disk_(context.core) {
+  hosts->set(core_.id(), this);
+}
+
+Storage::~Storage() = default;
+
+Task<Result<>> Storage::start() {
+  const std::uint32_t nodes = options_.folder->status().nodes;
+  options_.engine.cache_bytes /= nodes;
+  for (std::uint32_t number = 0; number < nodes; ++number) {
+    if (core_of(number, cores_) == core_.id()) CO_TRYV(co_await open(number));
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> Storage::open(std::uint32_t number) {
+  Node& node = *nodes_.emplace_back(std::make_unique<Node>());
+  node.number = number;
+  const std::string path = options_.folder->node_path(number);
+  const std::string log_path = options_.log_folder.empty() ? path + "/log" : fmt::format("{}/node-{}/log", options_.log_folder, number);
+  CO_TRYV(disk_.make_folders(log_path));
+  CO_TRY(node.log, co_await disk::Log::open(core_, disk_, log_path, options_.log));
+  node.watch = std::make_unique<LogWatch>(*node.log, log_, number);
+  CO_TRY(node.engine, co_await store::RocksDbEngine::open(blocking_, path + "/engine", options_.engine));
+  node.group = std::make_unique<replica::ShardGroup>(core_, *node.log, *node.engine, options_.group);
+  CO_TRYV(co_await open_shards(node));
+  node.group->start();
+  co_return Result<>{};
+}
+
+Task<Result<>> Storage::open_shards(Node& node) {
+  node.metrics = std::make_unique<ShardMetrics>(metrics_);
+  for (const auto& [name, space] : options_.folder->status().namespaces) {
+    for (const auto& [id, status] : space.shards) {
+      if (status.node != node.number) continue;
+      const replica::ShardOptions options{
+          .order = space.order,
+          .notifications = space.notifications,
+          .term_above = status.term.previous(),
+          .log_behind = options_.log.durable == disk::Durable::yes ? replica::LogBehind::refuse : replica::LogBehind::adopt};
+      Result<replica::Shard*> shard = co_await node.group->open(id, options);
+      if (!shard) {
+        co_return fail(shard.error().code, fmt::format("shard {} of namespace \"{}\": {}", id.value(), name, shard.error().message()));
+      }
+      shards_[id] = *shard;
+      node.metrics->add(name, **shard);
+      report(**shard, name);
+    }
+  }
+  co_return Result<>{};
+}
+
+void Storage::report(const replica::Shard& shard, const std::string& space) const {
+  const replica::RecoveryReport& recovery = shard.recovery();
+  log_.info("shard is serving", {{"namespace", space},
+                                 {"shard", shard.id()},
+                                 {"term", recovery.term},
+                                 {"replayed_entries", recovery.replayed_entries},
+                                 {"replayed_bytes", recovery.replayed_bytes},
+                                 {"took", recovery.took}});
+}
+
+replica::Shard* Storage::find(ShardId shard) {
+  const auto found = shards_.find(shard);
+  return found == shards_.end() ? nullptr : found->second;
+}
+
+Task<> Storage::stop() {
+  shards_.clear();
+  for (auto& node : nodes_) co_await close(*node);
+  nodes_.clear();
+}
+
+Task<> Storage::close(Node& node) {
+  const auto tell = [&](const Result<>& done, const char* what) {
+    if (!done) log_.error("did not stop cleanly; the next start recovers", {{"node", node.number}, {"part", what}, {"reason", done.error()}});
+  };
+  node.metrics.reset();
+  if (node.group) tell(co_await node.group->stop(), "shards");
+  node.group.reset();
+  if (node.engine) tell(co_await node.engine->stop(), "engine");
+  node.watch.reset();
+  if (node.log) tell(co_await node.log->stop(), "log");
+}
+
+}  // namespace skerry::node

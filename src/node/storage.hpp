@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "disk/log.hpp"
+#include "disk/machine_disk.hpp"
+#include "node/data_folder.hpp"
+#include "replica/shard_group.hpp"
+#include "runtime/applets.hpp"
+#include "serve/shard_directory.hpp"
+#include "store/rocksdb_engine.hpp"
+
+namespace skerry::node {
+
+struct StorageOptions {
+  const DataFolder* folder = nullptr;       // outlives the applet
+  std::string log_folder;                   // holds node-K/log in place of the data folder; empty: the data folder
+  disk::LogOptions log;
+  replica::ShardGroupOptions group;
+  store::RocksDbOptions engine;             // its budget is the process's, shared evenly by the nodes
+};
+
+// The nodes of a nodepool: node K, with its log, engine and shards, lives on core K modulo the number of cores.
+// start() recovers every shard; stop() makes them durable, so that the next start replays nothing.
+class Storage final : public serve::ShardHost {
+ public:
+  // Enters itself in `hosts`, which outlives it.
+  Storage(AppletContext& context, StorageOptions options, Sharded<serve::ShardHost>* hosts);
+  ~Storage() override;
+  Task<Result<>> start();
+  Task<> stop();
+
+  replica::Shard* find(ShardId shard) override;
+  static CoreId core_of(std::uint32_t node, std::size_t cores) { return CoreId(static_cast<std::uint32_t>(node % cores)); }
+
+ private:
+  struct Node;
+  Task<Result<>> open(std::uint32_t number);
+  Task<Result<>> open_shards(Node& node);
+  Task<> close(Node& node);
+  void report(const replica::Shard& shard, const std::string& space) const;
+
+  Core& core_;
+  std::size_t cores_;
+  Blocking& blocking_;
+  Metrics& metrics_;
+  Logger log_;
+  StorageOptions options_;
+  disk::MachineDisk disk_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::map<ShardId, replica::Shard*> shards_;
+};
+
+}  // namespace skerry::node
