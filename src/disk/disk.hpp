@@ -18,11 +18,18 @@ class File {
  public:
   virtual ~File() = default;   // closes; syncs nothing
   virtual Result<std::uint64_t> size() const = 0;
-  // Reads into the whole span, less only at the end of the file. Returns how many bytes.
+  // Reads into the whole span, less only at the end of the file. Returns how many bytes. May wait for the device: for
+  // opening and for tools.
   virtual Result<std::size_t> read_at(std::uint64_t position, std::span<char> into) const = 0;
+  // The same without holding up the core when the bytes are not in memory. Shorter than asked only at the end of the file.
+  virtual Task<Result<Bytes>> read(std::uint64_t position, std::size_t bytes) const = 0;
   // Writes all pieces one after the other into the operating system's cache.
   virtual Result<> write_at(std::uint64_t position, std::span<const BytesView> pieces) = 0;
   virtual Result<> truncate(std::uint64_t size) = 0;
+  // Reserves room on the device for the first `bytes` bytes where the file system can, and makes the file that long;
+  // then writes zeros into a part of it. Neither holds up the core; durable after sync().
+  virtual Task<Result<>> allocate(std::uint64_t bytes) = 0;
+  virtual Task<Result<>> write_zeros(std::uint64_t position, std::uint64_t bytes) = 0;
   // Makes everything written before this call durable, without holding up the core.
   virtual Task<Result<>> sync() = 0;
 };
@@ -36,7 +43,8 @@ class FolderLock {
 };
 
 // The seam between a core and the file system: the machine's, or the simulator's, which forgets what was not synced.
-// Paths are ordinary paths. Errors are io_failed with path and reason, but for not_found and already_exists.
+// Paths are ordinary paths. Errors name path, operation, reason and what helps. Their code is io_failed, but for not_found,
+// already_exists, and resource_exhausted when the device or a quota is full.
 class Disk {
  public:
   virtual ~Disk() = default;

@@ -26,6 +26,7 @@ struct LogOptions {
   std::uint64_t segment_bytes = 64 << 20;    // zero-filled once, then recycled; the largest record must fit in one
   std::size_t spare_segments_max = 4;        // kept for recycling
   Durable durable = Durable::yes;            // no: records count as synced once written (a power loss may lose them)
+  std::size_t gathered_bytes_max = 256 << 20;   // appended and not yet on disk; more is refused with resource_exhausted
 };
 
 struct LogEntry {
@@ -38,8 +39,8 @@ struct LogEntry {
 struct LogShard {
   Term term = no_term;             // highest recorded, by append or by record_term
   Offset first = no_offset;        // oldest entry that can be read; no_offset when there is none
-  Offset last = no_offset;         // newest entry
-  Term last_term = no_term;
+  Offset last = no_offset;         // newest entry, also when it was trimmed or came in a snapshot: the next append follows it
+  Term last_term = no_term;        // of that entry
   Offset snapshot = no_offset;     // entries up to here came in a snapshot
 };
 
@@ -48,20 +49,31 @@ class LogListener {
  public:
   virtual ~LogListener() = default;
   virtual void on_synced(Sequence up_to) = 0;
-  // The log has stopped for good: a write or a sync failed, or the disk is full.
+  // The log has stopped for good: a write or a sync failed.
   virtual void on_stopped(const Error& reason) = 0;
 };
 
 // One log per node, shared by all its shards: what is appended in one loop turn is written and synced together, and the
-// next batch gathers while a sync is in flight. One core's. Decision 10 in docs/adr tells the format; log_format.hpp is it.
-// Opening cuts a torn tail, and refuses (corrupt, with file and position) damage to what was synced.
+// next batch gathers while a sync is in flight. One core's. log_format.hpp has every byte of it.
+// Opening cuts a torn tail, and refuses (corrupt, with file and position) damage to what was synced. It reads every segment
+// whole and checks every checksum, since what has rotted is best found while replicas still have it.
+//
+// A full disk does not stop the log. The next segment is made ahead of need; while it can't be, the current one goes on being
+// filled, and an append that no longer fits is refused with resource_exhausted before anything is promised. The rest of the
+// segment is kept for records that free space (trim, truncate, delete_shard) or fence (record_term). Making it is tried again
+// every second and whenever a segment is freed. What had been taken on for a segment that then could not be made waits for
+// space; nobody was told that it is durable. Segments are written only within what was zero-filled, so a write meets
+// a full disk only on a file system that copies on write; then it stops the log, as every failed write or sync does.
 class Log {
  public:
   static Task<Result<std::unique_ptr<Log>>> open(Core& core, Disk& disk, std::string folder, LogOptions options);
-  virtual ~Log() = default;   // drops what was not yet written; stop() first to keep it
+  // Drops what was not yet written. Only after stop(), or after the core has dropped its frames.
+  virtual ~Log() = default;
 
-  // Adds to this turn's batch and copies the payload. Fails with resource_exhausted when it can't fit in a segment (nothing is
-  // changed then), with io_failed once stopped. The entry's offset must follow the shard's last.
+  // Adds to this turn's batch and copies the payload. The entry's offset must follow the shard's last, its term must not be
+  // below last_term. Nothing is changed by a failure: resource_exhausted when it can't fit in a segment, too much is gathered
+  // or the disk is full; invalid_argument; io_failed once the log has failed; closed once stop() was called.
+  // So with all the others below. One that changes nothing (a trim further back, the same term) returns an earlier sequence.
   virtual Result<Sequence> append(ShardId shard, Term term, Offset offset, BytesView payload) = 0;
   virtual Result<Sequence> record_term(ShardId shard, Term term) = 0;              // promises never to accept a lower one
   virtual Result<Sequence> truncate(ShardId shard, Offset last_kept) = 0;          // logical; a later append reuses offsets

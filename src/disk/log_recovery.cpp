@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "disk/log_recovery.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/core.hpp"
+
+namespace skerry::disk {
+namespace {
+
+constexpr std::size_t read_step = 1 << 20;
+
+class Recovery {
+ public:
+  Recovery(Core& core, Disk& disk, std::string folder) : core_(core), disk_(disk), folder_(std::move(folder)) {}
+
+  Task<Result<RecoveredLog>> run() {
+    CO_TRYV(list());
+    for (const std::uint64_t generation : generations_) CO_TRYV(co_await read_segment(generation));
+    CO_TRYV(check_complete());
+    CO_TRYV(co_await cut_tail());
+    co_return std::move(log_);
+  }
+
+ private:
+  std::string path(std::uint64_t generation) const { return folder_ + "/" + segment_name(generation); }
+
+  Result<> list() {
+    TRY(const auto names, disk_.list(folder_));
+    for (const std::string& name : names) {
+      if (const auto generation = generation_of(name)) generations_.push_back(*generation);
+      if (is_spare_name(name)) log_.spares.push_back(name);
+    }
+    std::ranges::sort(generations_);
+    leave_out_leftovers();
+    return {};
+  }
+
+  // A crash can bring back the names of segments that had been let go, but the log itself is without gaps.
+  void leave_out_leftovers() {
+    std::size_t start = generations_.size();
+    while (start > 1 && generations_[start - 1] == generations_[start - 2] + 1) --start;
+    if (start > 0) --start;
+    log_.unneeded.assign(generations_.begin(), generations_.begin() + static_cast<std::ptrdiff_t>(start));
+    generations_.erase(generations_.begin(), generations_.begin() + static_cast<std::ptrdiff_t>(start));
+  }
+
+  Task<Result<>> read_segment(std::uint64_t generation) {
+    CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), OpenMode::read_write));
+    CO_TRY(const SegmentHeader header, co_await read_segment_header(*file, path(generation), generation));
+    CO_TRY(const Bytes content, co_await read_whole(core_, *file));
+    auto segment = std::make_shared<Segment>();
+    segment->header = header;
+    segment->file = std::move(file);
+    CO_TRY(SegmentScan scan, scan_segment(content, header, [&](const RecordHeader& record, std::uint64_t position,
+                                                               BytesView payload) {
+      return take(*segment, record, position, payload);
+    }));
+    if (scan.damaged) co_return fail(corrupt_at(path(generation), scan.bad, scan.reason + ", though it was synced"));
+    segment->end = scan.end;
+    if (segment->begun()) {
+      log_.next_sequence = scan.next_sequence;
+      log_.segments.push_back(std::move(segment));
+      tail_ = std::move(scan);
+      tail_bytes_ = content.size();
+    } else {
+      log_.unneeded.push_back(generation);
+      never_begun_.push_back({std::move(segment), std::move(scan.stale_markers)});
+    }
+    co_return Result<>{};
+  }
+
+  Result<> take(Segment& segment, const RecordHeader& record, std::uint64_t position, BytesView payload) {
+    const auto corrupt = [&](std::string_view what) {
+      return fail(corrupt_at(path(segment.header.generation), position, what));
+    };
+    if (record.kind == RecordKind::batch) return {};
+    const bool first = position == segment_data_start + record_header_bytes;
+    if (first != (record.kind == RecordKind::summary)) return corrupt("a segment begins with one summary");
+    if (first) return begin(segment, record, position, payload);
+    if (auto ok = log_.table.check(record); !ok) return corrupt(ok.error().message());
+    log_.table.apply(record, {segment.header.generation, position});
+    return {};
+  }
+
+  // The summary at a segment's head: where the log starts for us, otherwise a check of all that was read.
+  Result<> begin(Segment& segment, const RecordHeader& record, std::uint64_t position, BytesView payload) {
+    const std::string here = path(segment.header.generation);
+    if (!never_begun_.empty()) {
+      return fail(corrupt_at(path(never_begun_.back().segment->header.generation), segment_data_start,
+                             "the segment is empty, though the one after it was begun"));
+    }
+    if (log_.segments.empty()) {
+      auto previous = log_.table.load_summary(payload);
+      if (!previous) return fail(corrupt_at(here, position, previous.error().message()));
+      segment.previous = *previous;
+      return {};
+    }
+    const Segment& before = *log_.segments.back();
+    segment.previous = {before.header.generation, before.end};
+    const auto says = LogTable().load_summary(payload);
+    if (!says) return fail(corrupt_at(here, position, says.error().message()));
+    if (*says != segment.previous) {
+      return fail(corrupt_at(path(before.header.generation), tail_.bad,
+                             fmt::format("{}, though the segment was synced up to {}", tail_.reason, says->end)));
+    }
+    if (record.sequence != log_.next_sequence || payload != log_.table.encode_summary(segment.previous)) {
+      return fail(corrupt_at(here, position, "the summary differs from what the segments before it hold"));
+    }
+    return {};
+  }
+
+  Result<> check_complete() const {
+    const std::uint64_t next = log_.segments.empty() ? 1 : log_.segments.back()->header.generation + 1;
+    if (!never_begun_.empty() && never_begun_.front().segment->header.generation != next) {
+      return fail(Errc::corrupt, fmt::format("{}: the segments before {} are missing: restore them from a copy", folder_,
+                                             segment_name(never_begun_.front().segment->header.generation)));
+    }
+    if (const auto shard = log_.table.incomplete()) {
+      return fail(Errc::corrupt,
+                  fmt::format("{}: entries of shard {} from offset {} on are missing: a segment before {} is gone: restore it "
+                              "from a copy", folder_, shard->value(), log_.table.shard(*shard).first.value(),
+                              segment_name(generations_.front())));
+    }
+    return {};
+  }
+
+  // Batches behind the cut must not come back when new ones have filled the place before them, so their markers go.
+  Task<Result<>> wipe(File& file, std::vector<std::uint64_t> markers) {
+    if (markers.empty()) co_return Result<>{};
+    const Bytes zeros(8, '\0');
+    const BytesView piece = zeros;
+    for (const std::uint64_t position : markers) CO_TRYV(file.write_at(position, {&piece, 1}));
+    co_return co_await file.sync();
+  }
+
+  Task<Result<>> cut_tail() {
+    for (const NeverBegun& each : never_begun_) CO_TRYV(co_await wipe(*each.segment->file, each.stale_markers));
+    if (log_.segments.empty()) co_return Result<>{};
+    Segment& last = *log_.segments.back();
+    CO_TRYV(co_await wipe(*last.file, tail_.stale_markers));
+    if (tail_bytes_ < last.header.bytes) {
+      CO_TRYV(co_await last.file->write_zeros(tail_bytes_, last.header.bytes - tail_bytes_));
+    }
+    // What a killed process had written is in memory, and not yet on the disk.
+    CO_TRYV(co_await last.file->sync());
+    last.synced = last.end;
+    co_return Result<>{};
+  }
+
+  struct NeverBegun {
+    std::shared_ptr<Segment> segment;
+    std::vector<std::uint64_t> stale_markers;
+  };
+
+  Core& core_;
+  Disk& disk_;
+  std::string folder_;
+  std::vector<std::uint64_t> generations_;
+  RecoveredLog log_;
+  SegmentScan tail_;   // of the last begun segment
+  std::uint64_t tail_bytes_ = 0;
+  std::vector<NeverBegun> never_begun_;
+};
+
+}  // namespace
+
+Error corrupt_at(const std::string& path, std::uint64_t position, std::string_view what) {
+  return {Errc::corrupt, fmt::format("{}: damaged at byte {}: {}", path, position, what)};
+}
+
+Task<Result<Bytes>> read_whole(Core& core, const File& file) {
+  CO_TRY(const std::uint64_t size, file.size());
+  Bytes content;
+  content.reserve(size);
+  while (content.size() < size) {
+    CO_TRY(const Bytes part, co_await file.read(content.size(), std::min<std::uint64_t>(read_step, size - content.size())));
+    if (part.empty()) break;
+    content += part;
+    co_await core.yield();
+  }
+  co_return content;
+}
+
+Task<Result<SegmentHeader>> read_segment_header(const File& file, std::string path, std::uint64_t generation) {
+  CO_TRY(const Bytes bytes, co_await file.read(0, segment_header_bytes));
+  auto header = decode_segment_header(bytes);
+  if (!header) co_return fail(header.error().code, path + ": " + header.error().message());
+  if (header->generation != generation) {
+    co_return fail(Errc::corrupt, fmt::format("{}: the header is that of {}", path, segment_name(header->generation)));
+  }
+  if (header->bytes < segment_bytes_min || header->bytes > segment_bytes_max) {
+    co_return fail(Errc::corrupt, fmt::format("{}: the header names an impossible size of {} bytes", path, header->bytes));
+  }
+  co_return *header;
+}
+
+Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder) {
+  Recovery recovery(core, disk, std::move(folder));
+  co_return co_await recovery.run();
+}
+
+}  // namespace skerry::disk

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "disk/log_segments.hpp"
+#include "disk/log_table.hpp"
+
+namespace skerry::disk {
+
+// What a folder was found to hold.
+struct RecoveredLog {
+  LogTable table;
+  std::deque<std::shared_ptr<Segment>> segments;   // begun ones, oldest first; the last is written on
+  std::uint64_t next_sequence = 1;
+  std::vector<std::uint64_t> unneeded;             // segments that are not part of the log: never begun, or left over
+  std::vector<std::string> spares;
+};
+
+// Reads the log in `folder`, cuts a torn tail, and makes what is left durable. Decides from the bytes alone.
+// Errors: corrupt with file and position, unsupported for another format version, io_failed.
+Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder);
+
+// The header of a segment's file. The error names the file.
+Task<Result<SegmentHeader>> read_segment_header(const File& file, std::string path, std::uint64_t generation);
+// A whole file, without holding up the core.
+Task<Result<Bytes>> read_whole(Core& core, const File& file);
+
+Error corrupt_at(const std::string& path, std::uint64_t position, std::string_view what);
+
+}  // namespace skerry::disk

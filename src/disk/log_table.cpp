@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "disk/log_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace skerry::disk {
+namespace {
+
+std::unexpected<Error> refuse(const RecordHeader& record, std::string why) {
+  return fail(Errc::invalid_argument, fmt::format("shard {}: {} at offset {}, term {}: {}", record.shard.value(),
+                                                  name_of(record.kind), record.offset.value(), record.term.value(), why));
+}
+
+// Ids start at -1 (none), so they are stored one higher.
+template <class Id>
+void append_id(Bytes& out, Id id) { append_varint(out, static_cast<std::uint64_t>(id.value() + 1)); }
+
+template <class Id>
+Id read_id(ByteReader& reader) {
+  const std::uint64_t raw = reader.varint();
+  if (raw > static_cast<std::uint64_t>(INT64_MAX)) reader.fail();
+  return reader.ok() ? Id(static_cast<std::int64_t>(raw) - 1) : Id(-1);
+}
+
+}  // namespace
+
+LogShard LogTable::Shard::shown() const {
+  return {.term = term, .first = empty() ? no_offset : first, .last = last, .last_term = last_term(), .snapshot = snapshot};
+}
+
+void LogTable::Shard::append(const RecordHeader& record, LogPlace place) {
+  if (record.term > last_term()) runs.push_back({record.offset, record.term});
+  term = std::max(term, record.term);
+  last = record.offset;
+  const bool near = !std::exchange(point_due, false) && !points.empty() && points.back().place.generation == place.generation &&
+                    place.position - points.back().place.position < index_step;
+  if (!near) points.push_back({record.offset, place});
+}
+
+void LogTable::Shard::truncate(Offset last_kept) {
+  last = last_kept;
+  point_due = true;
+  while (!runs.empty() && runs.back().first > last) runs.pop_back();
+  drop_points();
+}
+
+void LogTable::Shard::install(Term snapshot_term, Offset offset) {
+  term = std::max(term, snapshot_term);
+  snapshot = last = offset;
+  first = offset.next();
+  runs.clear();
+  if (offset != no_offset) runs.push_back({offset, snapshot_term});
+  points.clear();
+}
+
+void LogTable::Shard::trim(Offset first_kept) {
+  first = first_kept;
+  while (runs.size() > 1 && runs[1].first < first) runs.erase(runs.begin());
+  drop_points();
+}
+
+// Those that lead to no kept entry.
+void LogTable::Shard::drop_points() {
+  while (!points.empty() && points.back().offset > last) points.pop_back();
+  while (points.size() > 1 && points[1].offset <= first) points.pop_front();
+  if (empty()) points.clear();
+}
+
+const LogTable::Shard& LogTable::find(ShardId shard) const {
+  static const Shard unknown;
+  const auto found = shards_.find(shard);
+  return found == shards_.end() ? unknown : found->second;
+}
+
+Result<> LogTable::check(const RecordHeader& record) const {
+  if (record.shard.value() < 0) return refuse(record, "a shard's id is not negative");
+  return check(find(record.shard), record);
+}
+
+Result<> LogTable::check(const Shard& shard, const RecordHeader& record) {
+  // One below the largest, so that counting on never overflows.
+  if (record.offset < no_offset || record.offset.value() == INT64_MAX) return refuse(record, "no such offset");
+  switch (record.kind) {
+    case RecordKind::append:
+      if (record.offset != shard.last.next()) return refuse(record, fmt::format("the last is {}", shard.last.value()));
+      if (record.term < shard.last_term() || record.term <= no_term) {
+        return refuse(record, fmt::format("the last entry's term is {}", shard.last_term().value()));
+      }
+      return {};
+    case RecordKind::term:
+      if (record.term < shard.term || record.term <= no_term) {
+        return refuse(record, fmt::format("term {} was promised before", shard.term.value()));
+      }
+      return {};
+    case RecordKind::truncate:
+      if (record.offset > shard.last) return refuse(record, fmt::format("the last is {}", shard.last.value()));
+      if (record.offset.next() < shard.first) return refuse(record, fmt::format("the first is {}", shard.first.value()));
+      return {};
+    case RecordKind::snapshot_installed:
+      if (record.term < no_term || (record.offset == no_offset) != (record.term == no_term)) {
+        return refuse(record, "a snapshot has a term exactly when it has entries");
+      }
+      return {};
+    case RecordKind::trimmed:
+      if (record.offset > shard.last.next()) return refuse(record, fmt::format("the last is {}", shard.last.value()));
+      return {};
+    case RecordKind::shard_deleted: return {};
+    case RecordKind::summary:
+    case RecordKind::batch: break;
+  }
+  return refuse(record, "not of a shard");
+}
+
+bool LogTable::changes(const RecordHeader& record) const {
+  const Shard& shard = find(record.shard);
+  switch (record.kind) {
+    case RecordKind::term: return record.term != shard.term;
+    case RecordKind::truncate: return record.offset != shard.last;
+    case RecordKind::trimmed: return record.offset > shard.first;
+    case RecordKind::shard_deleted: return knows(record.shard);
+    default: return true;
+  }
+}
+
+void LogTable::apply(const RecordHeader& record, LogPlace place) {
+  if (record.kind == RecordKind::shard_deleted) {
+    shards_.erase(record.shard);
+    return;
+  }
+  const auto [position, is_new] = shards_.try_emplace(record.shard);
+  Shard& shard = position->second;
+  if (is_new) shard.incarnation = ++incarnations_;
+  switch (record.kind) {
+    case RecordKind::append: return shard.append(record, place);
+    case RecordKind::term: shard.term = record.term; return;
+    case RecordKind::trimmed: return shard.trim(std::max(shard.first, record.offset));
+    case RecordKind::truncate: shard.truncate(record.offset); break;
+    case RecordKind::snapshot_installed: shard.install(record.term, record.offset); break;
+    default: SKERRY_ASSERT(false);
+  }
+  shard.incarnation = ++incarnations_;
+}
+
+LogShard LogTable::shard(ShardId shard) const { return find(shard).shown(); }
+
+std::map<ShardId, LogShard> LogTable::shards() const {
+  std::map<ShardId, LogShard> all;
+  for (const auto& [id, shard] : shards_) all.emplace_hint(all.end(), id, shard.shown());
+  return all;
+}
+
+std::uint64_t LogTable::incarnation(ShardId shard) const { return find(shard).incarnation; }
+
+std::optional<LogTable::Point> LogTable::point_before(ShardId id, Offset offset) const {
+  const Shard& shard = find(id);
+  if (offset < shard.first || offset > shard.last) return std::nullopt;
+  const auto after = std::ranges::upper_bound(shard.points, offset, {}, &Point::offset);
+  if (after == shard.points.begin()) return std::nullopt;
+  return *std::prev(after);
+}
+
+std::optional<LogTable::Holder> LogTable::oldest_holder() const {
+  std::optional<Holder> oldest;
+  for (const auto& [id, shard] : shards_) {
+    if (shard.points.empty()) continue;
+    const std::uint64_t generation = shard.points.front().place.generation;
+    if (!oldest || generation < oldest->generation) oldest = {generation, id};
+  }
+  return oldest;
+}
+
+std::optional<ShardId> LogTable::incomplete() const {
+  for (const auto& [id, shard] : shards_) {
+    if (!shard.empty() && (shard.points.empty() || shard.points.front().offset > shard.first)) return id;
+  }
+  return std::nullopt;
+}
+
+Bytes LogTable::encode_summary(PreviousSegment previous) const {
+  Bytes out;
+  append_varint(out, previous.generation);
+  append_varint(out, previous.end);
+  append_varint(out, shards_.size());
+  for (const auto& [id, shard] : shards_) {
+    append_id(out, id);
+    append_id(out, shard.term);
+    append_id(out, shard.first);
+    append_id(out, shard.last);
+    append_id(out, shard.snapshot);
+    append_varint(out, shard.runs.size());
+    for (const TermRun& run : shard.runs) {
+      append_id(out, run.first);
+      append_id(out, run.term);
+    }
+  }
+  return out;
+}
+
+std::optional<LogTable::Shard> LogTable::decode_shard(ByteReader& reader) {
+  Shard shard;
+  shard.term = read_id<Term>(reader);
+  shard.first = read_id<Offset>(reader);
+  shard.last = read_id<Offset>(reader);
+  shard.snapshot = read_id<Offset>(reader);
+  for (std::uint64_t runs = reader.varint(); runs > 0 && reader.ok(); --runs) {
+    const TermRun run{read_id<Offset>(reader), read_id<Term>(reader)};
+    if (!shard.runs.empty() && (run.first <= shard.runs.back().first || run.term <= shard.runs.back().term)) reader.fail();
+    shard.runs.push_back(run);
+  }
+  const bool plausible = shard.last.value() < INT64_MAX - 1 && shard.first.value() >= 0 && shard.first <= shard.last.next() &&
+                         (shard.runs.empty() || (shard.runs.back().first <= shard.last && shard.last_term() <= shard.term)) &&
+                         (shard.empty() || !shard.runs.empty());
+  return reader.ok() && plausible ? std::optional(std::move(shard)) : std::nullopt;
+}
+
+Result<PreviousSegment> LogTable::load_summary(BytesView bytes) {
+  ByteReader reader(bytes);
+  PreviousSegment previous;
+  previous.generation = reader.varint();
+  previous.end = reader.varint();
+  std::map<ShardId, Shard> shards;
+  for (std::uint64_t count = reader.varint(); count > 0 && reader.ok(); --count) {
+    const auto id = read_id<ShardId>(reader);
+    auto shard = decode_shard(reader);
+    if (!shard || id.value() < 0) return fail(Errc::corrupt, "the summary of a shard makes no sense");
+    shard->incarnation = ++incarnations_;
+    if (!shards.emplace(id, std::move(*shard)).second) return fail(Errc::corrupt, "the summary names a shard twice");
+  }
+  if (!reader.done()) return fail(Errc::corrupt, "the summary cannot be decoded");
+  shards_ = std::move(shards);
+  return previous;
+}
+
+}  // namespace skerry::disk
