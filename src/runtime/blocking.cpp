@@ -3,9 +3,12 @@
 
 #include <pthread.h>
 
+#include "runtime/signals.hpp"
+
 namespace skerry {
 
 HelperThreads::HelperThreads(std::size_t count) {
+  const SignalsBlocked blocked;
   for (std::size_t i = 0; i < count; ++i) threads_.emplace_back([this] { serve(); });
 }
 

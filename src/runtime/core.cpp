@@ -90,7 +90,10 @@ Task<> Core::sleep_until(TimePoint at) {
   co_await sleep.wait();
 }
 
-Task<> Core::yield() { co_await asio::post(executor(), asio::use_awaitable_t<CoreExecutor>()); }
+Task<> Core::yield() {
+  turn_over_ = yield_due();
+  co_await asio::post(executor(), asio::use_awaitable_t<CoreExecutor>());
+}
 
 void Core::at_turn_end(TurnHook& hook) {
   if (hook.core_ != nullptr) return;
@@ -136,7 +139,11 @@ bool Core::run_turn(std::size_t handlers_max) {
   bool ran = inbox_ != nullptr && inbox_->deliver();
   if (timers_.run(now_) > 0) ran = true;
   io_.restart();
-  for (std::size_t count = 0; count < handlers_max && io_.poll_one() > 0; ++count) ran = true;
+  turn_over_ = false;
+  for (std::size_t count = 0; count < handlers_max && !turn_over_ && io_.poll_one() > 0; ++count) {
+    ran = true;
+    if (count % handlers_between_looks == handlers_between_looks - 1) turn_over_ = yield_due();
+  }
   if (run_hooks()) ran = true;
   return ran_last_turn_ = ran;
 }

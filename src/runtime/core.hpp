@@ -65,7 +65,7 @@ class Core {
 
   Task<> sleep_until(TimePoint at);
   Task<> sleep_for(Duration length) { return sleep_until(now_ + length); }
-  // Lets everything else that is ready run first.
+  // Lets everything else that is ready run first; in the next turn if this one has lasted long.
   Task<> yield();
   // True once this turn has lasted so long that a loop should yield: if (core.yield_due()) co_await core.yield();
   bool yield_due() const { return clock_.now() - now_ >= turn_slice; }
@@ -80,7 +80,8 @@ class Core {
   void wake();
   void set_inbox(Inbox* inbox) { inbox_ = inbox; }   // null to take it away; must outlive the loop
 
-  // For the driver: runs what is ready (at most `handlers_max` handlers), due timers, then the hooks.
+  // For the driver: delivers the inbox, runs due timers and what is ready (at most `handlers_max` handlers, and not for
+  // much longer than a millisecond), then the hooks.
   // Returns whether anything ran.
   bool run_turn(std::size_t handlers_max = 512);
   // For the driver of a real loop, after a turn that ran nothing: sleeps until something is ready, a timer is due, or `until`.
@@ -98,6 +99,7 @@ class Core {
  private:
   friend class TurnHook;
   static constexpr Duration turn_slice = 1ms;   // a fraction of what a caller would notice
+  static constexpr std::size_t handlers_between_looks = 32;   // at the clock
   void take_outside_work();
   bool run_hooks();
   void sleep(TimePoint until);
@@ -119,7 +121,7 @@ class Core {
   class Waker;   // an eventfd in the loop
   std::unique_ptr<Waker> waker_;
   Inbox* inbox_ = nullptr;
-  bool ran_last_turn_ = false;
+  bool ran_last_turn_ = false, turn_over_ = false;
   std::atomic<bool> sleeping_ = false;   // who finds it set and clears it writes the eventfd
   std::mutex outside_mutex_;   // the one lock of a core: work that comes from helper threads
   std::vector<std::move_only_function<void()>> outside_;

@@ -19,4 +19,20 @@ Cores::~Cores() {
   for (const auto& core : cores_) core->drop_frames();
 }
 
+namespace {
+Task<> end_calls_on(Mailboxes* mailboxes, CoreId core) { return mailboxes->tasks(core).cancel_and_join(); }
+}  // namespace
+
+Task<> Cores::end_calls() {
+  Core& here = Core::of(co_await asio::this_coro::executor);
+  using Call = detail::Call<decltype(&end_calls_on), Mailboxes*, CoreId>;
+  for (const auto& core : cores_) {
+    if (core->id() == here.id()) continue;
+    const auto letter =
+        std::make_shared<Call>(*mailboxes_, here, core->id(), Mailboxes::Service::control, &end_calls_on, mailboxes_.get(), core->id());
+    co_await letter->round_trip(here);
+  }
+  co_await end_calls_on(mailboxes_.get(), here.id());
+}
+
 }  // namespace skerry

@@ -40,9 +40,8 @@ class Call final : public CallLetter {
   using Value = Outcome<F, Args...>;
   static constexpr bool is_task = TaskResult<Returned<F, Args...>>::is_task;
 
-  Call(Mailboxes& mailboxes, Core& home, CoreId owner, F function, Args... arguments)
-      : CallLetter(mailboxes, home, owner), function_(function),
-        arguments_(std::in_place, std::move(arguments)...) {}
+  Call(Mailboxes& mailboxes, Core& home, CoreId owner, Mailboxes::Service service, F function, Args... arguments)
+      : CallLetter(mailboxes, home, owner, service), function_(function), arguments_(std::in_place, std::move(arguments)...) {}
 
   Value take() {
     if constexpr (!std::is_void_v<Value>) return std::move(*value_);
@@ -141,7 +140,7 @@ class Cores {
       }
     }
     co_await mailboxes_->room(here, owner);
-    const auto letter = std::make_shared<Call>(*mailboxes_, here, owner, function, std::move(arguments)...);
+    const auto letter = std::make_shared<Call>(*mailboxes_, here, owner, Mailboxes::Service::ordinary, function, std::move(arguments)...);
     co_await letter->round_trip(here);
     co_return letter->take();
   }
@@ -163,6 +162,10 @@ class Cores {
     Letter& letter = *mail.letter;
     letter.arrive(here, std::move(mail));
   }
+
+  // Cancels what serves calls and posts between cores, everywhere, and returns when all has ended. Coroutines that are called from
+  // then on throw cancellation; plain functions still run. Part of stopping; never from a task that itself serves a call.
+  Task<> end_calls();
 
  private:
   std::vector<std::unique_ptr<Core>> cores_;

@@ -41,9 +41,11 @@ struct Mailboxes::Lane {
 // One core's end: what comes to it, and what it could not send yet.
 class Mailboxes::Box final : public Inbox {
  public:
-  Box(Mailboxes& mailboxes, Core& core) : mailboxes_(mailboxes), core_(core), tasks_(core) { core.set_inbox(this); }
+  Box(Mailboxes& mailboxes, Core& core) : mailboxes_(mailboxes), core_(core), tasks_(core), control_(core) {
+    core.set_inbox(this);
+  }
   ~Box() override { core_.set_inbox(nullptr); }
-  TaskScope& tasks() { return tasks_; }
+  TaskScope& tasks(Service service) { return service == Service::control ? control_ : tasks_; }
 
   bool deliver() override {
     bool any = false;
@@ -80,7 +82,7 @@ class Mailboxes::Box final : public Inbox {
 
   Mailboxes& mailboxes_;
   Core& core_;
-  TaskScope tasks_;
+  TaskScope tasks_, control_;
 };
 
 Mailboxes::Mailboxes(const std::vector<std::unique_ptr<Core>>& cores) : cores_(cores) {
@@ -97,7 +99,7 @@ Mailboxes::Lane& Mailboxes::lane(CoreId from, CoreId to) const {
   return *lanes_[from.value() * cores_.size() + to.value()];
 }
 
-TaskScope& Mailboxes::tasks(CoreId core) { return boxes_.at(core.value())->tasks(); }
+TaskScope& Mailboxes::tasks(CoreId core, Service service) { return boxes_.at(core.value())->tasks(service); }
 
 std::size_t Mailboxes::depth(CoreId from, CoreId to) const { return lane(from, to).ring.size(); }
 
@@ -174,7 +176,7 @@ Task<> CallLetter::serve(Visit visit) { co_await visit.begin().work(); }
 void CallLetter::start(Core& here, Mail mail) {
   auto self = std::static_pointer_cast<CallLetter>(std::move(mail.letter));
   if (work_now()) return reply(here, std::move(self));
-  TaskScope& tasks = mailboxes_.tasks(owner_);
+  TaskScope& tasks = mailboxes_.tasks(owner_, service_);
   if (tasks.closed()) {
     refuse();
     return reply(here, std::move(self));
@@ -191,7 +193,7 @@ void CallLetter::arrive(Core& here, Mail mail) {
       answered_.wake_all();
       return;
     case cancel: {
-      if (running_) mailboxes_.tasks(owner_).cancel(*running_);
+      if (running_) mailboxes_.tasks(owner_, service_).cancel(*running_);
       // Home again, so that the result is freed where the caller is.
       Mailboxes& mailboxes = mailboxes_;
       const CoreId home = home_;

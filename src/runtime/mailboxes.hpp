@@ -56,10 +56,9 @@ class Mailboxes {
   void send(Core& from, CoreId to, Mail mail);
   std::size_t depth(CoreId from, CoreId to) const;   // any thread
 
-  // The tasks that serve other cores' calls on this one.
-  TaskScope& tasks(CoreId core);
-  // Ends the tasks that serve others on this core. Calls that arrive later are answered as cancelled.
-  Task<> stop(CoreId core) { return tasks(core).cancel_and_join(); }
+  // The tasks that serve other cores' calls on this one. Those of control may end the ordinary ones.
+  enum class Service : std::uint8_t { ordinary, control };
+  TaskScope& tasks(CoreId core, Service service = Service::ordinary);
 
  private:
   struct Lane;
@@ -77,8 +76,8 @@ namespace detail {
 // One call from a core to another, home again with its outcome. Home waits; the owner runs.
 class CallLetter : public Letter, public std::enable_shared_from_this<CallLetter> {
  public:
-  CallLetter(Mailboxes& mailboxes, Core& home, CoreId owner)
-      : mailboxes_(mailboxes), home_(home.id()), owner_(owner), answered_(home) {}
+  CallLetter(Mailboxes& mailboxes, Core& home, CoreId owner, Mailboxes::Service service = Mailboxes::Service::ordinary)
+      : mailboxes_(mailboxes), home_(home.id()), owner_(owner), service_(service), answered_(home) {}
 
   // On the home core: sends it off and waits for the answer. When cancelled, tells the owner and leaves the letter to come home
   // by itself.
@@ -101,6 +100,7 @@ class CallLetter : public Letter, public std::enable_shared_from_this<CallLetter
 
   Mailboxes& mailboxes_;
   const CoreId home_, owner_;
+  const Mailboxes::Service service_;
   WaitList answered_;      // home's
   bool done_ = false;      // home's
   std::optional<TaskScope::Handle> running_;   // the owner's
