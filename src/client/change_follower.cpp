@@ -126,6 +126,8 @@ Task<Result<Change>> ChangeFollower::next() {
   }
 }
 
+std::optional<Change> ChangeFollower::try_next() { return queue_->pop(); }
+
 const Positions& ChangeFollower::positions() const { return queue_->positions(); }
 
 }  // namespace skerry::client

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "base/result.hpp"
 #include "client/types.hpp"
@@ -25,6 +26,8 @@ class ChangeFollower {
 
   // Waits for the next change. Fails when the server refuses to be followed; then it is over.
   Task<Result<Change>> next();
+  // The next change if it is here already.
+  std::optional<Change> try_next();
   // Up to where everything was handed out: what FollowOptions::after takes. A batch of which only some was handed out counts
   // as not seen.
   const Positions& positions() const;
