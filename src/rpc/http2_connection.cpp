@@ -52,11 +52,21 @@ Task<Error> Http2Connection::receive_all() {
                                     nghttp2_strerror(static_cast<int>(taken))});
       break;
     }
+    if (received_bytes_ > 0) nghttp2_session_consume_connection(session_.get(), std::exchange(received_bytes_, 0));
     after_receive();
     send_soon();
     if (*count == in_.size() && in_.size() < in_bytes_max) in_.resize(in_.size() * 2);
   }
   co_return ended_;
+}
+
+std::size_t Http2Connection::return_window(std::int32_t stream, std::size_t unreturned, std::size_t held_back,
+                                           std::size_t window) {
+  const std::size_t returnable = unreturned - std::min(unreturned, held_back);
+  if (returnable < window / 4) return 0;
+  nghttp2_session_consume_stream(session_.get(), stream, returnable);
+  send_soon();
+  return returnable;
 }
 
 void Http2Connection::close(Error why) {

@@ -29,6 +29,10 @@ class Http2Connection : public TurnHook {
   const net::Address& peer() const { return peer_; }
   bool closed() const { return closed_; }
 
+  // Gives back what a stream's owner has taken of its window, once that is worth a frame: `unreturned` bytes but for
+  // `held_back`, which still wait. Returns how many were given back.
+  std::size_t return_window(std::int32_t stream, std::size_t unreturned, std::size_t held_back, std::size_t window);
+
   // Something was submitted to the session, or left for before_send(): to be done at the end of this turn.
   void send_soon() { core_.at_turn_end(*this); }
 
@@ -46,11 +50,14 @@ class Http2Connection : public TurnHook {
 
   virtual void after_receive() = 0;   // a batch of frames was taken
   virtual void before_send() = 0;     // the last chance to submit; runs once more after frames were taken for writing
+  // The window of the connection is given back as DATA arrives, in one go for each batch.
+  void took_data(std::size_t bytes) { received_bytes_ += bytes; }
   TimePoint last_received() const { return last_received_; }
 
   // For the data provider: bytes straight into what will be written, while there is room in this turn.
   Bytes& out() { return out_; }
   bool has_room() const;
+  // The same for every kind of session; the subclass adds its own.
   static void set_callbacks(nghttp2_session_callbacks* callbacks);
 
  private:
@@ -70,6 +77,7 @@ class Http2Connection : public TurnHook {
   Bytes out_;
   Bytes in_;
   TimePoint last_received_;
+  std::size_t received_bytes_ = 0;
   Error ended_;
   bool writing_ = false;   // a write that did not fit is under way
   bool closed_ = false;

@@ -155,11 +155,8 @@ void ActiveCall::account() {
 
 // What no complete message waits for may be sent anew: a slow handler stops its client, a large message does not.
 void ActiveCall::return_window() {
-  const std::size_t returnable = unreturned_ - std::min(unreturned_, inbound_.complete_bytes());
-  if (half_closed_ || stream_closed_ || returnable < options_.stream_window_bytes / 4) return;
-  nghttp2_session_consume_stream(connection_->session(), stream_, returnable);
-  unreturned_ -= returnable;
-  connection_->send_soon();
+  if (half_closed_ || stream_closed_) return;
+  unreturned_ -= connection_->return_window(stream_, unreturned_, inbound_.complete_bytes(), options_.stream_window_bytes);
 }
 
 bool ActiveCall::ready_to_start() const {

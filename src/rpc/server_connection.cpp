@@ -63,7 +63,7 @@ struct ServerConnection::Callbacks {
   static int data(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t length,
                   void* user) {
     auto& connection = self(user);
-    connection.received_bytes_ += length;
+    connection.took_data(length);
     if (ActiveCall* call = connection.call(stream)) call->take_data({reinterpret_cast<const char*>(bytes), length});
     return 0;
   }
@@ -199,11 +199,6 @@ void ServerConnection::release(ActiveCall& call) {
   calls_.erase(calls_.iterator_to(call));
   pool_.give_back(std::unique_ptr<ActiveCall>(&call));
   if (calls_.empty()) ended_.wake_all();
-}
-
-void ServerConnection::after_receive() {
-  if (received_bytes_ > 0) nghttp2_session_consume_connection(session(), std::exchange(received_bytes_, 0));
-  before_send();
 }
 
 void ServerConnection::before_send() {

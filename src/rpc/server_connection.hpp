@@ -57,7 +57,7 @@ class ServerConnection final : public Http2Connection, private Timer {
 
  private:
   struct Callbacks;
-  void after_receive() override;
+  void after_receive() override { before_send(); }
   void before_send() override;
   void on_due() override;
 
@@ -74,7 +74,6 @@ class ServerConnection final : public Http2Connection, private Timer {
   boost::intrusive::list<ActiveCall, boost::intrusive::constant_time_size<true>> calls_;   // owned; released by release()
   std::vector<ActiveCall*> ready_, advancing_;
   WaitList ended_;
-  std::size_t received_bytes_ = 0;   // of DATA since the connection's window was last returned
   TimePoint last_ping_ = TimePoint::min();
   int ping_strikes_ = 0;
   bool draining_ = false, drained_ = false;
