@@ -11,6 +11,7 @@ namespace asio = boost::asio;
 using CoreExecutor = asio::io_context::executor_type;
 
 // A coroutine that runs on one core. Lazy: it starts when awaited or spawned into a TaskScope. Parameters by value.
+// Move-construct tasks, never assign them: Asio's assignment forgets the frame that was there.
 template <class T = void>
 using Task = asio::awaitable<T, CoreExecutor>;
 

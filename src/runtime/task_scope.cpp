@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/task_scope.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -42,16 +41,26 @@ std::optional<TaskScope::Handle> TaskScope::spawn_with_handle(Task<> task) {
   return position;
 }
 
+// Names its cancellation slot and no executor. With an executor of its own, as bind_cancellation_slot() gives it, co_spawn would
+// post the cancellation instead of passing it on, and the task may be gone when it arrives.
+struct TaskScope::Completion {
+  using cancellation_slot_type = asio::cancellation_slot;
+  cancellation_slot_type get_cancellation_slot() const noexcept { return position->signal.slot(); }
+  void operator()(std::exception_ptr exception) const {
+    scope.ended(position);
+    expect_cancellation_only(exception);
+  }
+
+  TaskScope& scope;
+  Handle position;
+};
+
 void TaskScope::launch(Handle position, Task<> task) {
   if (position->cancelled) {
-    task = {};   // the frame goes before anybody hears that the task has ended
+    { const Task<> dropped = std::move(task); }   // the frame goes before anybody hears that the task has ended
     return ended(position);
   }
-  asio::co_spawn(core_.executor(), std::move(task),
-                 asio::bind_cancellation_slot(position->signal.slot(), [this, position](std::exception_ptr exception) {
-                   ended(position);
-                   expect_cancellation_only(exception);
-                 }));
+  asio::co_spawn(core_.executor(), std::move(task), Completion{*this, position});
 }
 
 void TaskScope::ended(Handle position) {

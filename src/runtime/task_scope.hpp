@@ -44,6 +44,7 @@ class TaskScope {
   };
 
  private:
+  struct Completion;
   void launch(Handle position, Task<> task);
   void ended(Handle position);
 
