@@ -57,8 +57,9 @@ Offset ReplicaCore::propose() {
   return last_;
 }
 
-Effects ReplicaCore::persisted(Voter voter, Offset up_to) {
+Effects ReplicaCore::persisted(Voter voter, Term term, Offset up_to) {
   Effects effects;
+  if (term != term_) return effects;
   if (role_ != Role::recovering && role_ != Role::serving) return effects;
   if (std::ranges::find(voters_, voter) == voters_.end()) return effects;
   const auto known = persisted_.try_emplace(voter, no_offset).first;

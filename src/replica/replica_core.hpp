@@ -52,8 +52,9 @@ class ReplicaCore {
   Effects term_recorded(Term term);
   // Takes the next offset of the log. Requires: recovering or serving.
   Offset propose();
-  // The voter has made all entries up to here durable. May come late, twice or out of order.
-  Effects persisted(Voter voter, Offset up_to);
+  // The voter has made all entries up to here durable, as it said in this term. May come late, twice or out of order; what was
+  // said in another term may be about other entries, and is ignored.
+  Effects persisted(Voter voter, Term term, Offset up_to);
   Effects applied(Offset up_to);
   // Someone was elected in a higher term, or this replica can't keep its log any more. Older terms are ignored.
   Effects fence(Term term);

@@ -13,14 +13,14 @@ void SessionExpiry::advance(TimePoint now) {
 void SessionExpiry::set_due(SessionId id, Session& session) {
   queue_.erase({session.due, id});
   session.due = counted_ + session.timeout;
-  session.suspected = false;
+  session.suspected.reset();
   queue_.emplace(session.due, id);
 }
 
 void SessionExpiry::created(SessionId session, Duration timeout, TimePoint now) {
   advance(now);
   ended(session);
-  set_due(session, sessions_.emplace(session, Session{timeout, {}}).first->second);
+  set_due(session, sessions_.emplace(session, Session{.timeout = timeout, .due = {}, .suspected = {}}).first->second);
 }
 
 void SessionExpiry::ended(SessionId session) {
@@ -44,8 +44,8 @@ std::vector<SessionId> SessionExpiry::tick(TimePoint now, std::size_t count_max)
   for (auto next = queue_.begin(); next != queue_.end() && next->first <= counted_ && decided.size() < count_max;) {
     const SessionId id = next->second;
     Session& session = sessions_.at(id);
-    if (!session.suspected) {
-      session.suspected = true;
+    if (!session.suspected) session.suspected = now;
+    if (*session.suspected == now) {
       ++next;
       continue;
     }

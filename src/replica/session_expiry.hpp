@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -35,7 +36,7 @@ class SessionExpiry {
   struct Session {
     Duration timeout;
     Duration due;             // in counted time
-    bool suspected = false;
+    std::optional<TimePoint> suspected;
     bool decided = false;
   };
   void advance(TimePoint now);

@@ -230,20 +230,14 @@ void WritePipeline::accept(store::Evaluation evaluation, std::shared_ptr<Pending
 Result<> WritePipeline::log_entry(InFlight& item) {
   const Offset offset = parts_.replica.last().next();
   const std::size_t size = item.entry.size();
-  auto appended = [&]() -> Result<disk::Sequence> {
-    if (size > limits::entry_bytes_max) {
-      return fail(Errc::resource_exhausted, fmt::format("the limit is {}", limits::entry_bytes_max));
-    }
-    return parts_.log.append(parts_.shard, parts_.replica.term(), offset, item.entry);
-  }();
+  // Evaluation keeps entries below limits::entry_bytes_max, but a full disk shows only here.
+  auto appended = parts_.log.append(parts_.shard, parts_.replica.term(), offset, item.entry);
   if (!appended) {
     overlay_stale_ = true;
     item.entry.clear();
-    if (appended.error() == make_error_code(Errc::resource_exhausted)) {
-      return fail(Errc::resource_exhausted, fmt::format("not applied: it makes a log entry of {} bytes, {}; split it", size,
-                                                        appended.error().message()));
-    }
-    return fail(not_applied(appended.error()));
+    const Error& reason = appended.error();
+    if (reason == make_error_code(Errc::resource_exhausted)) return fail(reason.code, "not applied: " + reason.message());
+    return fail(not_applied(reason));
   }
   SKERRY_ASSERT(parts_.replica.propose() == offset);
   item.offset = offset;
@@ -265,7 +259,7 @@ void WritePipeline::on_synced(disk::Sequence up_to) {
     durable = item.offset;
   }
   if (durable == no_offset) return;
-  if (parts_.replica.persisted(self, durable).commit) apply_committed();
+  if (parts_.replica.persisted(self, parts_.replica.term(), durable).commit) apply_committed();
 }
 
 void WritePipeline::apply_committed() {
