@@ -12,6 +12,12 @@ namespace skerry::client {
 
 namespace pb = io::oxia::proto::v1;
 
+namespace {
+
+constexpr auto unreachable_after = 1s;   // then the user is told that nobody answers
+
+}  // namespace
+
 std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaClient/{}", name); }
 
 Cluster::Cluster(Core& core, net::Network& network, const ClientOptions& options)
@@ -56,9 +62,16 @@ std::vector<std::string> Cluster::candidates() const {
 
 Task<> Cluster::follow() {
   Backoff backoff(options_.retry_pause_min, options_.retry_pause_max);
+  const TimePoint patience_ends = core_.now() + unreachable_after;
+  bool told = !options_.on_unreachable;
   for (std::size_t turn = 0;; ++turn) {
     const std::vector<std::string> all = candidates();
     if (co_await follow_one(all[turn % all.size()])) backoff.reset();
+    told = told || map_.has_value();
+    if (!told && core_.now() >= patience_ends) {
+      told = true;
+      options_.on_unreachable(trouble_);
+    }
     // One round over all servers goes without a pause: the next may well be alive.
     if ((turn + 1) % all.size() == 0) co_await core_.sleep_for(backoff.next(core_.random()));
   }

@@ -28,6 +28,8 @@ struct ClientOptions {
   Duration request_timeout = 30s;   // where an operation names no deadline of its own
   Duration session_timeout = 15s;   // of ephemeral records; 2 s to 5 min
   std::function<void(ShardId)> on_session_lost;   // its ephemeral records are gone; called on the client's core
+  // No server has answered for a second since the start; once, with the reason, on the client's core. It goes on trying.
+  std::function<void(const std::string&)> on_unreachable;
 
   std::size_t batch_operations_max = 1000;
   std::size_t batch_bytes_max = 128 << 10;        // a larger operation travels alone

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cli_client.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "node/cli_client_flags.hpp"
+
+namespace skerry::node {
+namespace {
+
+template <class Flags>
+using Run = int (*)(const ClientFlags&, const Flags&);
+
+// A subcommand of `client`, whose flags are its own plus those of `client`, before or after its name.
+template <class Flags>
+struct Subcommand {
+  Subcommand(CLI::App& parent, const char* name, const char* help) : app(*parent.add_subcommand(name, help)) { app.fallthrough(); }
+  void runs(Command& chosen, std::shared_ptr<const ClientFlags> shared, Run<Flags> run) {
+    app.callback([&chosen, shared = std::move(shared), own = flags, run] { chosen = [shared, own, run] { return run(*shared, *own); }; });
+  }
+  CLI::App& app;
+  std::shared_ptr<Flags> flags = std::make_shared<Flags>();
+};
+using Shared = std::shared_ptr<const ClientFlags>;
+
+constexpr const char* partition_help = "Partition key: decides the shard in place of the key";
+
+void add_put(CLI::App& client, Command& chosen, Shared shared) {
+  Subcommand<PutFlags> put(client, "put", "Put value");
+  put.app.description(
+      "Put a value under a key: a new record, or the next version of the one that is there. Prints the record's version as JSON.\n"
+      "Example: skerry client put /config/retries 5");
+  PutFlags& flags = *put.flags;
+  put.app.add_option("KEY", flags.key, "The record's key");
+  put.app.add_option("VALUE", flags.value, "Its value; or take it from -c or --file");
+  put.app.add_option("-e,--expected-version", flags.expected_version, "Only if the record is of this version; -1: only if there is none");
+  put.app.add_flag("-c,--std-in", flags.from_stdin, "Read the value from standard input");
+  put.app.add_option("--file", flags.file, "Read the value from a file; with --json-lines, the lines");
+  put.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
+  put.app.add_option("-d,--sequence-keys-deltas", flags.deltas, "Append numbers to the key, each the highest so far plus a delta; needs -p")
+      ->delimiter(',')->allow_extra_args(false);
+  put.app.add_option("--index", flags.indexes, "Secondary index entry, NAME=KEY; may be repeated")->allow_extra_args(false);
+  put.app.add_flag("--ephemeral", flags.ephemeral, "Keep the record while this command runs: until Ctrl-C");
+  put.app.add_option("--session-timeout", flags.session_timeout, "How long an ephemeral record outlives a command that was killed")
+      ->capture_default_str();
+  put.app.add_flag("--json-lines", flags.json_lines,
+                   "Load many records from standard input or --file, one JSON object a line:\n"
+                   "{\"key\":\"/a\",\"value\":\"x\",\"indexes\":{\"by-owner\":\"anna\"}}; also value_base64, partition_key, expected_version");
+  put.app.add_flag("--keep-going", flags.keep_going, "With --json-lines: go on after a line that fails");
+  put.runs(chosen, std::move(shared), run_put);
+}
+
+void add_get(CLI::App& client, Command& chosen, Shared shared) {
+  Subcommand<GetFlags> get(client, "get", "Get one record");
+  get.app.description("Get one record's value.\nExample: skerry client get -v /config/retries");
+  GetFlags& flags = *get.flags;
+  get.app.add_option("KEY", flags.key, "The key to look for")->required();
+  get.app.add_flag("-v,--include-version", flags.show.version, "Print the record's version too, as JSON after a line ---");
+  get.app.add_flag("--hex", flags.show.hex, "Print the value as a hex dump");
+  get.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
+  get.app.add_option("--index", flags.index, "Look the key up in this secondary index");
+  get.app.add_option("-t,--comparison-type", flags.comparison,
+                     "equal; floor: the greatest key <= KEY; ceiling: the least >=; lower: the greatest <; higher: the least >")
+      ->capture_default_str();
+  get.runs(chosen, std::move(shared), run_get);
+}
+
+void add_delete(CLI::App& client, Command& chosen, Shared shared) {
+  Subcommand<DeleteFlags> one(client, "delete", "Delete one record");
+  one.app.description("Delete one record.\nExample: skerry client delete -e 3 /config/retries");
+  one.app.add_option("KEY", one.flags->key, "The record's key")->required();
+  one.app.add_option("-e,--expected-version", one.flags->expected_version, "Only if the record is of this version");
+  one.app.add_option("-p,--partition-key", one.flags->partition_key, partition_help);
+  one.runs(chosen, shared, run_delete);
+
+  Subcommand<RangeFlags> range(client, "delete-range", "Delete a range of records");
+  range.app.description(
+      "Delete every record with a key from --key-min on, before --key-max.\n"
+      "Example: skerry client delete-range -s /config/ -e /config//   (the direct children of /config)");
+  range.app.add_option("-s,--key-min", range.flags->min, "Key range minimum (inclusive)")->required();
+  range.app.add_option("-e,--key-max", range.flags->max, "Key range maximum (exclusive)")->required();
+  range.app.add_option("-p,--partition-key", range.flags->partition_key, "Delete only on the shard of this partition key");
+  range.runs(chosen, std::move(shared), run_delete_range);
+}
+
+void add_range_options(CLI::App& app, RangeFlags& flags) {
+  app.add_option("-s,--key-min", flags.min, "Key range minimum (inclusive); none: from the first");
+  app.add_option("-e,--key-max", flags.max, "Key range maximum (exclusive); none: to the last");
+  app.add_option("-p,--partition-key", flags.partition_key, "Ask only the shard of this partition key");
+  app.add_option("--index", flags.index, "Walk in the order of this secondary index; the range is of its keys");
+  app.add_flag("--internal-keys", flags.internal_keys, "Show the store's own records below __oxia/ too");
+  app.add_option("--limit", flags.limit, "Stop after so many");
+}
+
+void add_walks(CLI::App& client, Command& chosen, Shared shared) {
+  Subcommand<RangeFlags> list(client, "list", "List keys");
+  list.app.description("List keys in order, one a line.\nExample: skerry client list -s /config/ -e /config//   (the direct children of /config)");
+  add_range_options(list.app, *list.flags);
+  list.runs(chosen, shared, run_list);
+
+  Subcommand<RangeFlags> scan(client, "range-scan", "Scan records");
+  scan.app.description("Print the values of a range of records in key order, with a line of dashes between them.\n"
+                       "Example: skerry client range-scan -v -s /config/ -e /config//");
+  add_range_options(scan.app, *scan.flags);
+  scan.app.add_flag("-v,--include-version", scan.flags->show.version, "Print each record's version too, as JSON after a line ---");
+  scan.app.add_flag("--hex", scan.flags->show.hex, "Print values as hex dumps");
+  scan.runs(chosen, std::move(shared), run_range_scan);
+}
+
+void add_followers(CLI::App& client, Command& chosen, Shared shared) {
+  Subcommand<FollowFlags> changes(client, "notifications", "Follow changes");
+  changes.app.description("Follow the changes of every shard, one a line, until Ctrl-C.\n"
+                          "Example: skerry client notifications -o json");
+  changes.app.add_option("--after", changes.flags->after, "Continue after a position, SHARD=OFFSET as -o json prints them; may be repeated")
+      ->allow_extra_args(false);
+  changes.app.add_option("--limit", changes.flags->limit, "Stop after so many");
+  changes.runs(chosen, shared, run_notifications);
+
+  Subcommand<SequenceFlags> sequence(client, "sequence-updates", "Follow a sequence");
+  sequence.app.description("Print the highest key of a sequence, and each higher one when it comes, until Ctrl-C.\n"
+                           "Example: skerry client sequence-updates -p orders /orders/id");
+  sequence.app.add_option("KEY", sequence.flags->key, "The sequence's prefix: the key that was put with deltas")->required();
+  sequence.app.add_option("-p,--partition-key", sequence.flags->partition_key, partition_help)->required();
+  sequence.app.add_option("--limit", sequence.flags->limit, "Stop after so many");
+  sequence.runs(chosen, std::move(shared), run_sequence_updates);
+}
+
+void add_shared_options(CLI::App& client, ClientFlags& flags) {
+  client.add_option("-a,--service-address", flags.address, "Address of any server; several with commas between")->capture_default_str();
+  client.add_option("-n,--namespace", flags.name_space, "The namespace to use")->capture_default_str();
+  client.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")->capture_default_str();
+  client.add_option("--auth-token", flags.auth_token, "Token that the server asks for");
+  client.add_option("--auth-token-file", flags.auth_token_file, "File that holds the token");
+  client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
+      ->check(CLI::IsMember({"hierarchical", "natural"}))->capture_default_str();
+  const std::map<std::string, Format> formats{{"text", Format::text}, {"json", Format::json}};
+  client.add_option("-o,--output", flags.format, "json: one object a line, for scripts")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))->option_text("text|json (text)");
+}
+
+}  // namespace
+
+void add_client_command(CLI::App& app, Command& chosen) {
+  CLI::App& client = *app.add_subcommand("client", "Read/Write records");
+  client.description("Read, write and follow the records of a store.");
+  client.footer("Exit status: 0 done, 1 failed, 2 bad usage, 3 not found, 4 unexpected version id, 5 no answer in time and nothing changed,\n"
+                "6 outcome unknown (a write was sent and not answered).");
+  client.require_subcommand(1);
+  const auto shared = std::make_shared<ClientFlags>();
+  add_shared_options(client, *shared);
+  add_put(client, chosen, shared);
+  add_get(client, chosen, shared);
+  add_delete(client, chosen, shared);
+  add_walks(client, chosen, shared);
+  add_followers(client, chosen, shared);
+}
+
+}  // namespace skerry::node

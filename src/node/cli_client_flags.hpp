@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/cli_session.hpp"
+
+// The subcommands of `client`: what their flags say, and the functions that carry them out and return the exit status.
+namespace skerry::node {
+
+struct Show {
+  bool version = false;
+  bool hex = false;
+};
+
+struct PutFlags {
+  std::optional<std::string> key, value, file, partition_key;
+  std::optional<std::int64_t> expected_version;
+  bool from_stdin = false, ephemeral = false, json_lines = false, keep_going = false;
+  std::vector<std::uint64_t> deltas;
+  std::vector<std::string> indexes;
+  std::string session_timeout = "15s";
+};
+struct GetFlags {
+  std::string key, comparison = "equal";
+  std::optional<std::string> partition_key, index;
+  Show show;
+};
+struct DeleteFlags {
+  std::string key;
+  std::optional<std::int64_t> expected_version;
+  std::optional<std::string> partition_key;
+};
+struct RangeFlags {
+  std::string min, max;
+  std::optional<std::string> partition_key, index;
+  bool internal_keys = false;
+  std::optional<std::uint64_t> limit;
+  Show show;
+};
+struct FollowFlags {
+  std::vector<std::string> after;
+  std::optional<std::uint64_t> limit;
+};
+struct SequenceFlags {
+  std::string key, partition_key;
+  std::optional<std::uint64_t> limit;
+};
+
+int run_put(const ClientFlags& shared, const PutFlags& flags);
+int run_bulk_put(const ClientFlags& shared, const PutFlags& flags);   // put --json-lines
+int run_get(const ClientFlags& shared, const GetFlags& flags);
+int run_delete(const ClientFlags& shared, const DeleteFlags& flags);
+int run_delete_range(const ClientFlags& shared, const RangeFlags& flags);
+int run_list(const ClientFlags& shared, const RangeFlags& flags);
+int run_range_scan(const ClientFlags& shared, const RangeFlags& flags);
+int run_notifications(const ClientFlags& shared, const FollowFlags& flags);
+int run_sequence_updates(const ClientFlags& shared, const SequenceFlags& flags);
+
+}  // namespace skerry::node

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cli_command.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "client/error.hpp"
+
+namespace skerry::node {
+
+using client::ClientErrc;
+
+ExitStatus exit_status(const Error& error) {
+  if (error == ClientErrc::key_not_found || error == ClientErrc::namespace_not_found || error == Errc::not_found) {
+    return exit_not_found;
+  }
+  if (error == ClientErrc::unexpected_version_id) return exit_version_conflict;
+  if (error == ClientErrc::outcome_unknown) return exit_outcome_unknown;
+  if (error == Errc::unavailable || error == Errc::deadline_exceeded) return exit_unavailable;
+  if (error == Errc::invalid_argument) return exit_usage;
+  return exit_failed;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "Error: {}\n", error.message());
+  return exit_status(error);
+}
+
+int exit_for(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);   // help and version
+  fmt::print(stderr, "Error: {}\n", error.what());
+  const CLI::App* deepest = &app;
+  for (auto chosen = deepest->get_subcommands(); !chosen.empty(); chosen = deepest->get_subcommands()) deepest = chosen.front();
+  std::string words = deepest->get_name();
+  for (const CLI::App* parent = deepest->get_parent(); parent != nullptr; parent = parent->get_parent()) {
+    words = parent->get_name() + " " + words;
+  }
+  fmt::print(stderr, "`{} --help` tells what it takes.\n", words);
+  return exit_usage;
+}
+
+}  // namespace skerry::node

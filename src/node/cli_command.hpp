@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <CLI/Error.hpp>
+#include <functional>
+
+#include "base/result.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace skerry::node {
+
+// What the chosen subcommand will do once the command line has been read as a whole; returns the exit status. Each add_…_command
+// hangs its subcommands under `app`, and the one that is named on the command line sets `chosen`. Both must outlive the parse.
+using Command = std::function<int()>;
+
+// Exit status of every subcommand that acts as a client. Part of the interface: scripts branch on it.
+enum ExitStatus : int {
+  exit_ok = 0,
+  exit_failed = 1,            // anything not named below
+  exit_usage = 2,             // the command line, or what it hands in, is wrong
+  exit_not_found = 3,         // no such key, or no such namespace
+  exit_version_conflict = 4,  // the record is not of the expected version
+  exit_unavailable = 5,       // no server answered in time; nothing was changed
+  exit_outcome_unknown = 6,   // a write was sent, and whether it took effect is not known
+};
+ExitStatus exit_status(const Error& error);
+
+// Prints "Error: …" to stderr and returns the status that belongs to it.
+int report(const Error& error);
+
+// For main(): prints help or what is wrong with the command line; 0 for help, else exit_usage.
+int exit_for(const CLI::App& app, const CLI::ParseError& error);
+
+}  // namespace skerry::node

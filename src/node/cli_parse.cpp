@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cli_parse.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "rpc/wire.hpp"
+
+namespace skerry::node {
+namespace {
+
+namespace json = boost::json;
+
+std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
+
+struct Unit {
+  std::string_view name;
+  double nanos;
+};
+// Longer names before those that they begin with.
+constexpr std::array units{Unit{"ms", 1e6}, Unit{"us", 1e3}, Unit{"ns", 1}, Unit{"h", 3600e9}, Unit{"m", 60e9}, Unit{"s", 1e9}};
+
+const Unit* take_unit(std::string_view& rest) {
+  for (const Unit& unit : units) {
+    if (!rest.starts_with(unit.name)) continue;
+    rest.remove_prefix(unit.name.size());
+    return &unit;
+  }
+  return nullptr;
+}
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Result<std::string> text_of(std::string_view field, const json::value& value) {
+  if (const json::string* text = value.if_string()) return std::string(text->data(), text->size());
+  return refuse(fmt::format("\"{}\" must be a string", field));
+}
+
+Result<> take_indexes(const json::value& value, client::PutOptions& options) {
+  const json::object* indexes = value.if_object();
+  if (indexes == nullptr) return refuse("\"indexes\" must be an object of name and key: {\"by-owner\":\"anna\"}");
+  for (const auto& [name, key] : *indexes) {
+    TRY(std::string text, text_of("indexes." + std::string(name), key));
+    options.indexes.push_back({std::string(name), std::move(text)});
+  }
+  return {};
+}
+
+Result<> take_field(std::string_view name, const json::value& value, BulkPut& put) {
+  if (name == "key") {
+    TRY(put.key, text_of(name, value));
+  } else if (name == "value") {
+    put.value = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  } else if (name == "value_base64") {
+    TRY(const std::string text, text_of(name, value));
+    std::optional<Bytes> bytes = rpc::wire::base64_decode(text);
+    if (!bytes) return refuse("\"value_base64\" is not base64");
+    put.value = std::move(*bytes);
+  } else if (name == "partition_key") {
+    TRY(put.options.partition_key, text_of(name, value));
+  } else if (name == "expected_version") {
+    const std::int64_t* version = value.if_int64();
+    if (version == nullptr || *version < -1) return refuse("\"expected_version\" must be a version id, or -1 for \"must not exist\"");
+    put.options.expected_version = VersionId{*version};
+  } else if (name == "indexes") {
+    return take_indexes(value, put.options);
+  } else {
+    return refuse(fmt::format("unknown field {}; known are key, value, value_base64, partition_key, expected_version and indexes",
+                              printable(name)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Duration> parse_duration(std::string_view text) {
+  const auto expected = [&] {
+    return refuse(fmt::format("{} is not a duration; expected numbers with units, as 30s, 500ms or 1m30s", printable(text)));
+  };
+  std::string_view rest = text;
+  double nanos = 0;
+  while (!rest.empty()) {
+    const std::size_t digits = rest.find_first_not_of("0123456789.");
+    if (digits == 0 || digits == std::string_view::npos) return expected();
+    const auto number = parse_number<double>(rest.substr(0, digits));
+    rest.remove_prefix(digits);
+    const Unit* unit = take_unit(rest);
+    if (!number || unit == nullptr) return expected();
+    nanos += *number * unit->nanos;
+  }
+  if (text.empty() || !(nanos < 9e18)) return expected();
+  return Duration(static_cast<std::int64_t>(std::llround(nanos)));
+}
+
+Result<client::IndexKey> parse_index(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return refuse(fmt::format("{} is not an index entry; expected NAME=KEY, as --index by-owner=anna", printable(text)));
+  }
+  return client::IndexKey{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+}
+
+Result<client::Comparison> parse_comparison(std::string_view text) {
+  constexpr std::array<std::string_view, 5> names{"equal", "floor", "ceiling", "lower", "higher"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (text == names[i]) return static_cast<client::Comparison>(i);
+  }
+  return refuse(fmt::format("invalid comparison type: {}; expected equal, floor, ceiling, lower or higher", printable(text)));
+}
+
+Result<std::pair<ShardId, Offset>> parse_position(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  const auto shard = parse_number<std::int64_t>(text.substr(0, equals));
+  const auto offset = equals == std::string_view::npos ? std::nullopt : parse_number<std::int64_t>(text.substr(equals + 1));
+  if (!shard || !offset || *offset < -1) {
+    return refuse(fmt::format("{} is not a position; expected SHARD=OFFSET, as --after 0=1234", printable(text)));
+  }
+  return std::pair(ShardId{*shard}, Offset{*offset});
+}
+
+Result<BulkPut> parse_json_line(std::string_view line) {
+  boost::system::error_code error;
+  const json::value parsed = json::parse(json::string_view(line.data(), line.size()), error);
+  if (error) return refuse(fmt::format("not JSON ({}): {}", error.message(), printable(line)));
+  const json::object* object = parsed.if_object();
+  if (object == nullptr) return refuse(fmt::format("expected an object with \"key\" and \"value\", got {}", printable(line)));
+  if (!object->contains("key")) return refuse("\"key\" is missing");
+  if (object->contains("value") == object->contains("value_base64")) {
+    return refuse("expected \"value\" or \"value_base64\", one of them");
+  }
+  BulkPut put;
+  for (const auto& [name, value] : *object) TRYV(take_field(std::string_view(name.data(), name.size()), value, put));
+  return put;
+}
+
+}  // namespace skerry::node

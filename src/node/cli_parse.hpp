@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "client/types.hpp"
+
+// From the words of a command line, and lines of a file, to what the client library takes. Pure; every failure is
+// invalid_argument and says what is expected.
+namespace skerry::node {
+
+// "30s", "1m30s", "500ms", "1.5h": numbers with a unit of h, m, s, ms or us.
+Result<Duration> parse_duration(std::string_view text);
+// "name=key"; the key may contain further '='.
+Result<client::IndexKey> parse_index(std::string_view text);
+Result<client::Comparison> parse_comparison(std::string_view text);
+// "shard=offset"
+Result<std::pair<ShardId, Offset>> parse_position(std::string_view text);
+
+// One line of `put --json-lines`: {"key":…, "value":…, "partition_key":…, "expected_version":…, "indexes":{"name":"key"}}.
+// A value that is no string is stored as its JSON text; "value_base64" takes any bytes.
+struct BulkPut {
+  std::string key;
+  std::string value;
+  client::PutOptions options;
+};
+Result<BulkPut> parse_json_line(std::string_view line);
+
+}  // namespace skerry::node

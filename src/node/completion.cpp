@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/completion.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+namespace skerry::node {
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+void add_flags(const CLI::App& app, std::vector<CommandWords::Flag>& flags) {
+  for (const CLI::Option* option : app.get_options()) {
+    CommandWords::Flag flag;
+    for (const std::string& name : option->get_snames()) flag.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) flag.names.push_back("--" + name);
+    if (flag.names.empty()) continue;   // a positional
+    flag.help = first_line(option->get_description());
+    flag.takes_value = option->get_type_size_max() > 0;
+    flags.push_back(std::move(flag));
+  }
+}
+
+void collect(const CLI::App& app, std::vector<std::string> path, std::vector<CommandWords>& into) {
+  CommandWords words{path, first_line(app.get_description()), {}, {}};
+  add_flags(app, words.flags);
+  for (const CLI::App* child = &app; child->get_fallthrough() && child->get_parent() != nullptr; child = child->get_parent()) {
+    add_flags(*child->get_parent(), words.flags);
+  }
+  const auto children = app.get_subcommands([](const CLI::App*) { return true; });
+  for (const CLI::App* child : children) words.subcommands.push_back(child->get_name());
+  into.push_back(std::move(words));
+  for (const CLI::App* child : children) {
+    std::vector<std::string> below = path;
+    below.push_back(child->get_name());
+    collect(*child, std::move(below), into);
+  }
+}
+
+std::string all_words(const CommandWords& command) {
+  std::vector<std::string> words = command.subcommands;
+  for (const CommandWords::Flag& flag : command.flags) words.insert(words.end(), flag.names.begin(), flag.names.end());
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+// Flags after which a value stands, so that the value is not taken for a subcommand.
+std::string value_flags(const std::vector<CommandWords>& commands) {
+  std::vector<std::string> names;
+  for (const CommandWords& command : commands) {
+    for (const CommandWords::Flag& flag : command.flags) {
+      if (flag.takes_value) names.insert(names.end(), flag.names.begin(), flag.names.end());
+    }
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names.empty() ? "--" : fmt::format("{}", fmt::join(names, "|"));
+}
+
+// Branches of a `case` over the command that the words so far name: what may follow goes into `variable`.
+std::string shell_cases(const std::vector<CommandWords>& commands, std::string_view variable) {
+  std::string cases;
+  for (const CommandWords& command : commands) {
+    cases += fmt::format("    \"{}\") {}=\"{}\" ;;\n", fmt::join(command.path, " "), variable, all_words(command));
+  }
+  return cases;
+}
+
+std::string known_paths(const std::vector<CommandWords>& commands) {
+  std::vector<std::string> paths;
+  for (const CommandWords& command : commands) {
+    if (!command.path.empty()) paths.push_back(fmt::format("\"{}\"", fmt::join(command.path, " ")));
+  }
+  return paths.empty() ? "\"-\"" : fmt::format("{}", fmt::join(paths, "|"));
+}
+
+std::string fish_quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+}  // namespace
+
+std::vector<CommandWords> command_words(const CLI::App& app) {
+  std::vector<CommandWords> commands;
+  collect(app, {}, commands);
+  return commands;
+}
+
+std::string bash_completion(std::string_view program, const std::vector<CommandWords>& commands) {
+  return fmt::format(R"(# bash completion for {0}: source <({0} completion bash)
+_{0}_complete() {{
+  local current=${{COMP_WORDS[COMP_CWORD]}} path="" words="" next i
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    case "${{COMP_WORDS[i]}}" in
+      {1}) ((++i)); continue ;;
+    esac
+    next="${{path:+$path }}${{COMP_WORDS[i]}}"
+    case "$next" in
+      {2}) path=$next ;;
+    esac
+  done
+  case "${{COMP_WORDS[COMP_CWORD - 1]}}" in
+    {1}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+  esac
+  case "$path" in
+{3}  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}}
+complete -F _{0}_complete {0}
+)", program, value_flags(commands), known_paths(commands), shell_cases(commands, "words"));
+}
+
+std::string zsh_completion(std::string_view program, const std::vector<CommandWords>& commands) {
+  return fmt::format(R"(#compdef {0}
+# zsh completion for {0}: source <({0} completion zsh), or put this file into a folder of $fpath as _{0}
+_{0}() {{
+  local path_typed="" words_known="" next i
+  for ((i = 2; i < CURRENT; ++i)); do
+    case "${{words[i]}}" in
+      {1}) ((++i)); continue ;;
+    esac
+    next="${{path_typed:+$path_typed }}${{words[i]}}"
+    case "$next" in
+      {2}) path_typed=$next ;;
+    esac
+  done
+  case "${{words[CURRENT-1]}}" in
+    {1}) _files; return ;;
+  esac
+  case "$path_typed" in
+{3}  esac
+  compadd -- ${{=words_known}}
+}}
+compdef _{0} {0}
+)", program, value_flags(commands), known_paths(commands), shell_cases(commands, "words_known"));
+}
+
+std::string fish_completion(std::string_view program, const std::vector<CommandWords>& commands) {
+  std::string script = fmt::format(R"(# fish completion for {0}: {0} completion fish | source
+function __{0}_at
+  set -l typed (commandline -opc)
+  set -l path
+  for word in $typed[2..-1]
+    string match -q -- '-*' $word; and continue
+    set -l next (string join ' ' $path $word)
+    contains -- $next {1}; and set path $path $word
+  end
+  test (string join ' ' $path) = "$argv[1]"
+end
+complete -c {0} -f
+)", program, [&] {
+    std::string paths;
+    for (const CommandWords& command : commands) {
+      if (!command.path.empty()) paths += fmt::format("'{}' ", fmt::join(command.path, " "));
+    }
+    return paths.empty() ? std::string("-") : paths;
+  }());
+  for (const CommandWords& command : commands) {
+    const std::string at = fmt::format("'__{}_at \"{}\"'", program, fmt::join(command.path, " "));
+    if (!command.path.empty()) {
+      const std::vector<std::string> parent(command.path.begin(), command.path.end() - 1);
+      script += fmt::format("complete -c {} -n '__{}_at \"{}\"' -a {} -d {}\n", program, program, fmt::join(parent, " "),
+                            command.path.back(), fish_quoted(command.help));
+    }
+    for (const CommandWords::Flag& flag : command.flags) {
+      script += fmt::format("complete -c {} -n {}", program, at);
+      for (const std::string& name : flag.names) {
+        script += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+      }
+      script += fmt::format("{} -d {}\n", flag.takes_value ? " -r -F" : "", fish_quoted(flag.help));
+    }
+  }
+  return script;
+}
+
+void add_completion_command(CLI::App& app, Command& chosen) {
+  CLI::App& completion = *app.add_subcommand("completion", "Print a completion script for your shell");
+  completion.description("Print a script that completes subcommands and flags.\nExample: source <(skerry completion bash)");
+  const auto shell = std::make_shared<std::string>();
+  completion.add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion.callback([&app, &chosen, shell] {
+    chosen = [&app, shell] {
+      const std::vector<CommandWords> commands = command_words(app);
+      const std::string script = *shell == "bash"  ? bash_completion("skerry", commands)
+                                 : *shell == "zsh" ? zsh_completion("skerry", commands)
+                                                   : fish_completion("skerry", commands);
+      fmt::print("{}", script);
+      return static_cast<int>(exit_ok);
+    };
+  });
+}
+
+}  // namespace skerry::node
