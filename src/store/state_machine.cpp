@@ -50,6 +50,14 @@ Task<Result<>> load_place(ShardEngine& engine, Need need) {
   co_return Result<>{};
 }
 
+Evaluation answer_again(const WriteRequest& request, const RequestId& id, WriteOutcome outcome) {
+  if (outcome.puts.size() == request.puts.size() && outcome.deletes.size() == request.deletes.size() &&
+      outcome.delete_ranges.size() == request.delete_ranges.size())
+    return Proposal{{}, std::move(outcome)};
+  return Error{Errc::invalid_argument, "request id " + std::to_string(id.sequence) + " of client " + printable(id.client) +
+      " was already used for a request with other operations"};
+}
+
 SessionInfo info(SessionId id, const SessionRecord& record) { return {id, record.timeout, record.client_identity}; }
 
 }  // namespace
@@ -128,7 +136,7 @@ Evaluation StateMachine::evaluate(const WriteRequest& request, Offset offset, St
   SKERRY_ASSERT(offset == members_->state.evaluated.next() && stamp > last_stamp());
   Evaluator evaluator(members_->state, offset, stamp);
   if (id)
-    if (auto outcome = evaluator.recall(*id)) return Proposal{{}, *std::move(outcome)};
+    if (auto outcome = evaluator.recall(*id)) return answer_again(request, *id, *std::move(outcome));
   WriteOutcome outcome = evaluator.write(request);
   return evaluator.finish(EntryKind::write, std::move(outcome), id);
 }
