@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "runtime/core.hpp"
 
@@ -14,13 +15,15 @@ constexpr std::size_t read_step = 1 << 20;
 
 class Recovery {
  public:
-  Recovery(Core& core, Disk& disk, std::string folder) : core_(core), disk_(disk), folder_(std::move(folder)) {}
+  Recovery(Core& core, Disk& disk, std::string folder, Repair repair)
+      : core_(core), disk_(disk), folder_(std::move(folder)), repair_(repair) {}
 
   Task<Result<RecoveredLog>> run() {
     CO_TRYV(list());
     for (const std::uint64_t generation : generations_) CO_TRYV(co_await read_segment(generation));
     CO_TRYV(check_complete());
-    CO_TRYV(co_await cut_tail());
+    note_tail();
+    if (repair_ == Repair::yes) CO_TRYV(co_await cut_tail());
     co_return std::move(log_);
   }
 
@@ -48,7 +51,7 @@ class Recovery {
   }
 
   Task<Result<>> read_segment(std::uint64_t generation) {
-    CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), OpenMode::read_write));
+    CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), repair_ == Repair::yes ? OpenMode::read_write : OpenMode::read));
     CO_TRY(const SegmentHeader header, co_await read_segment_header(*file, path(generation), generation));
     CO_TRY(const Bytes content, co_await read_whole(core_, *file));
     auto segment = std::make_shared<Segment>();
@@ -66,7 +69,6 @@ class Recovery {
       tail_ = std::move(scan);
       tail_bytes_ = content.size();
     } else {
-      log_.unneeded.push_back(generation);
       never_begun_.push_back({std::move(segment), std::move(scan.stale_markers)});
     }
     co_return Result<>{};
@@ -136,6 +138,16 @@ class Recovery {
     co_return co_await file.sync();
   }
 
+  void note_tail() {
+    // The newest goes first, so that the names that a crash leaves have no gap.
+    for (const NeverBegun& each : std::views::reverse(never_begun_)) {
+      log_.unneeded.push_back(each.segment->header.generation);
+    }
+    if (log_.segments.empty() || tail_.stale_markers.empty()) return;
+    log_.torn_at = tail_.end;
+    log_.torn_because = tail_.reason;
+  }
+
   Task<Result<>> cut_tail() {
     for (const NeverBegun& each : never_begun_) CO_TRYV(co_await wipe(*each.segment->file, each.stale_markers));
     if (log_.segments.empty()) co_return Result<>{};
@@ -158,6 +170,7 @@ class Recovery {
   Core& core_;
   Disk& disk_;
   std::string folder_;
+  Repair repair_;
   std::vector<std::uint64_t> generations_;
   RecoveredLog log_;
   SegmentScan tail_;   // of the last begun segment
@@ -197,8 +210,8 @@ Task<Result<SegmentHeader>> read_segment_header(const File& file, std::string pa
   co_return *header;
 }
 
-Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder) {
-  Recovery recovery(core, disk, std::move(folder));
+Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder, Repair repair) {
+  Recovery recovery(core, disk, std::move(folder), repair);
   co_return co_await recovery.run();
 }
 

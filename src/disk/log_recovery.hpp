@@ -2,6 +2,7 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,15 @@ struct RecoveredLog {
   std::uint64_t next_sequence = 1;
   std::vector<std::uint64_t> unneeded;             // segments that are not part of the log: never begun, or left over
   std::vector<std::string> spares;
+  std::optional<std::uint64_t> torn_at;            // in the last segment: where a batch begins that was not whole
+  std::string torn_because;
 };
 
-// Reads the log in `folder`, cuts a torn tail, and makes what is left durable. Decides from the bytes alone.
-// Errors: corrupt with file and position, unsupported for another format version, io_failed.
-Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder);
+enum class Repair { no, yes };
+
+// Reads the log in `folder`; with Repair::yes cuts a torn tail and makes what is left durable, otherwise changes nothing.
+// Decides from the bytes alone. Errors: corrupt with file and position, unsupported for another format version, io_failed.
+Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder, Repair repair);
 
 // The header of a segment's file. The error names the file.
 Task<Result<SegmentHeader>> read_segment_header(const File& file, std::string path, std::uint64_t generation);

@@ -75,7 +75,8 @@ Task<Result<>> SegmentPool::make(std::shared_ptr<Segment> segment) {
   CO_TRYV(co_await blank->file->sync());
   CO_TRYV(disk_.rename(blank->path, path(*segment)));
   CO_TRYV(co_await disk_.sync_folder(folder_));
-  segment->file = std::move(blank->file);
+  blank->file.reset();
+  CO_TRY(segment->file, disk_.open(path(*segment), OpenMode::read_write));   // anew: its errors name the file as it is called now
   co_return Result<>{};
 }
 

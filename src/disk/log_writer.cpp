@@ -151,8 +151,16 @@ std::shared_ptr<Segment> SegmentedLog::unmade() const {
 }
 
 Task<bool> SegmentedLog::recycle_released() {
+  const std::uint64_t durable = synced_;
+  // What lets a segment go must outlive a crash, even if nothing else is to.
+  if (options_.durable == Durable::no) {
+    if (auto synced = co_await written_->file->sync(); !synced) {
+      halt(synced.error());
+      co_return false;
+    }
+  }
   std::vector<std::uint64_t> released;
-  while (!releases_.empty() && releases_.front().sequence <= synced_) {
+  while (!releases_.empty() && releases_.front().sequence <= durable) {
     while (segments_.front()->header.generation < releases_.front().generation) {
       released.push_back(segments_.front()->header.generation);
       segments_.pop_front();

@@ -208,7 +208,7 @@ Task<Result<std::unique_ptr<Log>>> Log::open(Core& core, Disk& disk, std::string
   }
   CO_TRYV(disk.make_folders(folder));
   CO_TRY(auto lock, disk.lock(folder));
-  CO_TRY(RecoveredLog recovered, co_await recover_log(core, disk, folder));
+  CO_TRY(RecoveredLog recovered, co_await recover_log(core, disk, folder, Repair::yes));
   std::vector<std::uint64_t> unneeded = std::move(recovered.unneeded);
   auto log = std::make_unique<SegmentedLog>(core, disk, std::move(folder), options, std::move(lock), std::move(recovered));
   CO_TRYV(co_await log->start(std::move(unneeded)));

@@ -100,7 +100,7 @@ void SimulatedDiskState::crash(Random& random) {
   kill();
   for (auto& [folder, changes] : name_changes_) {
     const std::uint64_t kept = random.below(changes.size() + 1);
-    for (std::uint64_t i = 0; i < kept; ++i) settle_name(changes[i]);
+    for (std::uint64_t i = 0; i < kept; ++i) apply(durable_names_, changes[i]);
   }
   name_changes_.clear();
   names_ = durable_names_;
@@ -129,21 +129,15 @@ Result<> SimulatedDiskState::change(Inode& inode, const std::string& path, Chang
   return {};
 }
 
-void SimulatedDiskState::rename_entry(const std::string& path, InodePtr inode) {
-  if (inode) {
-    names_[path] = inode;
-  } else {
-    names_.erase(path);
-  }
-  name_changes_[folder_of(path)].push_back({path, std::move(inode), ++serial_});
+void SimulatedDiskState::change_name(const std::string& folder, NameChange change) {
+  apply(names_, change);
+  change.serial = ++serial_;
+  name_changes_[folder].push_back(std::move(change));
 }
 
-void SimulatedDiskState::settle_name(const NameChange& change) {
-  if (change.inode) {
-    durable_names_[change.path] = change.inode;
-  } else {
-    durable_names_.erase(change.path);
-  }
+void SimulatedDiskState::apply(std::map<std::string, InodePtr>& names, const NameChange& change) {
+  if (!change.gone.empty()) names.erase(change.gone);
+  if (change.inode) names[change.path] = change.inode;
 }
 
 // True once, when the count runs out.
@@ -248,7 +242,7 @@ Result<std::unique_ptr<File>> SimulatedDisk::open(const std::string& path, OpenM
     if (found != state_.names_.end()) return fail(Errc::already_exists, path + ": cannot create: it exists");
     if (!state_.folders_.contains(folder_of(path))) return fail(Errc::not_found, path + ": cannot create: no such folder");
     auto inode = std::make_shared<SimulatedDiskState::Inode>();
-    state_.rename_entry(path, inode);
+    state_.change_name(folder_of(path), {.path = path, .inode = inode, .gone = {}});
     return std::make_unique<SimulatedFile>(core_, state_, path, std::move(inode));
   }
   if (found == state_.names_.end()) return fail(Errc::not_found, path + ": cannot open: no such file");
@@ -259,14 +253,13 @@ Result<> SimulatedDisk::rename(const std::string& from, const std::string& to) {
   const auto found = state_.names_.find(from);
   if (found == state_.names_.end()) return fail(Errc::not_found, from + ": cannot rename: no such file");
   const auto inode = found->second;
-  state_.rename_entry(to, inode);   // a crash between the two may leave both names, never none
-  state_.rename_entry(from, nullptr);
+  state_.change_name(folder_of(to), {.path = to, .inode = inode, .gone = from == to ? "" : from});
   return {};
 }
 
 Result<> SimulatedDisk::remove(const std::string& path) {
   if (!state_.names_.contains(path)) return fail(Errc::not_found, path + ": cannot remove: no such file");
-  state_.rename_entry(path, nullptr);
+  state_.change_name(folder_of(path), {.path = {}, .inode = nullptr, .gone = path});
   return {};
 }
 
@@ -305,7 +298,7 @@ Task<Result<>> SimulatedDisk::sync_folder(std::string path) {
   if (state_.take_fault(state_.faults.fail_sync)) co_return broken(path, "sync the folder");
   auto& changes = state_.name_changes_[path];
   for (const auto& change : changes) {
-    if (change.serial <= covered) state_.settle_name(change);
+    if (change.serial <= covered) SimulatedDiskState::apply(state_.durable_names_, change);
   }
   std::erase_if(changes, [&](const auto& change) { return change.serial <= covered; });
   co_return Result<>{};

@@ -66,17 +66,18 @@ class SimulatedDiskState {
     std::vector<Change> changes;   // from durable to seen, in order
   };
   using InodePtr = std::shared_ptr<Inode>;
-  struct NameChange {   // of one folder
-    std::string path;
-    InodePtr inode;       // null: the name is gone
-    std::uint64_t serial;
+  struct NameChange {   // of one folder; a rename is one, as on every file system with a journal
+    std::string path;     // gets `inode`; empty when there is none
+    InodePtr inode;
+    std::string gone;     // empty when nothing goes
+    std::uint64_t serial = 0;
   };
 
   static void apply(Bytes& content, const Change& change);
   static void settle(Inode& inode, Random& random);
   Result<> change(Inode& inode, const std::string& path, Change change);
-  void rename_entry(const std::string& path, InodePtr inode);
-  void settle_name(const NameChange& change);
+  void change_name(const std::string& folder, NameChange change);
+  static void apply(std::map<std::string, InodePtr>& names, const NameChange& change);
   static bool take_fault(std::uint64_t& countdown);
 
   std::map<std::string, InodePtr> names_, durable_names_;
