@@ -12,6 +12,7 @@
 #include <cmath>
 
 #include "base/bytes.hpp"
+#include "runtime/quoting.hpp"
 #include "runtime/signals.hpp"
 
 namespace skerry {
@@ -38,38 +39,12 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::function<void(std::string_view)> function_;
 };
 
-// Control characters and broken UTF-8 never reach a terminal or a JSON parser.
-void append_escaped(std::string& out, std::string_view text) {
-  const auto invalid = find_invalid_utf8(text);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7F || (invalid && i >= *invalid && byte >= 0x80)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-    } else {
-      out += c;
-    }
-  }
-}
-
 bool needs_quotes(std::string_view text) {
   return text.empty() || find_invalid_utf8(text) || text.find_first_of(" \"\\=") != std::string_view::npos ||
          std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  append_escaped(out, text);
-  out += '"';
-}
-
-std::string duration_text(Duration value) {
+std::string millis_text(Duration value) {
   const double millis = std::chrono::duration<double, std::milli>(value).count();
   return fmt::format("{:.{}f}ms", millis, std::abs(millis) < 10 ? 3 : std::abs(millis) < 1000 ? 1 : 0);
 }
@@ -89,7 +64,7 @@ struct AppendValue {
   // In JSON a number of milliseconds, for programs.
   void operator()(Duration value) const {
     if (format == LogFormat::text) {
-      out += duration_text(value);
+      out += millis_text(value);
     } else {
       fmt::format_to(std::back_inserter(out), "{}", std::chrono::duration<double, std::milli>(value).count());
     }
