@@ -90,8 +90,7 @@ bool Http2Connection::finished() const {
 bool Http2Connection::fill() { return nghttp2_session_send(session_.get()) == 0; }
 
 void Http2Connection::on_turn_end() {
-  if (closed_) return;
-  before_send();
+  before_send();   // also on a closed connection: calls still end on it
   if (writing_ || closed_) return;
   const bool usable = fill();
   before_send();
