@@ -33,9 +33,9 @@ class Evaluator {
   std::optional<BytesView> find(Space space, BytesView key);          // valid until the next find
   std::optional<RecordView> find_record(BytesView encoded_key);       // valid until the next find; without its value
   std::optional<SessionRecord> find_session(SessionId session);
-  std::optional<Bytes> key_below(Space space, Bytes bound);           // the greatest key strictly below
-  std::optional<Bytes> key_from(Space space, Bytes bound);            // the least key at or above
-  std::optional<Bytes> cursor_key(Space space, BytesView bound, Need::Kind kind);
+  std::optional<Bytes> key_below(Space space, const Bytes& bound);    // the greatest key strictly below
+  std::optional<Bytes> key_from(Space space, const Bytes& bound);     // the least key at or above
+  std::optional<Bytes> engine_key(Space space, Bytes bound, Need::Kind kind);
   bool hidden(Space space, BytesView key, const Overlay::ErasedRange*& by) const;
   void need(Need::Kind kind, Space space, BytesView key);
   void refuse(Error error);

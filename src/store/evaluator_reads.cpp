@@ -64,50 +64,50 @@ bool Evaluator::hidden(Space space, BytesView key, const Overlay::ErasedRange*& 
   return false;
 }
 
-std::optional<Bytes> Evaluator::cursor_key(Space space, BytesView bound, Need::Kind kind) {
+// The nearest key of the engine that nothing above it hides; past an erased range in one step.
+std::optional<Bytes> Evaluator::engine_key(Space space, Bytes bound, Need::Kind kind) {
   auto& cursor = cursors_[static_cast<std::size_t>(space)];
   if (!cursor) cursor = state_.engine.cursor(space);
-  kind == Need::Kind::below ? cursor->seek_below(bound) : cursor->seek(bound);
-  switch (cursor->state()) {
-    case Cursor::State::record: return Bytes(cursor->key());
-    case Cursor::State::end: return std::nullopt;
-    case Cursor::State::cold: need(kind, space, bound); return std::nullopt;
-    case Cursor::State::failed: refuse(cursor->error()); return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-std::optional<Bytes> Evaluator::key_below(Space space, Bytes bound) {
+  const bool below = kind == Need::Kind::below;
   for (;;) {
-    std::optional<Bytes> best = cursor_key(space, bound, Need::Kind::below);
-    for (const Overlay* layer : layers()) {
-      const auto& points = layer->points(space);
-      const auto at = points.lower_bound(bound);
-      if (at != points.begin() && (!best || std::prev(at)->first > *best)) best = std::prev(at)->first;
-    }
+    below ? cursor->seek_below(bound) : cursor->seek(bound);
+    if (cursor->state() == Cursor::State::cold) need(kind, space, bound);
+    if (cursor->state() == Cursor::State::failed) refuse(cursor->error());
+    if (cursor->state() != Cursor::State::record) return std::nullopt;
     const Overlay::ErasedRange* by = nullptr;
-    if (!best || !hidden(space, *best, by)) return best;
-    bound = by ? by->start : *std::move(best);
-  }
-}
-
-std::optional<Bytes> Evaluator::key_from(Space space, Bytes bound) {
-  for (;;) {
-    std::optional<Bytes> best = cursor_key(space, bound, Need::Kind::at_or_above);
-    for (const Overlay* layer : layers()) {
-      const auto& points = layer->points(space);
-      const auto at = points.lower_bound(bound);
-      if (at != points.end() && (!best || at->first < *best)) best = at->first;
-    }
-    const Overlay::ErasedRange* by = nullptr;
-    if (!best || !hidden(space, *best, by)) return best;
+    if (!hidden(space, cursor->key(), by)) return Bytes(cursor->key());
     if (by) {
-      bound = by->end;
+      bound = below ? by->start : by->end;
     } else {
-      bound = *std::move(best);
-      bound += '\0';
+      bound = Bytes(cursor->key());
+      if (!below) bound += '\0';
     }
   }
+}
+
+std::optional<Bytes> Evaluator::key_below(Space space, const Bytes& bound) {
+  std::optional<Bytes> best = engine_key(space, bound, Need::Kind::below);
+  const Overlay::ErasedRange* by = nullptr;
+  for (const Overlay* layer : layers()) {
+    const auto& points = layer->points(space);
+    for (auto at = points.lower_bound(bound); at != points.begin();) {
+      --at;
+      if (best && at->first <= *best) break;
+      if (!hidden(space, at->first, by)) best = at->first;
+    }
+  }
+  return best;
+}
+
+std::optional<Bytes> Evaluator::key_from(Space space, const Bytes& bound) {
+  std::optional<Bytes> best = engine_key(space, bound, Need::Kind::at_or_above);
+  const Overlay::ErasedRange* by = nullptr;
+  for (const Overlay* layer : layers()) {
+    const auto& points = layer->points(space);
+    for (auto at = points.lower_bound(bound); at != points.end() && (!best || at->first < *best); ++at)
+      if (!hidden(space, at->first, by)) best = at->first;
+  }
+  return best;
 }
 
 }  // namespace skerry::store

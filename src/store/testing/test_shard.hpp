@@ -23,6 +23,7 @@ class TestShard {
   std::variant<Proposal, Error> sweep();
   Proposal barrier(Term term);
 
+  std::size_t in_flight() const { return in_flight_.size(); }
   bool anything_in_flight() const { return !in_flight_.empty(); }
   Applied commit();          // the oldest entry in flight
   void commit_all();
