@@ -19,7 +19,8 @@ Task<Result<SegmentReport>> scan_file(Core& core, Disk& disk, std::string path, 
     report.reason = header.error().message();
     co_return report;
   }
-  CO_TRY(const Bytes content, co_await read_whole(core, *file));
+  Bytes content;
+  CO_TRYV(co_await read_whole(core, *file, content));
   CO_TRY(const SegmentScan scan, scan_segment(content, *header, [&](const RecordHeader& record, std::uint64_t position,
                                                                     BytesView payload) -> Result<> {
     if (record.kind != RecordKind::batch) ++report.records;

@@ -11,7 +11,7 @@
 namespace skerry::disk {
 namespace {
 
-constexpr std::size_t read_step = 1 << 20;
+constexpr std::size_t read_step = 256 << 10;
 
 class Recovery {
  public:
@@ -53,11 +53,11 @@ class Recovery {
   Task<Result<>> read_segment(std::uint64_t generation) {
     CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), repair_ == Repair::yes ? OpenMode::read_write : OpenMode::read));
     CO_TRY(const SegmentHeader header, co_await read_segment_header(*file, path(generation), generation));
-    CO_TRY(const Bytes content, co_await read_whole(core_, *file));
+    CO_TRYV(co_await read_whole(core_, *file, content_));
     auto segment = std::make_shared<Segment>();
     segment->header = header;
     segment->file = std::move(file);
-    CO_TRY(SegmentScan scan, scan_segment(content, header, [&](const RecordHeader& record, std::uint64_t position,
+    CO_TRY(SegmentScan scan, scan_segment(content_, header, [&](const RecordHeader& record, std::uint64_t position,
                                                                BytesView payload) {
       return take(*segment, record, position, payload);
     }));
@@ -67,7 +67,7 @@ class Recovery {
       log_.next_sequence = scan.next_sequence;
       log_.segments.push_back(std::move(segment));
       tail_ = std::move(scan);
-      tail_bytes_ = content.size();
+      tail_bytes_ = content_.size();
     } else {
       never_begun_.push_back({std::move(segment), std::move(scan.stale_markers)});
     }
@@ -172,6 +172,7 @@ class Recovery {
   std::string folder_;
   Repair repair_;
   std::vector<std::uint64_t> generations_;
+  Bytes content_;   // of one segment after the other
   RecoveredLog log_;
   SegmentScan tail_;   // of the last begun segment
   std::uint64_t tail_bytes_ = 0;
@@ -184,17 +185,17 @@ Error corrupt_at(const std::string& path, std::uint64_t position, std::string_vi
   return {Errc::corrupt, fmt::format("{}: damaged at byte {}: {}", path, position, what)};
 }
 
-Task<Result<Bytes>> read_whole(Core& core, const File& file) {
+Task<Result<>> read_whole(Core& core, const File& file, Bytes& into) {
   CO_TRY(const std::uint64_t size, file.size());
-  Bytes content;
-  content.reserve(size);
-  while (content.size() < size) {
-    CO_TRY(const Bytes part, co_await file.read(content.size(), std::min<std::uint64_t>(read_step, size - content.size())));
+  into.clear();
+  into.reserve(size);
+  while (into.size() < size) {
+    CO_TRY(const Bytes part, co_await file.read(into.size(), std::min<std::uint64_t>(read_step, size - into.size())));
     if (part.empty()) break;
-    content += part;
+    into += part;
     co_await core.yield();
   }
-  co_return content;
+  co_return Result<>{};
 }
 
 Task<Result<SegmentHeader>> read_segment_header(const File& file, std::string path, std::uint64_t generation) {

@@ -31,7 +31,7 @@ Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folde
 // The header of a segment's file. The error names the file.
 Task<Result<SegmentHeader>> read_segment_header(const File& file, std::string path, std::uint64_t generation);
 // A whole file, without holding up the core.
-Task<Result<Bytes>> read_whole(Core& core, const File& file);
+Task<Result<>> read_whole(Core& core, const File& file, Bytes& into);   // replaces what `into` held
 
 Error corrupt_at(const std::string& path, std::uint64_t position, std::string_view what);
 

@@ -23,7 +23,8 @@ SegmentPool::SegmentPool(Core& core, Disk& disk, std::string folder, const LogOp
 
 std::shared_ptr<Segment> SegmentPool::plan(std::uint64_t generation) {
   auto segment = std::make_shared<Segment>();
-  segment->header = {.generation = generation, .marker = core_.random().next(), .bytes = options_.segment_bytes};
+  // Odd, so that its first byte is not zero: searching zeros for it is quick.
+  segment->header = {.generation = generation, .marker = core_.random().next() | 1, .bytes = options_.segment_bytes};
   return segment;
 }
 
