@@ -52,7 +52,9 @@ class HttpServerTest : public ::testing::Test {
   }
   void TearDown() override {
     world_.tasks.spawn(server_->stop());
-    clients_.clear();   // closes
+    for (const auto& client : clients_) {
+      if (client->stream) client->stream->close();
+    }
     world_.settle();
     EXPECT_EQ(server_->connections(), 0U);
   }
