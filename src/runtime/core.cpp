@@ -183,6 +183,11 @@ void Core::drop_frames() {
     }
     dropped.clear();
     io_.drop();
+    std::vector<std::move_only_function<void()>> outside;   // what destroyed frames of other cores left here to be freed
+    {
+      const std::lock_guard lock(outside_mutex_);
+      outside.swap(outside_);
+    }
   } while (!parked_.empty());
 }
 
