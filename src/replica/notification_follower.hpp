@@ -9,7 +9,7 @@
 namespace skerry::replica {
 
 // One client's walk along a shard's changes. It pulls, so a slow one holds up nobody: what has left the memory is read from the
-// log, and what has left the log is skipped. Owned by the client's stream; must not outlive the shard.
+// log, and what has left the log is skipped. Owned by the client's stream; not to be used when the shard is gone.
 class NotificationFollower {
  public:
   virtual ~NotificationFollower() = default;

@@ -22,7 +22,7 @@ constexpr int batches_between_yields = 256;
 class NotificationHub::Follower final : public NotificationFollower {
  public:
   Follower(NotificationHub& hub, std::optional<Offset> start_exclusive)
-      : hub_(hub), next_(std::max(start_exclusive.value_or(hub.last_), no_offset).next()) {
+      : hub_(hub), hub_alive_(hub.self_), next_(std::max(start_exclusive.value_or(hub.last_), no_offset).next()) {
     ++hub_.followers_;
     if (!start_exclusive) {
       first_ = std::make_shared<store::NotificationBatch>(store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}});
@@ -31,7 +31,7 @@ class NotificationHub::Follower final : public NotificationFollower {
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
   ~Follower() override {
-    if (--hub_.followers_ == 0) hub_.ring_ = store::NotificationRing(hub_.parts_.ring_bytes);
+    if (*hub_alive_ != nullptr && --hub_.followers_ == 0) hub_.ring_ = store::NotificationRing(hub_.parts_.ring_bytes);
   }
 
   Task<Result<std::shared_ptr<const store::NotificationBatch>>> next() override {
@@ -97,6 +97,7 @@ class NotificationHub::Follower final : public NotificationFollower {
   }
 
   NotificationHub& hub_;
+  std::shared_ptr<NotificationHub*> hub_alive_;
   Batch first_;
   Offset next_;
   std::deque<Batch> from_log_;

@@ -11,7 +11,7 @@
 namespace skerry::replica {
 
 // A shard's changes for all who follow them: the newest from memory while somebody follows, older ones from the log. Writers
-// only push and wake; reading is the followers' own work. Owned by its shard; must outlive the followers.
+// only push and wake; reading is the followers' own work. Owned by its shard.
 class NotificationHub {
  public:
   struct Parts {
@@ -22,6 +22,9 @@ class NotificationHub {
     std::size_t ring_bytes;
   };
   explicit NotificationHub(Parts parts);
+  NotificationHub(const NotificationHub&) = delete;
+  NotificationHub& operator=(const NotificationHub&) = delete;
+  ~NotificationHub() { *self_ = nullptr; }
 
   // Entries in order, as they are applied.
   void applied(Offset offset, BytesView entry);
@@ -39,6 +42,8 @@ class NotificationHub {
   class Follower;
 
   Parts parts_;
+  // Null once this is gone: a follower may be destroyed later, on its way home from another core, but not used.
+  std::shared_ptr<NotificationHub*> self_ = std::make_shared<NotificationHub*>(this);
   store::NotificationRing ring_;   // empty while nobody follows: then decoding what is applied would be wasted
   Offset last_ = no_offset;        // newest applied
   std::size_t followers_ = 0;

@@ -7,7 +7,7 @@
 namespace skerry::replica {
 
 // Tells one client the highest key made from a sequence prefix: the current one first, if there is one, then each later one, or
-// only the latest when the client is slow. Owned by the client's stream; must not outlive the shard.
+// only the latest when the client is slow. Owned by the client's stream; not to be used when the shard is gone.
 class SequenceFollower {
  public:
   virtual ~SequenceFollower() = default;

@@ -11,10 +11,12 @@ namespace skerry::replica {
 class SequenceHub::Follower final : public SequenceFollower {
  public:
   Follower(SequenceHub& hub, Bytes prefix)
-      : hub_(hub), place_(hub.followers_.emplace(std::move(prefix), this)), news_(hub.core_) {}
+      : hub_(hub), hub_alive_(hub.self_), place_(hub.followers_.emplace(std::move(prefix), this)), news_(hub.core_) {}
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
-  ~Follower() override { hub_.followers_.erase(place_); }
+  ~Follower() override {
+    if (*hub_alive_ != nullptr) hub_.followers_.erase(place_);
+  }
 
   void changed() {
     changed_ = true;
@@ -45,6 +47,7 @@ class SequenceHub::Follower final : public SequenceFollower {
 
  private:
   SequenceHub& hub_;
+  std::shared_ptr<SequenceHub*> hub_alive_;
   std::multimap<Bytes, Follower*, std::less<>>::iterator place_;
   WaitList news_;
   bool changed_ = true;   // the current highest is news to a new follower

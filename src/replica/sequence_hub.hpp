@@ -10,10 +10,13 @@
 
 namespace skerry::replica {
 
-// Who follows which sequence of a shard. Owned by its shard; must outlive the followers.
+// Who follows which sequence of a shard. Owned by its shard.
 class SequenceHub {
  public:
   SequenceHub(Core& core, store::StateMachine& machine) : core_(core), machine_(machine) {}
+  SequenceHub(const SequenceHub&) = delete;
+  SequenceHub& operator=(const SequenceHub&) = delete;
+  ~SequenceHub() { *self_ = nullptr; }
 
   // These prefixes got a new highest key.
   void applied(std::span<const Bytes> prefixes);
@@ -27,6 +30,8 @@ class SequenceHub {
 
   Core& core_;
   store::StateMachine& machine_;
+  // Null once this is gone: a follower may be destroyed later, on its way home from another core, but not used.
+  std::shared_ptr<SequenceHub*> self_ = std::make_shared<SequenceHub*>(this);
   std::multimap<Bytes, Follower*, std::less<>> followers_;
   bool stopped_ = false;
 };

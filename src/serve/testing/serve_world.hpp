@@ -37,7 +37,10 @@ class ServeWorld {
     assign(std::move(assignments));
   }
   ~ServeWorld() {
-    for (const auto& core : cores_.all()) core->drop_frames();
+    // Twice: a frame of one core may hold what lives on the other, and sends it home to be freed.
+    for (int round = 0; round < 2; ++round) {
+      for (const auto& core : cores_.all()) core->drop_frames();
+    }
   }
 
   Core& here() { return cores_.core(CoreId(0)); }
