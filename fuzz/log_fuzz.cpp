@@ -5,7 +5,8 @@
 // Input: a byte of mode (bit 0: edits of a real log; bit 1: then also a crash), then
 //   raw mode:  up to three segments, each: generation (1 byte), header as it would be written or not (1 byte), length
 //              (2 bytes), bytes behind the header
-//   edit mode: edits, each: file (1 byte), kind (1 byte: set, cut, copy to, erase), position (2 bytes), value (1 byte)
+//   edit mode: edits, each: file (1 byte), kind (1 byte: set, cut, copy to, erase, forge), position (2 bytes), value (1 byte).
+//              A forged record has a byte changed and its checksums put right.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -110,23 +111,49 @@ void put_raw_segments(ByteReader& input, SimulatedDiskState& state) {
   }
 }
 
-void edit(ByteReader& input, SimulatedDiskState& state) {
+// Changes a byte of the record or batch that stands over `position`, and makes its checksums right again.
+void forge(Bytes& content, std::uint64_t position, std::uint8_t value) {
+  const auto header = decode_segment_header(content);
+  if (!header) return;
+  std::optional<std::pair<std::uint64_t, RecordHeader>> found;
+  const auto scan = scan_segment(content, *header, [&](const RecordHeader& record, std::uint64_t at, BytesView) -> Result<> {
+    if (at <= position) found = {at, record};
+    return {};
+  });
+  if (!scan || !found) return;
+  const auto& [at, record] = *found;
+  char* const bytes = content.data() + at;
+  const std::uint64_t size = record_header_bytes + record.payload_bytes;
+  bytes[(position - at) % size] = static_cast<char>(value);
+  const auto put = [](char* out, std::uint32_t number) { std::memcpy(out, &number, sizeof number); };
+  put(bytes + 8, crc32c({bytes + record_header_bytes, record.payload_bytes}));
+  put(bytes, crc32c({bytes + 4, record_header_bytes - 4}, header->seed()));
+}
+
+// Whether all that is left was written by the log.
+bool edit(ByteReader& input, SimulatedDiskState& state) {
+  bool genuine = true;
   while (input.rest().size() >= 5) {
     const auto paths = state.paths();
-    if (paths.empty()) return;
+    if (paths.empty()) return genuine;
     const std::string& path = paths[input.little_endian<std::uint8_t>() % paths.size()];
-    const auto kind = input.little_endian<std::uint8_t>() % 4;
+    const auto kind = input.little_endian<std::uint8_t>() % 5;
     const auto position = input.little_endian<std::uint16_t>();
     const auto value = input.little_endian<std::uint8_t>();
     Bytes content = state.content(path);
     if (kind == 0 && position < content.size()) content[position] = static_cast<char>(value);
     if (kind == 1) content.resize(std::min<std::size_t>(content.size(), position));
+    if (kind == 4) {
+      forge(content, position, value);
+      genuine = false;
+    }
     if (kind == 3) {
       state.erase(path);
       continue;
     }
     state.put(kind == 2 ? paths[value % paths.size()] : path, std::move(content));
   }
+  return genuine;
 }
 
 // All that a log shows. With `real`, every entry must be one of those that were written.
@@ -150,7 +177,7 @@ std::string show(Life& life, bool real) {
 void run_one(BytesView bytes) {
   ByteReader input(bytes);
   const auto mode = input.little_endian<std::uint8_t>();
-  const bool real = (mode & 1) != 0;
+  bool real = (mode & 1) != 0;
   ManualClock clock;
   SimulatedDiskState state;
   Random random(crc32c(bytes));
@@ -161,7 +188,7 @@ void run_one(BytesView bytes) {
     } else {
       state.kill();
     }
-    edit(input, state);
+    real = edit(input, state);
   } else {
     put_raw_segments(input, state);
   }

@@ -49,6 +49,21 @@ TEST(LogFailure, a_failed_sync_stops_the_log_for_good_and_tells_everybody) {
   EXPECT_EQ(world.log().shard(one).last, Offset(0));
 }
 
+// After a failed sync the system takes the bytes for synced, and a process that reads them back from memory would too.
+TEST(LogFailure, what_a_failed_sync_left_in_memory_is_written_again_before_it_counts) {
+  LogWorld world;
+  ASSERT_TRUE(world.open());
+  world.settle();
+  world.state.faults.fail_sync = 1;
+  ASSERT_TRUE(world.append(one, term, Offset(0), "only in memory"));
+  ASSERT_FALSE(world.sync());
+  world.kill();
+  ASSERT_TRUE(world.open());
+  ASSERT_EQ(world.log().synced(), Sequence(1));
+  ASSERT_TRUE(world.reopen_after_crash());
+  EXPECT_EQ(world.log().shard(one).last, Offset(0));
+}
+
 TEST(LogFailure, a_failed_write_stops_the_log_for_good) {
   LogWorld world;
   ASSERT_TRUE(world.open());

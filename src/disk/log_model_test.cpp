@@ -86,7 +86,7 @@ class ModelRun {
     ASSERT_TRUE(world_.open());
     for (int life = 0; life < 6 && !testing::Test::HasFatalFailure(); ++life) {
       const std::uint64_t steps = 1 + chance_.below(400);
-      for (std::uint64_t i = 0; i < steps && !testing::Test::HasFatalFailure(); ++i) act();
+      for (std::uint64_t i = 0; i < steps && !broken_ && !testing::Test::HasFatalFailure(); ++i) act();
       if (!testing::Test::HasFatalFailure()) end_life();
     }
   }
@@ -97,11 +97,15 @@ class ModelRun {
     if (what < 70) {
       record(make_step());
     } else if (what < 80) {
-      ASSERT_TRUE(world_.sync());
+      const auto waited = world_.sync();
+      if (!waited) return fault_met(waited.error());
       synced();
     } else if (what < 90) {
       for (std::uint64_t turns = chance_.below(6); turns > 0; --turns) world_.step();
       synced();
+    } else if (what == 90 && chance_.chance(0.1)) {
+      (chance_.chance(0.5) ? world_.state.faults.fail_sync : world_.state.faults.fail_write) = 1 + chance_.below(4);
+      faulty_ = true;
     } else if (what < 92) {
       world_.state.faults.sync_takes = Duration(chance_.below(3) * 1'000'000);
     } else {
@@ -150,10 +154,16 @@ class ModelRun {
       }
       return fail(Errc::internal);
     }());
-    ASSERT_TRUE(sequence) << sequence.error().message();
+    if (!sequence) return fault_met(sequence.error());
     change(model_, step);
     if (model_[step.shard] == ModelShard{}) model_.erase(step.shard);
     history_.push_back({*sequence, model_});
+  }
+
+  void fault_met(const Error& error) {
+    ASSERT_TRUE(faulty_) << error.message();
+    ASSERT_EQ(error, Errc::io_failed) << error.message();
+    broken_ = true;
   }
 
   void synced() {
@@ -181,8 +191,9 @@ class ModelRun {
 
   void end_life() {
     synced();
-    const std::uint64_t how = chance_.below(10);
+    const std::uint64_t how = faulty_ ? 3 + chance_.below(7) : chance_.below(10);
     const bool whole = how < 3;   // nothing may be missing afterwards
+    faulty_ = broken_ = false;
     world_.state.faults = {};
     if (how == 0) {
       ASSERT_TRUE(world_.stop());
@@ -243,6 +254,7 @@ class ModelRun {
   Model model_;
   std::vector<std::pair<Sequence, Model>> history_{{Sequence(0), {}}};   // the model after each record, from the last synced on
   Sequence durable_{0};
+  bool faulty_ = false, broken_ = false;   // a fault waits; a fault was met, and the log may have stopped
 };
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {

@@ -68,6 +68,8 @@ class Recovery {
       log_.segments.push_back(std::move(segment));
       tail_ = std::move(scan);
       tail_bytes_ = content_.size();
+      unsure_from_ = std::clamp(claimed_, segment_data_start, tail_.end);
+      unsure_ = content_.substr(unsure_from_, tail_.end - unsure_from_);
     } else {
       never_begun_.push_back({std::move(segment), std::move(scan.stale_markers)});
     }
@@ -78,7 +80,10 @@ class Recovery {
     const auto corrupt = [&](std::string_view what) {
       return fail(corrupt_at(path(segment.header.generation), position, what));
     };
-    if (record.kind == RecordKind::batch) return {};
+    if (record.kind == RecordKind::batch) {
+      claimed_ = static_cast<std::uint64_t>(record.term.value());
+      return {};
+    }
     const bool first = position == segment_data_start + record_header_bytes;
     if (first != (record.kind == RecordKind::summary)) return corrupt("a segment begins with one summary");
     if (first) return begin(segment, record, position, payload);
@@ -156,7 +161,10 @@ class Recovery {
     if (tail_bytes_ < last.header.bytes) {
       CO_TRYV(co_await last.file->write_zeros(tail_bytes_, last.header.bytes - tail_bytes_));
     }
-    // What a killed process had written is in memory, and not yet on the disk.
+    // What a killed process had written may be in memory and not on the disk. Worse, if its sync had failed the system
+    // believes that it is on the disk: only what is written again is really synced.
+    const BytesView unsure = unsure_;
+    CO_TRYV(last.file->write_at(unsure_from_, {&unsure, 1}));
     CO_TRYV(co_await last.file->sync());
     last.synced = last.end;
     co_return Result<>{};
@@ -176,6 +184,9 @@ class Recovery {
   RecoveredLog log_;
   SegmentScan tail_;   // of the last begun segment
   std::uint64_t tail_bytes_ = 0;
+  std::uint64_t claimed_ = segment_data_start;   // synced, says the batch read last
+  std::uint64_t unsure_from_ = segment_data_start;
+  Bytes unsure_;                                 // of the last segment, what no batch says to be synced
   std::vector<NeverBegun> never_begun_;
 };
 

@@ -25,18 +25,33 @@ class Reminder final : public Timer {
 
 Task<> SegmentedLog::write_batches() {
   for (;;) {
-    while (queue_.empty()) {
-      if (stopping_) co_return;
+    if (sync_due()) {
+      if (auto synced = co_await sync_for_release(); !synced) co_return halt(synced.error());
+    } else if (!queue_.empty()) {
+      Batch& batch = queue_.front();   // stays where it is: the queue only grows behind it
+      batch.closed = true;
+      if (auto written = co_await write(batch); !written) co_return halt(written.error());
+      batch_done(batch);
+    } else if (stopping_) {
+      co_return;
+    } else {
       co_await work_.wait();
     }
-    Batch& batch = queue_.front();   // stays where it is: the queue only grows behind it
-    batch.closed = true;
-    if (auto written = co_await write(batch); !written) {
-      halt(written.error());
-      co_return;
-    }
-    batch_done(batch);
   }
+}
+
+// What lets a segment go must outlive a crash, even if with Durable::no nothing else is to. Done here and not beside the
+// writer, since of two syncs of one file only one may hear of a failure.
+bool SegmentedLog::sync_due() const {
+  return !releases_.empty() && releases_.front().sequence <= synced_ && releases_.front().sequence > released_up_to_;
+}
+
+Task<Result<>> SegmentedLog::sync_for_release() {
+  const std::uint64_t covered = synced_;
+  if (options_.durable == Durable::no) CO_TRYV(co_await written_->file->sync());
+  released_up_to_ = covered;
+  chores_.notify_all();
+  co_return Result<>{};
 }
 
 Task<Result<>> SegmentedLog::write(Batch& batch) {
@@ -72,7 +87,6 @@ void SegmentedLog::batch_done(const Batch& batch) {
   // Its last record is the one before the next batch's first.
   synced_ = (queue_.size() > 1 ? queue_[1].first_sequence : next_sequence_) - 1;
   queue_.pop_front();
-  if (!releases_.empty() && releases_.front().sequence <= synced_) chores_.notify_all();
   tell_synced();
 }
 
@@ -128,7 +142,7 @@ Task<> SegmentedLog::write_closing_batch() {
 Task<> SegmentedLog::keep_house() {
   Reminder reminder(chores_);
   while (!failure_) {
-    const bool release = !releases_.empty() && releases_.front().sequence <= synced_;
+    const bool release = !releases_.empty() && releases_.front().sequence <= released_up_to_;
     // Segments that can't be recycled now are read and found unneeded at the next opening.
     if (release && co_await recycle_released()) reminder.cancel();
     const std::shared_ptr<Segment> wanted = reminder.armed() ? nullptr : unmade();
@@ -151,16 +165,8 @@ std::shared_ptr<Segment> SegmentedLog::unmade() const {
 }
 
 Task<bool> SegmentedLog::recycle_released() {
-  const std::uint64_t durable = synced_;
-  // What lets a segment go must outlive a crash, even if nothing else is to.
-  if (options_.durable == Durable::no) {
-    if (auto synced = co_await written_->file->sync(); !synced) {
-      halt(synced.error());
-      co_return false;
-    }
-  }
   std::vector<std::uint64_t> released;
-  while (!releases_.empty() && releases_.front().sequence <= durable) {
+  while (!releases_.empty() && releases_.front().sequence <= released_up_to_) {
     while (segments_.front()->header.generation < releases_.front().generation) {
       released.push_back(segments_.front()->header.generation);
       segments_.pop_front();

@@ -24,7 +24,8 @@ SegmentedLog::SegmentedLog(Core& core, Disk& disk, std::string folder, const Log
                            std::unique_ptr<FolderLock> lock, RecoveredLog recovered)
     : core_(core), options_(options), lock_(std::move(lock)), table_(std::move(recovered.table)),
       pool_(core, disk, std::move(folder), options, std::move(recovered.spares)), segments_(std::move(recovered.segments)),
-      next_sequence_(recovered.next_sequence), synced_(recovered.next_sequence - 1), work_(core), durable_(core), made_(core),
+      next_sequence_(recovered.next_sequence), synced_(recovered.next_sequence - 1),
+      released_up_to_(synced_), work_(core), durable_(core), made_(core),
       chores_(core), tasks_(core) {}
 
 Task<Result<>> SegmentedLog::start(std::vector<std::uint64_t> unneeded) {

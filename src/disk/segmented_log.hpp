@@ -75,6 +75,8 @@ class SegmentedLog final : public Log, private TurnHook {
   void on_turn_end() override { work_.notify_all(); }
   Task<> write_batches();
   Task<Result<>> write(Batch& batch);
+  bool sync_due() const;
+  Task<Result<>> sync_for_release();
   Task<Result<>> wait_made(std::shared_ptr<Segment> segment);
   void batch_done(const Batch& batch);
   void tell_synced();
@@ -105,6 +107,7 @@ class SegmentedLog final : public Log, private TurnHook {
   std::uint64_t next_sequence_;
   std::uint64_t synced_;
   std::deque<Release> releases_;
+  std::uint64_t released_up_to_;                    // releases up to here are durable, and may be carried out
   std::vector<LogListener*> listeners_;
   std::optional<Error> failure_;
   bool stopping_ = false;
