@@ -63,6 +63,12 @@ Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
   if (verdict_->action == Verdict::Action::retry) co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
 }
 
+bool ShardWriter::can_send() {
+  if (broken_ || !queue_.has_work()) return false;
+  if (in_flight_.empty()) return true;
+  return in_flight_.size() < cluster_.options().batches_in_flight_max && !in_flight_.back()->alone && !queue_.next_is_alone();
+}
+
 Task<> ShardWriter::send_batches() {
   const BatchLimits limits{cluster_.options().batch_operations_max, cluster_.options().batch_bytes_max};
   while (!broken_) {

@@ -25,7 +25,7 @@ class ShardWriter {
   Task<> send_batches();
   Task<> receive_answers();
   Task<> watch_leader(std::string address);
-  bool can_send() { return !broken_ && in_flight_.size() < cluster_.options().batches_in_flight_max && queue_.has_work(); }
+  bool can_send();
   void take_answer(pb::WriteResponse& answer);
   void recover(Verdict verdict);
   void recover_batch(WriteBatch& batch, const Verdict& verdict, std::vector<WriteOperationPtr>& again);

@@ -118,12 +118,12 @@ WriteBatch WriteQueue::take(const BatchLimits& limits) {
     WriteOperationPtr& next = operations_.front();
     const bool full = batch.size() >= limits.operations_max || bytes + next->bytes() > limits.bytes_max;
     if (batch.size() > 0 && (full || next->alone || !shape.admits(*next))) break;
-    const bool last = next->alone;
+    batch.alone = next->alone;
     bytes += next->bytes();
     shape.add(*next);
     move_into(batch, std::move(next));
     operations_.pop_front();
-    if (last) break;
+    if (batch.alone) break;
   }
   return batch;
 }

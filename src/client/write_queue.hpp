@@ -35,7 +35,7 @@ class WriteOperation {
   Request request;               // lent to the batch while the operation is in one
   bool sent = false;             // it was handed to a connection at least once
   bool maybe_applied = false;    // an earlier attempt was sent and never answered
-  bool alone = false;            // it gets a batch of its own
+  bool alone = false;            // under suspicion: it gets a batch of its own, and nothing else is in flight beside it
 
  private:
   std::size_t bytes_;
@@ -52,6 +52,7 @@ struct BatchLimits {
 struct WriteBatch {
   pb::WriteRequest request;
   std::vector<WriteOperationPtr> puts, deletes, ranges;
+  bool alone = false;   // holds an operation that must be
   std::size_t size() const { return puts.size() + deletes.size() + ranges.size(); }
   void mark_sent();
   // Gives every operation its reply. Fails, having settled none, when the counts do not match: the server is not one.
@@ -72,6 +73,7 @@ class WriteQueue {
   WriteBatch take(const BatchLimits& limits);
   std::vector<WriteOperationPtr> take_all();
   bool has_work();               // drops settled operations at the front
+  bool next_is_alone() { return has_work() && operations_.front()->alone; }
 
  private:
   std::deque<WriteOperationPtr> operations_;

@@ -19,7 +19,7 @@ void add_flags(const CLI::App& app, std::vector<CommandWords::Flag>& flags) {
     for (const std::string& name : option->get_lnames()) flag.names.push_back("--" + name);
     if (flag.names.empty()) continue;   // a positional
     flag.help = first_line(option->get_description());
-    flag.takes_value = option->get_type_size_max() > 0;
+    flag.takes_value = option->get_expected_min() > 0;   // a flag takes none
     flags.push_back(std::move(flag));
   }
 }
