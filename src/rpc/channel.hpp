@@ -19,7 +19,7 @@ namespace skerry::rpc {
 
 struct CallOptions {
   Deadline deadline;       // always set: a call without an end is a leak
-  Metadata metadata;
+  Metadata metadata = {};
 };
 
 struct ChannelOptions {
@@ -27,7 +27,7 @@ struct ChannelOptions {
   Duration connect_timeout = 5s;
   Duration backoff_min = 50ms, backoff_max = 5s;
   Duration keepalive_interval = 10s, keepalive_timeout = 3s;
-  std::string authority;   // "" : the address
+  std::string authority = {};   // "" : the address
 };
 
 // A call in progress. write() and read() may run at the same time, each by one coroutine.
