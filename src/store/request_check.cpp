@@ -76,9 +76,9 @@ Result<> check_put(const Put& put) {
   return check_sequence(put);
 }
 
-Result<> check_range(const DeleteRange& range) {
-  TRYV(check_text("start_inclusive", range.start));
-  return check_text("end_exclusive", range.end);
+Result<> check_bounds(BytesView start, BytesView end) {
+  TRYV(check_text("start_inclusive", start));
+  return check_text("end_exclusive", end);
 }
 
 Result<> name_operation(Result<> checked, const char* operation, std::size_t position) {
@@ -110,7 +110,7 @@ Result<> check_write(const WriteRequest& request) {
   for (std::size_t i = 0; i < request.deletes.size(); ++i)
     TRYV(name_operation(check_written_key(request.deletes[i].key), "delete", i));
   for (std::size_t i = 0; i < request.delete_ranges.size(); ++i)
-    TRYV(name_operation(check_range(request.delete_ranges[i]), "delete_range", i));
+    TRYV(name_operation(check_bounds(request.delete_ranges[i].start, request.delete_ranges[i].end), "delete_range", i));
   // The entry itself is measured when it is made; this saves evaluating what can never fit.
   if (const std::size_t bytes = bytes_of(request); bytes > limits::entry_bytes_max)
     return fail(Errc::resource_exhausted, "the request has " + std::to_string(bytes) + " bytes, at most " +
@@ -121,6 +121,11 @@ Result<> check_write(const WriteRequest& request) {
 Result<> check_get(const Get& get) {
   TRYV(check_text("key", get.key));
   return check_text("secondary_index_name", get.index);
+}
+
+Result<> check_range(const Range& range) {
+  TRYV(check_bounds(range.start, range.end));
+  return range.index ? check_text("secondary_index_name", BytesView(*range.index)) : Result<>{};
 }
 
 Result<> check_session_identity(BytesView client_identity) { return check_text("client_identity", client_identity); }

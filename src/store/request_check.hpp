@@ -9,6 +9,7 @@ namespace skerry::store {
 // operation, the field and the limit: invalid_argument, or resource_exhausted for what only is too large.
 Result<> check_write(const WriteRequest& request);
 Result<> check_get(const Get& get);
+Result<> check_range(const Range& range);
 Result<> check_session_identity(BytesView client_identity);
 
 }  // namespace skerry::store

@@ -312,6 +312,7 @@ std::vector<SessionId> StateMachine::sessions_ending() const {
 }
 
 Result<> StateMachine::check(const Get& get) const { return check_get(get); }
+Result<> StateMachine::check(const Range& range) const { return check_range(range); }
 std::variant<GetOutcome, Needs, Error> StateMachine::get(const Get& get) { return Reads(members_->state).get(get); }
 std::variant<std::optional<Bytes>, Needs, Error> StateMachine::highest_sequence_key(BytesView prefix) {
   return Reads(members_->state).highest_sequence_key(prefix);

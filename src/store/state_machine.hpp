@@ -113,6 +113,7 @@ class StateMachine {
 
   // Reads of committed state.
   Result<> check(const Get& get) const;
+  Result<> check(const Range& range) const;
   // Error: the engine failed, or holds what is no record (corrupt).
   std::variant<GetOutcome, Needs, Error> get(const Get& get);
   enum class ScanKind : std::uint8_t { keys, records };

@@ -174,7 +174,9 @@ Range ScriptShard::range(Words& words) {
 
 std::string ScriptShard::list(Words& words) {
   std::string text;
-  for (const Bytes& key : shard_->list(range(words))) text += printable(key, 256) + '\n';
+  Range wanted = range(words);
+  if (const auto checked = shard_->machine().check(wanted); !checked) return answer(checked.error());
+  for (const Bytes& key : shard_->list(std::move(wanted))) text += printable(key, 256) + '\n';
   return text;
 }
 
