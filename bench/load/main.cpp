@@ -7,7 +7,7 @@
 #include <map>
 
 #include "load/load.hpp"
-#include "net/tcp_network.hpp"
+#include "net/tcp.hpp"
 #include "runtime/core.hpp"
 #include "runtime/task_scope.hpp"
 

@@ -57,7 +57,7 @@ void ShardMetrics::collect() {
     series->followers.set(static_cast<double>(figures.followers));
     series->entries_in_flight.set(static_cast<double>(figures.entries_in_flight));
     series->bytes_in_flight.set(static_cast<double>(figures.bytes_in_flight));
-    for (const auto& total : series->totals) total.counter.set(figures.*total.figure);
+    for (const auto& total : series->totals) total.counter.set(static_cast<double>(figures.*total.figure));
   }
 }
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/server_command.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+#include "node/standalone_settings.hpp"
+
+namespace skerry::node {
+namespace {
+
+constexpr const char* schema_title = "Configuration of `skerry standalone`";
+
+// Loads file, environment and flags. An empty path means no file.
+Result<> load(StandaloneSettings& standalone, const std::string& path, bool with_environment) {
+  SettingSources sources;
+  if (with_environment) sources.environment = process_environment();
+  if (!path.empty()) {
+    sources.file_name = path;
+    TRY(sources.file_text, read_settings_file(path));
+  }
+  TRYV(standalone.settings().load(sources));
+  TRYV(standalone.log_options());
+  TRYV(standalone.options());
+  for (const std::string& warning : standalone.settings().warnings()) fmt::print(stderr, "Warning: {}\n", warning);
+  return {};
+}
+
+int refuse(const Error& error) {
+  fmt::print(stderr, "Error: {}\n", error.message());
+  return exit_usage;
+}
+
+int run(StandaloneSettings& standalone, const std::string& path) {
+  if (const Result<> loaded = load(standalone, path, true); !loaded) return refuse(loaded.error());
+  const SystemClock clock;
+  LogRegistry log(clock, *standalone.log_options());
+  return run_standalone(*standalone.options(), log);
+}
+
+int check(const std::string& path) {
+  StandaloneSettings standalone;
+  if (const Result<> loaded = load(standalone, path, false); !loaded) return refuse(loaded.error());
+  fmt::print("{} is fine.\n", path);
+  return exit_ok;
+}
+
+int show(const std::string& path) {
+  StandaloneSettings standalone;
+  if (const Result<> loaded = load(standalone, path, true); !loaded) return refuse(loaded.error());
+  fmt::print("{}", standalone.settings().show());
+  return exit_ok;
+}
+
+int schema(const std::string& output) {
+  const std::string text = StandaloneSettings().settings().schema(schema_title);
+  if (output.empty()) return fmt::print("{}", text), exit_ok;
+  std::ofstream file(output, std::ios::binary);
+  file << text;
+  file.close();
+  if (file) return exit_ok;
+  return report({Errc::io_failed, fmt::format("{} can't be written: check the path and its permissions", output)});
+}
+
+}  // namespace
+
+void add_standalone_command(CLI::App& app, Command& chosen) {
+  CLI::App& command = *app.add_subcommand("standalone", "Run a whole store in this one process")
+                           ->footer("Example:\n  skerry standalone --shards 4 --data-dir /var/lib/skerry\n"
+                                    "  skerry client put /greeting hello && skerry client get /greeting\n\n"
+                                    "Every flag is also a key of the YAML file (--config) and a variable SKERRY_…; flags win over\n"
+                                    "variables, variables over the file. `skerry config show` prints all with where they come from.\n"
+                                    "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
+  const auto standalone = std::make_shared<StandaloneSettings>();
+  const auto path = std::make_shared<std::string>();
+  command.add_option("--config", *path, "Configuration file (YAML)")->type_name("FILE");
+  standalone->settings().add_flags(command);
+  command.callback([&chosen, standalone, path] { chosen = [standalone, path] { return run(*standalone, *path); }; });
+}
+
+void add_config_command(CLI::App& app, Command& chosen) {
+  CLI::App& config = *app.add_subcommand("config", "Check and explain configuration files");
+  config.require_subcommand(1);
+  const auto path = std::make_shared<std::string>();
+  const auto add = [&](const char* name, const char* help, auto action) {
+    CLI::App* command = config.add_subcommand(name, help);
+    command->callback([&chosen, path, action] { chosen = [path, action] { return action(*path); }; });
+    return command;
+  };
+  add("check", "Say whether `skerry standalone --config FILE` would accept it", check)
+      ->add_option("FILE", *path, "Configuration file (YAML)")->required();
+  add("show", "Print every setting, its value and where that comes from, as YAML", show)
+      ->add_option("FILE", *path, "Configuration file (YAML); without it, defaults and variables");
+  for (const char* name : {"schema", "create-schema"}) {   // the second is Oxia's word
+    add(name, "Print the JSON schema of the configuration file", schema)
+        ->add_option("-o,--output", *path, "Write it to this file");
+  }
+}
+
+}  // namespace skerry::node

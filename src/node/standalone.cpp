@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/standalone.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "node/admin_server.hpp"
+#include "node/public_server.hpp"
+
+namespace skerry::node {
+namespace {
+
+constexpr int exit_failed = 1;
+
+std::uint32_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+// Nodes of a new folder: one for each shard, at most one for each core.
+std::uint32_t nodes_for(const StandaloneOptions& options, std::size_t cores) {
+  std::uint32_t shards = 0;
+  for (const NamespaceWish& wish : options.namespaces) shards += wish.shards.value_or(1);
+  return std::min(std::max(shards, 1U), static_cast<std::uint32_t>(cores));
+}
+
+Task<> open_folder(disk::Disk& disk, Core& core, std::string path, FolderWish wish,
+                   std::optional<Result<std::unique_ptr<DataFolder>>>& outcome) {
+  outcome.emplace(co_await DataFolder::open(disk, std::move(path), std::move(wish), core.random()));
+}
+
+// The folder is opened before the process has cores, since it tells how many there should be.
+class FolderOpener {
+ public:
+  explicit FolderOpener(const Clock& clock) : core_(CoreId{0}, clock, Random::system_seed()), disk_(core_), tasks_(core_) {}
+
+  Result<std::unique_ptr<DataFolder>> open(const std::string& path, FolderWish wish) {
+    std::optional<Result<std::unique_ptr<DataFolder>>> outcome;
+    tasks_.spawn(open_folder(disk_, core_, path, std::move(wish), outcome));
+    while (!outcome) {
+      if (!core_.run_turn()) core_.wait(no_deadline);
+    }
+    return *std::move(outcome);
+  }
+
+ private:
+  Core core_;
+  disk::MachineDisk disk_;
+  TaskScope tasks_;
+};
+
+std::shared_ptr<const serve::Assignments> assignments_of(const ClusterStatus& status, std::size_t cores) {
+  auto assignments = std::make_shared<serve::Assignments>();
+  for (const auto& [name, space] : status.namespaces) {
+    std::vector<serve::ShardPlace>& places = assignments->namespaces[name];
+    for (const auto& [id, shard] : space.shards) {
+      places.push_back({.shard = id,
+                        .hash_min = shard.hashes.min,
+                        .hash_max = shard.hashes.max,
+                        .core = Storage::core_of(shard.node, cores),
+                        .leader = {}});
+    }
+  }
+  return assignments;
+}
+
+Result<CorePlacement> place(const StandaloneOptions& options, std::uint32_t nodes) {
+  if (!options.cores.empty()) return CorePlacement::parse(options.cores, options.pin);
+  return CorePlacement::parse(std::to_string(std::min(nodes, processors())), options.pin);
+}
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+// The user's choice is taken, but not in silence.
+void warn_of_exposure(const StandaloneOptions& options, const Logger& log) {
+  if (options.insecure) return;
+  const auto warn = [&](const net::Address& address, const char* what) {
+    if (is_loopback(address.host)) return;
+    log.warn("other machines may reach this address, and nobody is asked who they are; --insecure silences this",
+             {{"port", what}, {"address", address.text()}});
+  };
+  warn(options.public_address, "public");
+  if (options.admin_address) warn(*options.admin_address, "metrics");
+}
+
+int refuse(const Error& error) {
+  fmt::print(stderr, "Error: {}\n", error.message());
+  return exit_failed;
+}
+
+}  // namespace
+
+int run_standalone(StandaloneOptions options, LogRegistry& log) {
+  const SystemClock clock;
+  const Result<CorePlacement> wished = place(options, processors());
+  if (!wished) return refuse(wished.error());
+  FolderOpener opener(clock);
+  const auto folder = opener.open(options.data_folder, {nodes_for(options, wished->count), options.namespaces});
+  if (!folder) return refuse(folder.error());
+  Result<CorePlacement> placement = place(options, (*folder)->status().nodes);
+  if (!placement) return refuse(placement.error());
+  options.app.placement = *std::move(placement);
+
+  App app(options.app, clock, log);
+  Sharded<serve::ShardHost> hosts(app.cores());
+  const std::size_t cores = app.cores().size();
+  options.storage.folder = folder->get();
+  log.logger("standalone").info((*folder)->created() ? "made a new data folder" : "opened the data folder",
+                                {{"path", options.data_folder}, {"nodes", (*folder)->status().nodes}, {"cores", cores}});
+  warn_of_exposure(options, log.logger("standalone"));
+  if (options.storage.log.durable == disk::Durable::no) {
+    log.logger("standalone").warn("writes are acknowledged before they are on disk: a power failure may lose the last of them");
+  }
+  if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{*options.admin_address});
+  app.add<Storage>("storage", options.storage, &hosts);
+  app.add<PublicServer>("public", PublicServerOptions{options.public_address, assignments_of((*folder)->status(), cores)}, &hosts);
+  if (options.admin_address) app.add<AdminReadiness>("ready");
+  return app.run();
+}
+
+}  // namespace skerry::node
