@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
@@ -200,6 +201,19 @@ Task<Result<store::GetOutcome>> Shard::get(store::Get get) {
     if (auto* error = std::get_if<Error>(&answer)) co_return fail(std::move(*error));
     CO_TRYV(co_await parts_->machine.load(std::get<store::Needs>(std::move(answer))));
   }
+}
+
+Task<Result<>> Shard::warm(std::span<const store::Get> gets) {
+  store::Needs cold;
+  for (const store::Get& get : gets) {
+    if (!parts_->machine.check(get)) continue;   // the get itself will say so
+    auto answer = parts_->machine.get(get);
+    auto* needs = std::get_if<store::Needs>(&answer);
+    if (needs == nullptr) continue;
+    cold.insert(cold.end(), std::make_move_iterator(needs->begin()), std::make_move_iterator(needs->end()));
+  }
+  if (cold.empty()) co_return Result<>{};
+  co_return co_await parts_->machine.load(std::move(cold));
 }
 
 Result<std::unique_ptr<store::Scan>> Shard::scan(store::Range range, store::StateMachine::ScanKind kind) {

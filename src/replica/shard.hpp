@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "disk/log.hpp"
 #include "replica/notification_follower.hpp"
@@ -81,6 +82,8 @@ class Shard {
   // --- reads of committed state. What a Get borrows must live until the answer.
   std::optional<Result<store::GetOutcome>> try_get(const store::Get& get);   // nothing: cold, await get()
   Task<Result<store::GetOutcome>> get(store::Get get);
+  // Brings what these would find cold into memory, all at once, so that try_get answers for a while. The gets must live until then.
+  Task<Result<>> warm(std::span<const store::Get> gets);
   Result<std::unique_ptr<store::Scan>> scan(store::Range range, store::StateMachine::ScanKind kind);
 
   // --- followers

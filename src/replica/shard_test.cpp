@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/limits.hpp"
 #include "replica/testing/shard_world.hpp"
 #include "store/testing/cold_engine.hpp"
@@ -332,6 +334,21 @@ TEST_F(ColdShardTest, requests_that_wait_for_cold_keys_keep_their_order) {
     const Bytes key = "k" + std::to_string(i);
     EXPECT_EQ(world.run(cold->get({.key = key, .index = {}}))->value, std::to_string(490 + i));
   }
+}
+
+TEST_F(ColdShardTest, many_gets_are_warmed_at_once) {
+  for (int i = 0; i < 100; ++i) cold->propose(put_request("k" + std::to_string(i), std::to_string(i)));
+  world.settle();
+  std::vector<Bytes> keys;
+  for (int i = 0; i < 100; ++i) keys.push_back("k" + std::to_string(i));
+  std::vector<store::Get> gets;
+  for (const Bytes& key : keys) gets.push_back({.key = key, .index = {}});
+  int tries = 0;
+  for (bool all = false; !all; ++tries) {
+    ASSERT_TRUE(world.run(cold->warm(gets)));
+    all = std::ranges::all_of(gets, [&](const store::Get& get) { return cold->try_get(get).has_value(); });
+  }
+  EXPECT_EQ(tries, 1);
 }
 
 TEST_F(ColdShardTest, writes_stop_while_requests_wait_for_cold_keys) {

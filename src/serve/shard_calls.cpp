@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
@@ -13,6 +15,8 @@ namespace skerry::serve {
 namespace {
 
 using store::StateMachine;
+
+constexpr int gets_warmed_at_once = 256;
 
 // A reply message that takes parts until the next one would make it too large. The first part always fits.
 class Budget {
@@ -41,7 +45,10 @@ class ReadChunks final : public Chunks<proto::ReadResponse> {
       const proto::GetRequest& get = request_.gets(next_++);
       const store::Get view = get_view(get);
       auto outcome = shard_.try_get(view);
-      if (!outcome) outcome = co_await shard_.get(view);
+      if (!outcome) {
+        CO_TRYV(co_await warm_from(next_ - 1));
+        outcome = co_await shard_.get(view);
+      }
       CO_TRY(store::GetOutcome found, *std::move(outcome));
       fill(held_.emplace(), std::move(found), get.include_value());
       if (!take(reply, budget)) break;
@@ -51,6 +58,15 @@ class ReadChunks final : public Chunks<proto::ReadResponse> {
   }
 
  private:
+  // One trip to the disk for many gets, not one for each.
+  Task<Result<>> warm_from(int first) {
+    std::vector<store::Get> gets;
+    for (int at = first; at < std::min(first + gets_warmed_at_once, request_.gets_size()); ++at) {
+      gets.push_back(get_view(request_.gets(at)));
+    }
+    co_return co_await shard_.warm(gets);
+  }
+
   bool take(proto::ReadResponse& reply, Budget& budget) {
     if (!budget.takes(held_->ByteSizeLong())) return false;
     *reply.add_gets() = *std::move(held_);
