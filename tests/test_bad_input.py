@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing that arrives on the port may bring the server down, and what is refused is refused with the reason."""
 
+import contextlib
 import os
 import random
 import socket
@@ -12,7 +13,7 @@ import pytest
 from support import raw
 from support.protocol import OK, failure_of, oxia, put
 
-INVALID = grpc.StatusCode.INVALID_ARGUMENT
+INVALID, TOO_MUCH = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
 MIB = 1 << 20
 
 
@@ -47,19 +48,19 @@ def store(survivor):
 def test_names_above_64_kib_are_refused_and_those_below_are_not(store, what, request_of):
     assert store.write(0, puts=[request_of("k" * 65_536)]).puts[0].status == OK
     failure = failure_of(lambda: store.write(0, puts=[request_of("k" * 65_537)]))
-    assert failure.code == INVALID and what in failure.text.lower() and "65536" in failure.text.replace(",", "").replace("'", ""), failure
+    assert failure.code == TOO_MUCH and what in failure.text.lower() and "65536" in failure.text.replace(",", "").replace("'", ""), failure
 
 
 def test_values_above_32_mib_are_refused_and_those_below_are_not(store):
     assert store.put("/a", b"v" * (32 * MIB)).status == OK
     failure = failure_of(lambda: store.put("/b", b"v" * (32 * MIB + 1)))
-    assert failure.code == INVALID and "value" in failure.text
+    assert failure.code == TOO_MUCH and "value" in failure.text
     assert len(store.get("/a").value) == 32 * MIB
 
 
 def test_a_write_above_48_mib_in_sum_is_refused_whole(store):
     failure = failure_of(lambda: store.write(0, puts=[put(f"/{n}", b"v" * (13 * MIB)) for n in range(4)]))
-    assert failure.code in (INVALID, grpc.StatusCode.RESOURCE_EXHAUSTED) and failure.text
+    assert failure.code in (INVALID, TOO_MUCH) and "50331648" in failure.text
     assert store.list() == ["/before"]
 
 
@@ -67,19 +68,19 @@ def test_a_write_of_more_than_100000_operations_is_refused_whole(store):
     assert len(store.write(0, puts=[put(f"/{n}") for n in range(50_000)]).puts) == 50_000
     failure = failure_of(lambda: store.write(0, puts=[put(f"/x{n}") for n in range(60_000)],
                                              deletes=[oxia.DeleteRequest(key=f"/{n}") for n in range(40_001)]))
-    assert failure.code == INVALID and "operations" in failure.text
+    assert failure.code == TOO_MUCH and "operations" in failure.text
     assert len(store.list()) == 50_001
 
 
 def test_a_record_with_more_than_64_indexes_is_refused(store):
     assert store.put("/a", indexes=[(f"i{n}", "x") for n in range(64)]).status == OK
     failure = failure_of(lambda: store.put("/a", indexes=[(f"i{n}", "x") for n in range(65)]))
-    assert failure.code == INVALID and "index" in failure.text
+    assert failure.code == TOO_MUCH and "index" in failure.text
 
 
 def test_a_message_above_256_mib_is_refused(store):
     failure = failure_of(lambda: store.calls.Write(b"\x12" + b"\xff" * (256 * MIB), timeout=60))
-    assert failure.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert failure.code == TOO_MUCH
 
 
 def test_a_message_that_only_claims_to_be_too_large_is_refused_before_it_comes(survivor):
@@ -173,7 +174,8 @@ def test_unknown_enum_values_are_refused_or_read_as_equal(store):
 def test_openings_that_are_no_http2(survivor, opening):
     with raw.Connection(survivor.port) as connection:
         connection.send(opening)
-        connection.socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):   # the server may have hung up already
+            connection.socket.shutdown(socket.SHUT_WR)
         assert connection.closed_by_server()
 
 
@@ -273,13 +275,13 @@ def test_a_client_that_does_not_read_its_answers_is_not_given_unbounded_memory(s
     with raw.Connection(survivor.port) as connection:
         window = raw.frame(raw.WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7FFF0000))
         connection.send(raw.PREFACE + raw.frame(raw.SETTINGS, payload=struct.pack(">HI", 4, 0x7FFFFFFF)) + window)
-        for stream in range(1, 400, 2):
+        for stream in range(1, 100, 2):
             connection.send(raw.frame(raw.HEADERS, raw.END_HEADERS, stream, raw.request_headers("/io.oxia.proto.v1.OxiaClient/RangeScan")) +
                             raw.frame(raw.DATA, raw.END_STREAM, stream, scan))
         with survivor.connect() as store:
             for n in range(200):
                 assert store.put("/a", str(n)).status == OK
-        assert resident(survivor.pid) - before < 2048 * MIB   # 200 scans of 32 MiB each would be 6.4 GiB
+        assert resident(survivor.pid) - before < 1024 * MIB   # 50 scans of 32 MiB each would be 1.6 GiB
 
 
 def resident(pid):

@@ -60,17 +60,11 @@ def test_streams_of_several_shards_run_side_by_side(make_server):
 
 
 @pytest.mark.parametrize("namespace, shard, word", [
-    (None, "0", "namespace"), ("default", None, "shard"), ("default", "zero", "shard"), ("default", "99", "shard"),
-    ("nowhere", "0", "namespace")])
+    (None, "0", "namespace"), ("default", None, "shard"), ("default", "zero", "shard"), ("default", "99", "shard")])
 def test_a_stream_with_wrong_headers_is_refused_with_the_reason(store, namespace, shard, word):
     failure = failure_of(lambda: store.write_stream([oxia.WriteRequest(puts=[put("/a")])], namespace, shard))
     assert word in failure.text.lower()
     assert store.get("/a").status != OK
-
-
-def test_an_unknown_namespace_has_its_reason(store):
-    failure = failure_of(lambda: store.write_stream([oxia.WriteRequest(puts=[put("/a")])], namespace="nowhere"))
-    assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "NAMESPACE_NOT_FOUND")
 
 
 def test_a_malformed_request_ends_the_stream_after_the_answers_before_it(store):

@@ -6,6 +6,7 @@ apply() gives the next one. While writes are unanswered there are several states
 after the last answer, and those after each unanswered write in the order they were sent. A write is whole or not at all.
 """
 
+import collections
 import dataclasses
 from typing import NamedTuple, Optional
 
@@ -32,6 +33,10 @@ class Put(NamedTuple):
     index: Optional[str] = None
     session: Optional[int] = None
     delta: Optional[int] = None
+
+    def __repr__(self):
+        more = "".join(f" {name}={value}" for name, value in self._asdict().items() if name not in ("key", "value") and value is not None)
+        return f"put {self.key} ({len(self.value)} bytes){more}"
 
 
 class Delete(NamedTuple):
@@ -141,12 +146,14 @@ class Writer:
         self.state = State()
         self.unanswered = []
         self.last_version = -1      # of any acknowledged put: later ones must be higher
+        self.history = collections.deque(maxlen=20)   # what was answered last, for the person who reads a failure
 
     def sent(self, request):
         self.unanswered.append(request)
 
     def answered(self, puts=(), deletes=()):
         request = self.unanswered.pop(0)
+        self.history.append((request, puts, deletes))
         self.state = acknowledge(self.state, request, puts, deletes)
         for answer in puts:
             if answer.status == OK:
@@ -169,6 +176,7 @@ class Writer:
         for kept, state in enumerate(states):
             if self._fits(state, records) and (self.state.session is None or (state.session is not None) == session_alive):
                 self.state = State(dict(records), state.session)
+                self.history.append(f"-- restart: {kept} of {len(self.unanswered)} unanswered were kept")
                 self.unanswered.clear()
                 return kept
         raise Broken(self._difference(states, records, session_alive))
@@ -196,6 +204,13 @@ class Writer:
                     lines.append(f"  {key}: expected {_short(wanted)}, found {_short(found)}")
             lines.append("  --")
         return "\n".join(lines[:60])
+
+
+def told(history):
+    """The last answers as text, one a line."""
+    return "\n".join(f"  {line}" if isinstance(line, str) else f"  {line[0]} -> "
+                     + " ".join([f"{a.status}/{a.version}{'/' + a.key if a.key else ''}" for a in line[1]] + [str(d) for d in line[2]])
+                     for line in history)
 
 
 def _short(record):

@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support.protocol import CREATED, MODIFIED, ROOT  # noqa: E402
 from support.server import Server  # noqa: E402
-from torture.model import Broken  # noqa: E402
+from torture.model import Broken, told  # noqa: E402
 from torture.worker import INDEX, Worker, record_of  # noqa: E402
 
 import grpc  # noqa: E402
@@ -60,7 +60,7 @@ class Torture:
                 raise Broken("a call did not end though its server had")
         for worker in self.workers:
             if worker.failure is not None:
-                raise worker.failure
+                raise Broken(f"writer {worker.name} of shard {worker.shard}: {worker.failure}\n{told(worker.writer.history)}")
         self._start_again()
         with self.server.connect() as store:
             for shard in range(self.shards):
@@ -95,7 +95,10 @@ class Torture:
         for worker in writers:
             mine = {key: record_of(record, index_of.get(key)) for key, record in records.items() if key.startswith(worker.folder)}
             unanswered = len(worker.writer.unanswered)
-            kept = worker.writer.settle(mine, self._session_alive(store, worker))
+            try:
+                kept = worker.writer.settle(mine, self._session_alive(store, worker))
+            except Broken as broken:
+                raise Broken(f"writer {worker.name} of shard {shard}: {broken}\n{told(worker.writer.history)}") from None
             self.kept, self.lost = self.kept + kept, self.lost + unanswered - kept
             for key in mine:
                 del records[key]
@@ -148,9 +151,10 @@ class Torture:
                 break
         stream.cancel()
         self.read_up_to[shard] = offset
-        missing = {told for worker in writers for told in worker.told} - seen
-        if missing:
-            raise Broken(f"shard {shard}: acknowledged and not notified: {sorted(missing)[:10]}")
+        for worker in writers:
+            missing = sorted(set(worker.told) - seen)
+            if missing:
+                raise Broken(f"shard {shard}: acknowledged and not notified: {missing[:10]}; the first by {worker.told[missing[0]]}")
 
     def summary(self):
         acknowledged = sum(worker.acknowledged for worker in self.workers)

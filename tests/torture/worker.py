@@ -48,7 +48,7 @@ class Worker:
         self.chance = random.Random(f"{seed}/{name}")
         self.writer = Writer()
         self.acknowledged = 0
-        self.told = []            # (key, version) that notifications of this cycle must name
+        self.told = {}            # (key, version) that notifications of this cycle must name, and the request it came from
         self.increments = (0, 0)  # of the shard's counter: acknowledged, unanswered
         self.failure = None
 
@@ -102,7 +102,7 @@ class Worker:
 
     def run(self, address):
         """Until the server is gone. What goes wrong is kept in `failure`."""
-        self.failure, self.told, self.increments = None, [], (0, 0)
+        self.failure, self.told, self.increments = None, {}, (0, 0)
         try:
             with Store(address, timeout=20, options=[("grpc.enable_retries", 0)]) as store:
                 work = self.chance.choice((self._one_at_a_time, self._one_at_a_time, self._pipelined))
@@ -147,9 +147,11 @@ class Worker:
         for put, answer in zip(request.puts, puts):
             if answer.status == OK:
                 last[answer.key or put.key] = answer.version
-        for delete in request.deletes:
+        for delete in request.deletes:   # of one write the last change of a key is told
             last.pop(delete.key, None)
-        self.told += last.items()
+        for start, end in request.ranges:   # told under the key of its start, even when it is empty
+            last = {key: version for key, version in last.items() if key != start and not start <= key < end}
+        self.told.update((told, request) for told in last.items())
 
     def _turn_session(self, store):
         session = self.writer.state.session
