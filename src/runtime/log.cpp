@@ -113,8 +113,8 @@ void Logger::emit(LogLevel level, std::string_view message, LogFields fields) co
 }
 
 struct LogRegistry::Output {
-  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<spdlog::details::thread_pool> pool;   // goes first: its thread writes what is queued and ends
   std::atomic<std::size_t> lost_told = 0;
 };
 
