@@ -146,6 +146,9 @@ Task<Status> ChannelImpl::unary(std::string method, const google::protobuf::Mess
   if (status.ok() && !*read) {
     co_return Status{Code::unimplemented, options_.authority + " ended " + stream.method() + " without a reply", {}};
   }
+  if (status.ok() && stream.has_reply()) {
+    co_return Status{Code::unimplemented, options_.authority + " answered " + stream.method() + " more than once", {}};
+  }
   co_return status;
 }
 

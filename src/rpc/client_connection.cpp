@@ -139,6 +139,7 @@ Result<> ClientConnection::submit(ClientStream& call, const Metadata& metadata) 
   fields.add(":authority", options_.authority);
   fields.add_constant("te", "trailers");
   fields.add_constant("content-type", "application/grpc");
+  fields.add_constant("user-agent", "grpc-skerry/0.1");
   if (call.deadline() != no_deadline) fields.add("grpc-timeout", wire::format_timeout(call.deadline() - core().now()));
   fields.add(metadata);
   nghttp2_data_provider provider;

@@ -4,8 +4,8 @@
 
 #include "rpc/channel.hpp"
 #include "rpc/http2_connection.hpp"
-#include "rpc/parking.hpp"
 #include "rpc/wire.hpp"
+#include "runtime/parking.hpp"
 
 namespace skerry::rpc {
 
@@ -26,6 +26,7 @@ class ClientStream final : private Timer,
   void finish_writing();
   Task<Result<bool>> read(google::protobuf::MessageLite& into);
   Task<Status> ended();
+  bool has_reply() const { return inbound_.has_message(); }   // that was not read
   void discard_replies() { discarding_ = true; }
   void cancel(Status status);   // ends it from this side
 

@@ -46,8 +46,10 @@ Task<Error> Http2Connection::receive_all() {
     if (closed_) break;
     if (taken < 0) {
       // What the session still has to say (a GOAWAY with the reason) is sent before the connection is closed.
-      fill();
-      stream_->try_write(out_);
+      if (!writing_) {
+        fill();
+        stream_->try_write(out_);
+      }
       close(Error{Errc::closed, std::string("the other end broke the protocol: ") +
                                     nghttp2_strerror(static_cast<int>(taken))});
       break;
@@ -55,7 +57,7 @@ Task<Error> Http2Connection::receive_all() {
     if (received_bytes_ > 0) nghttp2_session_consume_connection(session_.get(), std::exchange(received_bytes_, 0));
     after_receive();
     send_soon();
-    if (*count == in_.size() && in_.size() < in_bytes_max) in_.resize(in_.size() * 2);
+    adapt_buffer(*count);
   }
   co_return ended_;
 }
@@ -67,6 +69,18 @@ std::size_t Http2Connection::return_window(std::int32_t stream, std::size_t unre
   nghttp2_session_consume_stream(session_.get(), stream, returnable);
   send_soon();
   return returnable;
+}
+
+// Full reads double the buffer; many reads that need little of it halve it, so that idle connections cost little.
+void Http2Connection::adapt_buffer(std::size_t read) {
+  constexpr int small_reads_max = 64;
+  small_reads_ = read < in_.size() / 4 ? small_reads_ + 1 : 0;
+  if (read == in_.size() && in_.size() < in_bytes_max) {
+    in_.resize(in_.size() * 2);
+  } else if (small_reads_ >= small_reads_max && in_.size() > in_bytes_min) {
+    in_ = Bytes(in_.size() / 2, '\0');
+    small_reads_ = 0;
+  }
 }
 
 void Http2Connection::close(Error why) {

@@ -64,6 +64,7 @@ class Http2Connection : public TurnHook {
   void on_turn_end() override;
   bool finished() const;
   bool fill();
+  void adapt_buffer(std::size_t read);
   void write_rest_later();
   Task<> write_rest();
   static ssize_t on_send(nghttp2_session*, const std::uint8_t* data, std::size_t length, int flags, void* self);
@@ -78,6 +79,7 @@ class Http2Connection : public TurnHook {
   Bytes in_;
   TimePoint last_received_;
   std::size_t received_bytes_ = 0;
+  int small_reads_ = 0;
   Error ended_;
   bool writing_ = false;   // a write that did not fit is under way
   bool closed_ = false;

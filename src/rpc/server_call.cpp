@@ -167,7 +167,7 @@ bool ActiveCall::ready_to_start() const {
 void ActiveCall::advance() {
   queued_ = false;
   if (stream_closed_) {
-    if (running()) return Runner::cancel();   // on_handler_end() comes back here
+    if (running()) return Runner::cancel();   // on_end() comes back here
     return connection_->release(*this);
   }
   if (refused_ && !ended_) return end(*refused_);
@@ -196,9 +196,9 @@ void ActiveCall::end(Status status) {
   Runner::cancel();
 }
 
-void ActiveCall::on_handler_end(Status status) {
+void ActiveCall::on_end(std::optional<Status> status) {
   if (stream_closed_) return later();
-  if (!ended_) settle(std::move(status));
+  if (!ended_) settle(status ? std::move(*status) : Status{Code::cancelled, "the call was cancelled", {}});
 }
 
 void ActiveCall::settle(Status status) {

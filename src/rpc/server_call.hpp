@@ -5,9 +5,9 @@
 
 #include "rpc/http2_connection.hpp"
 #include "rpc/methods.hpp"
-#include "rpc/runner.hpp"
 #include "rpc/server.hpp"
 #include "rpc/wire.hpp"
+#include "runtime/runner.hpp"
 
 namespace skerry::rpc {
 
@@ -42,7 +42,7 @@ class HeaderText {
 class ActiveCall final : public ServerCall,
                          public MessageSource,
                          public MessageSink,
-                         private Runner,
+                         private Runner<Status>,
                          private Timer,
                          public boost::intrusive::list_base_hook<> {
  public:
@@ -90,7 +90,7 @@ class ActiveCall final : public ServerCall,
   bool try_write(const google::protobuf::MessageLite& message) override;
 
  private:
-  void on_handler_end(Status status) override;
+  void on_end(std::optional<Status> status) override;   // of the handler
   void on_due() override;
 
   void take_grpc_header(std::string_view name, std::string_view value);

@@ -9,7 +9,7 @@
 #include "base/assert.hpp"
 #include "runtime/core.hpp"
 
-namespace skerry::rpc {
+namespace skerry {
 
 // Where one coroutine waits to be resumed inside the call that wakes it: the hot path's WaitList, without allocation and
 // without a trip through the loop. Whoever wakes must not touch, after wake(), what the coroutine may have changed.
@@ -42,7 +42,7 @@ class Parking {
  private:
   using Resume = std::move_only_function<void(boost::system::error_code)>;
   Resume take() {
-    parked_.skerry::detail::InCore::unlink();
+    parked_.detail::InCore::unlink();
     return std::exchange(parked_.resume, nullptr);
   }
   void abort() {
@@ -51,7 +51,7 @@ class Parking {
   }
 
   Core& core_;
-  skerry::detail::Parked parked_;
+  detail::Parked parked_;
 };
 
-}  // namespace skerry::rpc
+}  // namespace skerry
