@@ -94,7 +94,14 @@ void write_real_log(ManualClock& clock, SimulatedDiskState& state) {
       require(sequence.has_value(), "appends are taken");
       last = *sequence;
     }
-    if (i == 30) require(log.truncate(ShardId(2), Offset(i)).has_value() && log.trim(ShardId(1), Offset(20)).has_value(), "so are these");
+    if (i == 30) {
+      require(log.truncate(ShardId(2), Offset(i - 5)).has_value(), "truncations are taken");
+      for (std::int64_t again = i - 4; again <= i; ++again) {
+        require(log.append(ShardId(2), Term(1), Offset(again), payload(ShardId(2), Offset(again), Term(1))).has_value(),
+                "offsets are used again");
+      }
+      require(log.trim(ShardId(1), Offset(20)).has_value(), "trims are taken");
+    }
     if (i % 3 == 0) require(life.run(log.wait_synced(last)).has_value(), "syncs succeed");
   }
 }

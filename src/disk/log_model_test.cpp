@@ -132,7 +132,8 @@ class ModelRun {
   }
 
   Offset between(Offset low, Offset high) {
-    return Offset(low.value() + static_cast<std::int64_t>(chance_.below(static_cast<std::uint64_t>(high.value() - low.value() + 1))));
+    const auto choices = static_cast<std::uint64_t>(high.value() - low.value() + 1);
+    return Offset(low.value() + static_cast<std::int64_t>(chance_.below(choices)));
   }
 
   Bytes payload() {

@@ -51,7 +51,8 @@ class Recovery {
   }
 
   Task<Result<>> read_segment(std::uint64_t generation) {
-    CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), repair_ == Repair::yes ? OpenMode::read_write : OpenMode::read));
+    const OpenMode mode = repair_ == Repair::yes ? OpenMode::read_write : OpenMode::read;
+    CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), mode));
     CO_TRY(const SegmentHeader header, co_await read_segment_header(*file, path(generation), generation));
     CO_TRYV(co_await read_whole(core_, *file, content_));
     auto segment = std::make_shared<Segment>();

@@ -28,7 +28,8 @@ struct PreviousSegment {
 
 // What the log knows of its shards after some prefix of its records, and where their entries stand. Pure: the writer feeds it
 // what it appends, recovery what it reads, and both arrive at the same. Entries are found by sparse points: one at the first
-// entry of a shard in each segment, and then at every one that stands index_step bytes behind the last point or follows a truncation.
+// entry of a shard in each segment, and then at every one that stands index_step bytes behind the last point or follows
+// a truncation.
 class LogTable {
  public:
   static constexpr std::uint64_t index_step = 32 << 10;

@@ -189,7 +189,8 @@ TEST_P(MachineDiskTest, a_log_on_the_real_file_system_comes_back) {
     ASSERT_TRUE(log) << log.error().message();
     EXPECT_EQ((*log)->shard(ShardId(1)).last, Offset(next - 1));
     for (int i = 0; i < 300; ++i, ++next) {
-      const auto sequence = (*log)->append(ShardId(1), Term(1), Offset(next), std::string(500, static_cast<char>('a' + next % 26)));
+      const std::string payload(500, static_cast<char>('a' + next % 26));
+      const auto sequence = (*log)->append(ShardId(1), Term(1), Offset(next), payload);
       ASSERT_TRUE(sequence);
       if (i % 10 == 9) ASSERT_TRUE(run((*log)->wait_synced(*sequence)));
     }

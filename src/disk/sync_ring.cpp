@@ -65,7 +65,8 @@ int SyncRing::submit() {
 }
 
 void SyncRing::listen() {
-  event_.async_wait(asio::posix::descriptor_base::wait_read, [this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+  const auto wait_read = asio::posix::descriptor_base::wait_read;
+  event_.async_wait(wait_read, [this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
     if (error || alive.expired()) return;
     std::uint64_t count = 0;
     [[maybe_unused]] const auto taken = ::read(event_.native_handle(), &count, sizeof count);
