@@ -42,7 +42,7 @@ class Histogram {
   // Below `linear` one bucket a value; above, the top precision_bits + 1 bits choose the bucket.
   static std::size_t index(std::uint64_t value) {
     if (value < linear) return value;
-    const int shift = std::bit_width(value) - (precision_bits + 1);
+    const int shift = static_cast<int>(std::bit_width(value)) - (precision_bits + 1);
     return static_cast<std::size_t>(shift) * (linear / 2) + (value >> shift);
   }
   static std::uint64_t upper_bound(std::size_t i) {

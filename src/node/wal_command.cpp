@@ -48,19 +48,26 @@ Result<std::vector<LogFolder>> find_logs(const disk::Disk& disk, const WalFlags&
   return found;
 }
 
+// Where a write begins, and what was known where a segment begins: of the log itself, of no shard.
+bool is_of_the_log(disk::RecordKind kind) { return kind == disk::RecordKind::batch || kind == disk::RecordKind::summary; }
+
 bool wanted(const WalFlags& flags, const disk::RecordHeader& header) {
-  if (flags.shard && header.shard.value() != *flags.shard) return false;
+  if (flags.shard && (is_of_the_log(header.kind) || header.shard.value() != *flags.shard)) return false;
   if (header.kind != disk::RecordKind::append) return flags.offset_first == 0;
   return header.offset.value() >= flags.offset_first && header.offset.value() <= flags.offset_last;
 }
 
 void print(const WalFlags& flags, const std::string& node, const disk::LogRecordView& record) {
   const disk::RecordHeader& header = record.header;
-  const auto line = flags.json
-                        ? R"({{"node":"{}","file":"{}","position":{},"sequence":{},"kind":"{}","shard":{},"term":{},"offset":{},"bytes":{}}})"
-                        : "{:<7} {}:{:<9} seq {:<8} {:<18} shard {:<4} term {:<4} offset {:<8} {} bytes";
-  fmt::print("{}\n", fmt::format(fmt::runtime(line), node, record.file, record.position, header.sequence, name_of(header.kind),
-                                 header.shard.value(), header.term.value(), header.offset.value(), header.payload_bytes));
+  const auto place = flags.json ? R"({{"node":"{}","file":"{}","position":{},"sequence":{},"kind":"{}")" : "{:<7} {}:{:<9} seq {:<8} {:<18}";
+  fmt::print("{}", fmt::format(fmt::runtime(place), node, record.file, record.position, header.sequence, name_of(header.kind)));
+  if (is_of_the_log(header.kind)) {
+    fmt::print("{}\n", flags.json ? "}" : "");
+    return;
+  }
+  const auto content = flags.json ? R"(,"shard":{},"term":{},"offset":{},"bytes":{}}})" : " shard {:<4} term {:<4} offset {:<8} {} bytes";
+  fmt::print("{}\n", fmt::format(fmt::runtime(content), header.shard.value(), header.term.value(), header.offset.value(),
+                                 header.payload_bytes));
 }
 
 // A plain function: what it refers to outlives the scan.
@@ -105,7 +112,7 @@ void print_verdict(const WalFlags& flags, const LogFolder& log, const disk::LogV
     fmt::print("  shard {:<4} term {:<4} entries {} to {}\n", id.value(), shard.term.value(), shard.first.value(), shard.last.value());
   }
   if (verdict.torn) fmt::print("  a start would cut the unsynced tail: {}\n", *verdict.torn);
-  if (verdict.in_use) fmt::print("  in use, so the newest records may be half written: {}\n", *verdict.in_use);
+  if (verdict.in_use) fmt::print("  a process may be writing to it, so the newest records may be half written ({})\n", *verdict.in_use);
 }
 
 Task<Result<int>> verify(Core& core, disk::Disk& disk, const WalFlags& flags) {
