@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "store/rocksdb_cache.hpp"
+
 namespace skerry::store {
 namespace {
 
@@ -46,15 +48,18 @@ struct RocksDbCursor::Stretch {
   rocksdb::Status status;
 };
 
-RocksDbCursor::RocksDbCursor(std::shared_ptr<RocksDbStore> store, Blocking& blocking, ShardId shard, Space space)
-    : blocking_(blocking) {
-  Bytes prefix = key_prefix(shard, space);
+RocksDbCursor::RocksDbCursor(std::shared_ptr<RocksDbStore> store, Blocking& blocking, std::shared_ptr<RecentLoads> recent,
+                             Bytes prefix)
+    : blocking_(blocking), recent_(std::move(recent)) {
   Bytes end = prefix_end(prefix);
   view_ = std::make_shared<const View>(std::move(store), std::move(prefix), std::move(end));
+}
+
+std::unique_ptr<rocksdb::Iterator> RocksDbCursor::make_memory_iterator() const {
   rocksdb::ReadOptions options = view_->options();
   options.read_tier = rocksdb::kBlockCacheTier;
   options.max_skippable_internal_keys = skipped_on_core_max;
-  memory_.reset(view_->store->db->NewIterator(options));
+  return std::unique_ptr<rocksdb::Iterator>(view_->store->db->NewIterator(options));
 }
 
 Bytes RocksDbCursor::with_prefix(BytesView key) const {
@@ -80,17 +85,31 @@ void RocksDbCursor::make(rocksdb::Iterator& it, const Move& move) {
   }
 }
 
-void RocksDbCursor::settle() {
-  if (memory_->Valid()) {
-    state_ = State::record;
-  } else if (memory_->status().ok()) {
-    state_ = State::end;
-  } else if (memory_->status().IsIncomplete()) {
-    ++view_->store->cold_reads;
+// Makes the move with what is in memory. A block that was missed makes it cold, whatever the iterator says (WatchedCache), and
+// ends the iterator: some of its parts may remember that they failed, and fail again without looking.
+template <class F>
+void RocksDbCursor::in_memory(F move) {
+  const std::uint64_t misses = cache_misses_of_this_thread();
+  if (!memory_) memory_ = make_memory_iterator();
+  move();
+  const rocksdb::Status status = memory_->status();
+  if (cache_misses_of_this_thread() != misses || status.IsIncomplete()) {
+    memory_.reset();
     state_ = State::cold;
+    ++view_->store->cold_reads;
+    if (recent_->contains(move_.name())) {
+      const auto stretch = std::make_shared<Stretch>();
+      ++view_->store->waiting_reads;
+      read_stretch(*view_, move_, *stretch);
+      take(stretch);
+    }
+  } else if (memory_->Valid()) {
+    state_ = State::record;
+  } else if (status.ok()) {
+    state_ = State::end;
   } else {
     state_ = State::failed;
-    error_ = rocksdb_error(view_->store->folder, memory_->status());
+    error_ = rocksdb_error(view_->store->folder, status);
   }
 }
 
@@ -98,8 +117,7 @@ void RocksDbCursor::go(Move::To to, BytesView prefixed) {
   move_.to = to;
   move_.key.assign(prefixed);   // before the stretch goes, which it may stand in
   stretch_.reset();
-  make(*memory_, move_);
-  settle();
+  in_memory([this] { make(*memory_, move_); });
 }
 
 void RocksDbCursor::seek(BytesView key) { go(Move::To::at_or_above, with_prefix(key)); }
@@ -117,8 +135,7 @@ void RocksDbCursor::next() {
   if (stretch_) return go(Move::To::above, stretch_->records[position_].key);
   move_.to = Move::To::above;
   move_.key.assign(view_of(memory_->key()));   // should the step be cold, the iterator no longer knows where it was
-  memory_->Next();
-  settle();
+  in_memory([this] { memory_->Next(); });
 }
 
 void RocksDbCursor::previous() {
@@ -126,8 +143,7 @@ void RocksDbCursor::previous() {
   if (stretch_) return go(Move::To::below, stretch_->records[position_].key);
   move_.to = Move::To::below;
   move_.key.assign(view_of(memory_->key()));
-  memory_->Prev();
-  settle();
+  in_memory([this] { memory_->Prev(); });
 }
 
 void RocksDbCursor::read_stretch(const View& view, const Move& move, Stretch& stretch) {
@@ -146,15 +162,23 @@ Task<Result<>> RocksDbCursor::load() {
   if (state_ != State::cold) co_return Result<>{};
   const auto stretch = std::make_shared<Stretch>();
   co_await blocking_.run([view = view_, move = move_, stretch] { read_stretch(*view, move, *stretch); });
-  if (stretch->records.empty() && !stretch->status.ok()) {
+  recent_->add({move_.name()});
+  take(stretch);
+  if (state_ == State::failed) co_return fail(error_);
+  co_return Result<>{};
+}
+
+void RocksDbCursor::take(std::shared_ptr<const Stretch> stretch) {
+  position_ = 0;
+  if (!stretch->records.empty()) {
+    state_ = State::record;
+    stretch_ = std::move(stretch);
+  } else if (stretch->status.ok()) {
+    state_ = State::end;
+  } else {
     state_ = State::failed;
     error_ = rocksdb_error(view_->store->folder, stretch->status);
-    co_return fail(error_);
   }
-  position_ = 0;
-  state_ = stretch->records.empty() ? State::end : State::record;
-  if (!stretch->records.empty()) stretch_ = stretch;
-  co_return Result<>{};
 }
 
 BytesView RocksDbCursor::key() const {

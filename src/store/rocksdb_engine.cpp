@@ -3,11 +3,10 @@
 
 #include <rocksdb/experimental.h>
 
-#include <unordered_set>
-
 #include "base/assert.hpp"
 #include "runtime/blocking.hpp"
 #include "store/rocksdb_cursor.hpp"
+#include "store/rocksdb_recent.hpp"
 #include "store/rocksdb_store.hpp"
 
 namespace skerry::store {
@@ -22,24 +21,6 @@ rocksdb::WriteOptions without_log() {
 rocksdb::SliceParts parts(std::span<const rocksdb::Slice> slices) {
   return {slices.data(), static_cast<int>(slices.size())};
 }
-
-// Keys that were loaded not long ago, the newest few thousand: should one be evicted before it is read, the read is made on
-// the core after all, so that loading and evicting can't chase each other for ever.
-class RecentLoads {
- public:
-  void add(std::vector<Bytes> keys) {
-    if (newer_.size() > keys_max) {
-      older_ = std::move(newer_);
-      newer_.clear();
-    }
-    for (Bytes& key : keys) newer_.insert(std::move(key));
-  }
-  bool contains(const Bytes& key) const { return newer_.contains(key) || older_.contains(key); }
-
- private:
-  static constexpr std::size_t keys_max = 4096;
-  std::unordered_set<Bytes> newer_, older_;
-};
 
 struct LoadJob {
   std::vector<Bytes> keys;   // with their prefix
@@ -68,7 +49,7 @@ class RocksDbShard final : public ShardEngine {
     in_memory.read_tier = rocksdb::kBlockCacheTier;
     rocksdb::Status status = get(in_memory);
     if (status.IsIncomplete()) {
-      if (!loaded_.contains(key_)) return ++store_->cold_reads, Lookup::cold;
+      if (!loaded_->contains(key_)) return ++store_->cold_reads, Lookup::cold;
       ++store_->waiting_reads;
       status = get({});
     }
@@ -92,12 +73,12 @@ class RocksDbShard final : public ShardEngine {
       store_->watch->failed(job->status);
       co_return fail(rocksdb_error(store_->folder, job->status));
     }
-    loaded_.add(std::move(job->keys));
+    loaded_->add(std::move(job->keys));
     co_return Result<>{};
   }
 
   std::unique_ptr<Cursor> cursor(Space space) override {
-    return std::make_unique<RocksDbCursor>(store_, blocking_, id_, space);
+    return std::make_unique<RocksDbCursor>(store_, blocking_, loaded_, key_prefix(id_, space));
   }
 
   // Written at once: gathering a loop turn's entries needs an index over the batch, which costs more than it saves.
@@ -165,7 +146,7 @@ class RocksDbShard final : public ShardEngine {
     for (std::size_t space = 0; space < out.size(); ++space) out[space] = key_prefix(id_, Space(space));
     return out;
   }();
-  RecentLoads loaded_;
+  const std::shared_ptr<RecentLoads> loaded_ = std::make_shared<RecentLoads>();
   std::uint64_t measured_bytes_ = 0, applied_bytes_ = 0;
   rocksdb::WriteBatch batch_;      // kept for its memory, as the next two
   Bytes key_;

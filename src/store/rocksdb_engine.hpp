@@ -5,7 +5,7 @@
 #include "store/engine.hpp"
 
 namespace rocksdb {
-class FileSystem;
+class Env;
 }
 namespace skerry {
 class Blocking;
@@ -16,13 +16,12 @@ namespace skerry::store {
 struct RocksDbOptions {
   // One budget for everything RocksDB keeps in memory: blocks, indexes, filters, and up to half of it what is not yet flushed.
   std::uint64_t cache_bytes = 256ULL << 20;
-  int open_files_max = 512;
   // Threads of the whole process that flush and compact, at the system's lowest priority for the latter.
   int background_threads = 2;
   // Where they may run; empty: on every processor, whatever thread opened the engine was pinned to.
   std::vector<unsigned> background_cpus;
-  // For tests: the files of the engine, instead of the machine's.
-  std::shared_ptr<rocksdb::FileSystem> file_system;
+  // For tests: the engine's files and clock, instead of the machine's.
+  std::shared_ptr<rocksdb::Env> env;
 };
 
 // What metrics show. Counted since open.

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/assert.hpp"
+#include "store/rocksdb_cache.hpp"
 
 namespace skerry::store {
 namespace {
@@ -45,7 +46,8 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
 
 void set_memory(rocksdb::Options& out, RocksDbStore& store, std::uint64_t budget) {
   // Few pieces: a block larger than its piece of the cache would never stay.
-  store.cache = rocksdb::NewLRUCache(budget, /*num_shard_bits=*/2, /*strict_capacity_limit=*/false, /*high_pri_pool_ratio=*/0.3);
+  store.cache = std::make_shared<WatchedCache>(
+      rocksdb::NewLRUCache(budget, /*num_shard_bits=*/2, /*strict_capacity_limit=*/false, /*high_pri_pool_ratio=*/0.3));
   out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(store.cache)));
   out.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(budget / 2, store.cache);
   out.write_buffer_size = std::clamp<std::uint64_t>(budget / 8, 1ULL << 20, 64ULL << 20);
@@ -59,7 +61,7 @@ rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& opt
   rocksdb::Options out;
   out.create_if_missing = true;
   if (store.env) out.env = store.env.get();
-  out.max_open_files = options.open_files_max;
+  out.max_open_files = -1;   // every table stays open: a closed one would be a cold read that WatchedCache can't see
   out.max_background_jobs = options.background_threads;
   set_memory(out, store, options.cache_bytes);
 
@@ -176,7 +178,7 @@ Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, cons
   auto store = std::make_shared<RocksDbStore>();
   store->folder = folder;
   store->watch = std::make_shared<RocksDbWatch>(folder);
-  if (options.file_system) store->env = rocksdb::NewCompositeEnv(options.file_system);
+  store->env = options.env;
   rocksdb::Env& env = store->env ? *store->env : *rocksdb::Env::Default();
   start_background_threads(env, options.background_threads, options.background_cpus);
   TRYV(check_format(*env.GetFileSystem(), folder));

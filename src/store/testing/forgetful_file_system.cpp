@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/testing/forgetful_file_system.hpp"
+
+#include <rocksdb/system_clock.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace skerry::store::testing {
+
+using Status = rocksdb::IOStatus;
+
+namespace {
+
+struct Inode {
+  Bytes bytes;
+  std::size_t synced = 0;   // so many bytes from the start are durable
+};
+using InodePtr = std::shared_ptr<Inode>;
+using Names = std::map<std::string, InodePtr>;
+
+// One change of names: what `name` means from then on. A rename is two of them, and happens whole or not at all.
+struct Renaming {
+  std::vector<std::pair<std::string, InodePtr>> now;   // null: gone
+};
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// RocksDB writes paths with doubled and trailing slashes.
+std::string tidy(const std::string& path) {
+  std::string out;
+  for (const char c : path) {
+    if (c != '/' || out.empty() || out.back() != '/') out.push_back(c);
+  }
+  if (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
+}
+
+class Lock final : public rocksdb::FileLock {
+ public:
+  explicit Lock(std::string file) : name(std::move(file)) {}
+  const std::string name;
+};
+
+class Silence final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+  std::size_t GetLogFileSize() const override { return 0; }
+};
+
+class Impatient final : public rocksdb::SystemClockWrapper {
+ public:
+  Impatient() : SystemClockWrapper(rocksdb::SystemClock::Default()) {}
+  const char* Name() const override { return "Impatient"; }
+  void SleepForMicroseconds(int) override {}
+};
+
+class Environment final : public rocksdb::EnvWrapper {
+ public:
+  explicit Environment(const std::shared_ptr<rocksdb::FileSystem>& files) : EnvWrapper(rocksdb::NewCompositeEnv(files)) {
+    file_system_ = files;
+    system_clock_ = std::make_shared<Impatient>();
+  }
+};
+
+Status off() { return Status::IOError("the power is off"); }
+Status missing(const std::string& name) { return Status::NotFound("No such file", name); }
+
+}  // namespace
+
+// All files and names, behind one lock. Shared with open files, which may outlive the file system.
+class ForgetfulFileSystem::Contents {
+ public:
+  // Every change passes here. False once the power is off.
+  bool change() {
+    if (off_) return false;
+    ++changes_;
+    if (stop_after_ && changes_ > *stop_after_) off_ = true;
+    return !off_;
+  }
+
+  void rename(Renaming renaming) {
+    for (const auto& [name, inode] : renaming.now) set(live_, name, inode);
+    unsynced_.push_back(std::move(renaming));
+  }
+  void sync_names() {
+    for (const Renaming& each : unsynced_) apply(each);
+    unsynced_.clear();
+  }
+
+  InodePtr find(const std::string& name) const {
+    const auto found = live_.find(tidy(name));
+    return found == live_.end() ? nullptr : found->second;
+  }
+
+  std::shared_ptr<Contents> survivors(Random& random) {
+    off_ = true;
+    const std::uint64_t kept = random.below(unsynced_.size() + 1);
+    for (std::size_t i = 0; i < kept; ++i) apply(unsynced_[i]);
+    auto out = std::make_shared<Contents>();
+    std::map<InodePtr, InodePtr> copies;   // two names of one file stay two names of one file
+    for (const auto& [name, inode] : durable_) {
+      InodePtr& copy = copies[inode];
+      if (!copy) copy = survivor(*inode, random);
+      out->durable_[name] = out->live_[name] = copy;
+    }
+    out->folders = folders;
+    return out;
+  }
+
+  mutable std::mutex mutex;
+  std::set<std::string> folders{"/"};
+  std::set<std::string> locks;
+  bool off_ = false;
+  std::uint64_t changes_ = 0;
+  std::optional<std::uint64_t> stop_after_;
+  const Names& live() const { return live_; }
+
+ private:
+  static void set(Names& names, const std::string& name, const InodePtr& inode) {
+    if (inode) {
+      names[name] = inode;
+    } else {
+      names.erase(name);
+    }
+  }
+  void apply(const Renaming& renaming) {
+    for (const auto& [name, inode] : renaming.now) set(durable_, name, inode);
+  }
+
+  static InodePtr survivor(const Inode& inode, Random& random) {
+    auto copy = std::make_shared<Inode>();
+    const std::size_t unsynced = inode.bytes.size() - inode.synced;
+    copy->bytes = inode.bytes.substr(0, inode.synced + random.below(unsynced + 1));
+    copy->synced = copy->bytes.size();
+    return copy;
+  }
+
+  Names live_;                       // what running programs see
+  Names durable_;                    // what a crash surely leaves
+  std::vector<Renaming> unsynced_;   // between the two, in order
+};
+
+class ForgetfulFileSystem::Reader final : public rocksdb::FSRandomAccessFile {
+ public:
+  Reader(std::shared_ptr<Contents> contents, InodePtr inode) : contents_(std::move(contents)), inode_(std::move(inode)) {}
+
+  Status Read(std::uint64_t at, std::size_t count, const Options&, rocksdb::Slice* result, char* into, Debug*) const override {
+    const std::lock_guard lock(contents_->mutex);
+    if (contents_->off_) return off();
+    count = at >= inode_->bytes.size() ? 0 : std::min(count, inode_->bytes.size() - at);
+    if (count > 0) std::memcpy(into, inode_->bytes.data() + at, count);
+    *result = rocksdb::Slice(into, count);
+    return Status::OK();
+  }
+
+ private:
+  std::shared_ptr<Contents> contents_;
+  InodePtr inode_;
+};
+
+class ForgetfulFileSystem::SequentialReader final : public rocksdb::FSSequentialFile {
+ public:
+  SequentialReader(std::shared_ptr<Contents> contents, InodePtr inode) : reader_(std::move(contents), std::move(inode)) {}
+  Status Read(std::size_t count, const Options& options, rocksdb::Slice* result, char* into, Debug* debug) override {
+    const Status status = reader_.Read(position_, count, options, result, into, debug);
+    if (status.ok()) position_ += result->size();
+    return status;
+  }
+  Status Skip(std::uint64_t count) override {
+    position_ += count;
+    return Status::OK();
+  }
+
+ private:
+  Reader reader_;
+  std::uint64_t position_ = 0;
+};
+
+class ForgetfulFileSystem::Writer final : public rocksdb::FSWritableFile {
+ public:
+  Writer(std::shared_ptr<Contents> contents, InodePtr inode) : contents_(std::move(contents)), inode_(std::move(inode)) {}
+
+  using rocksdb::FSWritableFile::Append;
+  Status Append(const rocksdb::Slice& data, const Options&, Debug*) override {
+    const std::lock_guard lock(contents_->mutex);
+    if (!contents_->change()) return off();
+    inode_->bytes.append(data.data(), data.size());
+    return Status::OK();
+  }
+  Status Truncate(std::uint64_t size, const Options&, Debug*) override {
+    const std::lock_guard lock(contents_->mutex);
+    if (!contents_->change()) return off();
+    inode_->bytes.resize(size);
+    inode_->synced = std::min<std::size_t>(inode_->synced, size);
+    return Status::OK();
+  }
+  Status Close(const Options&, Debug*) override { return Status::OK(); }
+  Status Flush(const Options&, Debug*) override { return Status::OK(); }
+  Status Sync(const Options&, Debug*) override {
+    const std::lock_guard lock(contents_->mutex);
+    if (!contents_->change()) return off();
+    inode_->synced = inode_->bytes.size();
+    return Status::OK();
+  }
+  std::uint64_t GetFileSize(const Options&, Debug*) override {
+    const std::lock_guard lock(contents_->mutex);
+    return inode_->bytes.size();
+  }
+
+ private:
+  std::shared_ptr<Contents> contents_;
+  InodePtr inode_;
+};
+
+class ForgetfulFileSystem::Folder final : public rocksdb::FSDirectory {
+ public:
+  explicit Folder(std::shared_ptr<Contents> contents) : contents_(std::move(contents)) {}
+  Status Fsync(const Options&, Debug*) override {
+    const std::lock_guard lock(contents_->mutex);
+    if (!contents_->change()) return off();
+    contents_->sync_names();
+    return Status::OK();
+  }
+  Status Close(const Options&, Debug*) override { return Status::OK(); }
+
+ private:
+  std::shared_ptr<Contents> contents_;
+};
+
+ForgetfulFileSystem::ForgetfulFileSystem()
+    : FileSystemWrapper(rocksdb::FileSystem::Default()), contents_(std::make_shared<Contents>()) {}
+ForgetfulFileSystem::~ForgetfulFileSystem() = default;
+
+void ForgetfulFileSystem::stop_after(std::uint64_t changes) {
+  const std::lock_guard lock(contents_->mutex);
+  contents_->stop_after_ = contents_->changes_ + changes;
+}
+
+bool ForgetfulFileSystem::stopped() const {
+  const std::lock_guard lock(contents_->mutex);
+  return contents_->off_;
+}
+
+std::uint64_t ForgetfulFileSystem::changes() const {
+  const std::lock_guard lock(contents_->mutex);
+  return contents_->changes_;
+}
+
+std::shared_ptr<ForgetfulFileSystem> ForgetfulFileSystem::crash(Random& random) {
+  auto next = std::make_shared<ForgetfulFileSystem>();
+  const std::lock_guard lock(contents_->mutex);
+  next->contents_ = contents_->survivors(random);
+  return next;
+}
+
+bool ForgetfulFileSystem::damage(const std::string& suffix, Random& random) {
+  const std::lock_guard lock(contents_->mutex);
+  for (const auto& [name, inode] : contents_->live()) {
+    if (!name.ends_with(suffix) || inode->bytes.empty()) continue;
+    char& byte = inode->bytes[random.below(inode->bytes.size())];
+    byte = static_cast<char>(byte ^ (1 << random.below(8)));
+    return true;
+  }
+  return false;
+}
+
+Status ForgetfulFileSystem::NewSequentialFile(const std::string& name, const rocksdb::FileOptions&,
+                                              std::unique_ptr<rocksdb::FSSequentialFile>* result, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  const InodePtr inode = contents_->find(name);
+  if (!inode) return missing(name);
+  *result = std::make_unique<SequentialReader>(contents_, inode);
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions&,
+                                                std::unique_ptr<rocksdb::FSRandomAccessFile>* result, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  const InodePtr inode = contents_->find(name);
+  if (!inode) return missing(name);
+  *result = std::make_unique<Reader>(contents_, inode);
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions&,
+                                            std::unique_ptr<rocksdb::FSWritableFile>* result, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  if (!contents_->folders.contains(folder_of(tidy(name)))) return missing(name);
+  if (!contents_->change()) return off();
+  auto inode = std::make_shared<Inode>();
+  contents_->rename({{{tidy(name), inode}}});
+  *result = std::make_unique<Writer>(contents_, std::move(inode));
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                               std::unique_ptr<rocksdb::FSWritableFile>* result, Debug* debug) {
+  {
+    const std::lock_guard lock(contents_->mutex);
+    if (const InodePtr inode = contents_->find(name)) {
+      *result = std::make_unique<Writer>(contents_, inode);
+      return Status::OK();
+    }
+  }
+  return NewWritableFile(name, options, result, debug);
+}
+
+Status ForgetfulFileSystem::ReuseWritableFile(const std::string&, const std::string&, const rocksdb::FileOptions&,
+                                              std::unique_ptr<rocksdb::FSWritableFile>*, Debug*) {
+  return Status::NotSupported("reusing files");
+}
+
+Status ForgetfulFileSystem::NewDirectory(const std::string& name, const Options&,
+                                         std::unique_ptr<rocksdb::FSDirectory>* result, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  if (!contents_->folders.contains(tidy(name))) return missing(name);
+  *result = std::make_unique<Folder>(contents_);
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::FileExists(const std::string& name, const Options&, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  return contents_->find(name) || contents_->folders.contains(tidy(name)) ? Status::OK() : missing(name);
+}
+
+Status ForgetfulFileSystem::GetChildren(const std::string& folder, const Options&, std::vector<std::string>* result, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  const std::string start = tidy(folder) + "/";
+  if (!contents_->folders.contains(tidy(folder))) return missing(folder);
+  result->clear();
+  for (const auto& [name, inode] : contents_->live()) {
+    if (name.starts_with(start) && name.find('/', start.size()) == name.npos) result->push_back(name.substr(start.size()));
+  }
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::DeleteFile(const std::string& name, const Options&, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  if (!contents_->find(name)) return missing(name);
+  if (!contents_->change()) return off();
+  contents_->rename({{{tidy(name), nullptr}}});
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::Truncate(const std::string& name, std::size_t size, const Options&, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  const InodePtr inode = contents_->find(name);
+  if (!inode) return missing(name);
+  if (!contents_->change()) return off();
+  inode->bytes.resize(size);
+  inode->synced = std::min(inode->synced, size);
+  return Status::OK();
+}
+
+// Folders are durable at once: which of them exist is not what is tested here.
+Status ForgetfulFileSystem::CreateDir(const std::string& name, const Options& options, Debug* debug) {
+  return CreateDirIfMissing(name, options, debug);
+}
+
+Status ForgetfulFileSystem::CreateDirIfMissing(const std::string& name, const Options&, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  contents_->folders.insert(tidy(name));
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::DeleteDir(const std::string& name, const Options&, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  contents_->folders.erase(tidy(name));
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::GetFileSize(const std::string& name, const Options&, std::uint64_t* size, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  const InodePtr inode = contents_->find(name);
+  if (!inode) return missing(name);
+  *size = inode->bytes.size();
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::GetFileModificationTime(const std::string&, const Options&, std::uint64_t* time, Debug*) {
+  *time = 0;
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::GetAbsolutePath(const std::string& path, const Options&, std::string* result, Debug*) {
+  *result = path;
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::RenameFile(const std::string& from, const std::string& to, const Options&, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  const InodePtr inode = contents_->find(from);
+  if (!inode) return missing(from);
+  if (!contents_->change()) return off();
+  contents_->rename({{{tidy(from), nullptr}, {tidy(to), inode}}});
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::LinkFile(const std::string&, const std::string&, const Options&, Debug*) {
+  return Status::NotSupported("links");
+}
+
+Status ForgetfulFileSystem::LockFile(const std::string& name, const Options&, rocksdb::FileLock** lock, Debug*) {
+  const std::lock_guard guard(contents_->mutex);
+  if (!contents_->locks.insert(tidy(name)).second) return Status::IOError("lock " + name, "already held by process");
+  *lock = new Lock(tidy(name));
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::UnlockFile(rocksdb::FileLock* lock, const Options&, Debug*) {
+  const std::lock_guard guard(contents_->mutex);
+  const std::unique_ptr<Lock> held(static_cast<Lock*>(lock));   // we gave no other kind
+  contents_->locks.erase(held->name);
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::NewLogger(const std::string&, const Options&, std::shared_ptr<rocksdb::Logger>* result, Debug*) {
+  *result = std::make_shared<Silence>();
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::GetFreeSpace(const std::string&, const Options&, std::uint64_t* bytes, Debug*) {
+  *bytes = 1ULL << 40;
+  return Status::OK();
+}
+
+Status ForgetfulFileSystem::IsDirectory(const std::string& path, const Options&, bool* is_directory, Debug*) {
+  const std::lock_guard lock(contents_->mutex);
+  *is_directory = contents_->folders.contains(tidy(path));
+  return Status::OK();
+}
+
+std::shared_ptr<rocksdb::Env> environment_of(const std::shared_ptr<ForgetfulFileSystem>& files) {
+  return std::make_shared<Environment>(files);
+}
+
+}  // namespace skerry::store::testing
