@@ -37,6 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SKERRY_ASSERT(entry && entry->name == bytes && entry->secondary == bytes.substr(0, cut) && entry->primary == bytes.substr(cut));
   const std::uint64_t deltas[] = {1, 0};
   const auto made = make_sequence_key(bytes, deltas, std::nullopt);
-  SKERRY_ASSERT(made && is_sequence_key(bytes, *made) && encode_key(order, *made) < encode_key(order, sequence_search_bound(bytes)));
+  SKERRY_ASSERT(made && is_sequence_key(bytes, *made) &&
+                encode_key(order, *made) < encode_key(order, sequence_search_bound(bytes)));
   return 0;
 }

@@ -20,8 +20,10 @@ using namespace std::literals;
 bool less(KeyOrder order, BytesView a, BytesView b) { return encode_key(order, a) < encode_key(order, b); }
 
 TEST(KeyOrder, hierarchical_sorts_by_depth_then_bytes_with_the_slash_last) {
-  const std::vector<BytesView> sorted = {"", "__oxia", "aaaaa", "/", "/a", "/b", "//", "/aaaa/bbbbbbbbbb", "/a/", "/a/a-1", "/a/a-2",
-      "/a//", "/b/c", "/aaaa/a/a", "/a/b/a/b", "/a/b/a/a/a", "__oxia/", "__oxia/a-test", "__oxia/xyz", "__oxia/session/1"};
+  const std::vector<BytesView> sorted = {"",           "__oxia",           "aaaaa",    "/",          "/a",      "/b",
+                                         "//",         "/aaaa/bbbbbbbbbb", "/a/",      "/a/a-1",     "/a/a-2",  "/a//",
+                                         "/b/c",       "/aaaa/a/a",        "/a/b/a/b", "/a/b/a/a/a", "__oxia/", "__oxia/a-test",
+                                         "__oxia/xyz", "__oxia/session/1"};
   for (std::size_t i = 0; i + 1 < sorted.size(); ++i)
     EXPECT_TRUE(less(KeyOrder::hierarchical, sorted[i], sorted[i + 1])) << sorted[i] << " < " << sorted[i + 1];
 }
@@ -220,10 +222,15 @@ TEST(Reply, keeps_every_outcome) {
 
 TEST(Layout, index_entries_come_apart_as_they_were_put_together) {
   for (const KeyOrder order : {KeyOrder::hierarchical, KeyOrder::natural}) {
-    const auto entry = decode_index_entry(order, index_entry_key(order, "na\0me\x01"sv, "a/\x01" "b", "/p\x01%"));
+    const auto entry = decode_index_entry(order, index_entry_key(order, "na\0me\x01"sv,
+                                                                 "a/\x01"
+                                                                 "b",
+                                                                 "/p\x01%"));
     ASSERT_TRUE(entry);
     EXPECT_EQ(entry->name, "na\0me\x01"s);
-    EXPECT_EQ(entry->secondary, "a/\x01" "b");
+    EXPECT_EQ(entry->secondary,
+              "a/\x01"
+              "b");
     EXPECT_EQ(entry->primary, "/p\x01%");
     for (const BytesView bad : {""sv, "name"sv, "n\0"sv, "n\0\x01"sv, "n\0\x01\0\0no separator"sv, "n\0\x01\0\0x\x01%2"sv})
       EXPECT_EQ(decode_index_entry(order, bad).error(), Errc::corrupt) << printable(bad);

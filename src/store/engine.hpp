@@ -16,11 +16,11 @@ namespace skerry::store {
 // Tables of one shard, side by side: the user's records and ours never share keys.
 enum class Space : std::uint8_t {
   records = 1,    // encoded user key -> record (record.hpp)
-  indexes = 2,    // index entry -> version id of the record it belongs to
+  indexes = 2,    // index entry -> stamp of the record it belongs to (layout.hpp)
   sessions = 3,   // session id -> session
-  shadows = 4,    // session id + encoded user key -> version id of the ephemeral record
-  requests = 5,   // client id -> its window of remembered replies
-  meta = 6,       // names -> small values: next version id, last stamp, …
+  shadows = 4,    // session id + escaped user key -> stamp of the ephemeral record
+  requests = 5,   // client id + slot of its window -> a remembered reply
+  meta = 6,       // names -> small values: counters, term, how far orphans were swept
 };
 
 // One blind change of state. Views are borrowed until the call that takes them returns.

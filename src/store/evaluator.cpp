@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/evaluator.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/assert.hpp"
@@ -77,7 +79,8 @@ PutOutcome Evaluator::store(const Put& put, BytesView key) {
   Bytes bytes;
   append_record(record, put.indexes, bytes);
   append_effect({Effect::Action::put, Space::records,
-                 told(key, existing ? NotificationKind::modified : NotificationKind::created), encoded, bytes}, effects_);
+                 told(key, existing ? NotificationKind::modified : NotificationKind::created), encoded, bytes},
+                effects_);
   bytes.resize(bytes.size() - put.value.size());
   staged_.put(Space::records, std::move(encoded), std::move(bytes), offset_);
   return {Status::ok, record.version(), std::nullopt};
@@ -197,16 +200,19 @@ Evaluation Evaluator::finish(EntryKind kind, WriteOutcome outcome, const std::op
   if (id) {
     reply = encode_outcome(outcome);
     if (reply.size() > limits::remembered_reply_bytes_max)
-      return Error{Errc::resource_exhausted, "the answer to this request takes " + std::to_string(reply.size()) + " bytes; with a "
-          "request id at most " + std::to_string(limits::remembered_reply_bytes_max) + " are remembered: send smaller batches"};
+      return Error{Errc::resource_exhausted,
+                   fmt::format("the answer to this request takes {} bytes; with a request id at most {} are remembered: send "
+                               "smaller batches",
+                               reply.size(), limits::remembered_reply_bytes_max)};
     header.request = {id->client, id->sequence, reply};
-    staged_.put(Space::requests, request_slot_key(id->client, id->sequence),
-                encode_request_slot({id->sequence, stamp_, reply}), offset_);
+    staged_.put(Space::requests, request_slot_key(id->client, id->sequence), encode_request_slot({id->sequence, stamp_, reply}),
+                offset_);
   }
   Proposal proposal{encode_entry(header, effects_), std::move(outcome)};
   if (proposal.entry.size() > limits::entry_bytes_max)
-    return Error{Errc::resource_exhausted, "the request makes a log entry of " + std::to_string(proposal.entry.size()) +
-        " bytes, at most " + std::to_string(limits::entry_bytes_max) + " are allowed: send smaller batches"};
+    return Error{Errc::resource_exhausted,
+                 fmt::format("the request makes a log entry of {} bytes, at most {} are allowed: send smaller batches",
+                             proposal.entry.size(), limits::entry_bytes_max)};
   state_.in_flight.absorb(std::move(staged_));
   state_.tail = counters_;
   state_.evaluated = offset_;

@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::size_t session_digits = 16;
 
-Bytes session_name(SessionId id) {
-  return fmt::format("{}{:016x}", session_name_prefix, static_cast<std::uint64_t>(id.value()));
-}
+Bytes session_name(SessionId id) { return fmt::format("{}{:016x}", session_name_prefix, static_cast<std::uint64_t>(id.value())); }
 
 std::optional<SessionId> parse_digits(BytesView digits) {
   if (digits.size() != session_digits || digits.find_first_not_of("0123456789abcdef") != BytesView::npos) return std::nullopt;

@@ -18,7 +18,7 @@ constexpr BytesView commit_offset_name = "__oxia/commit-offset";
 constexpr BytesView last_version_id_name = "__oxia/last-version-id";
 constexpr BytesView term_name = "__oxia/term";
 constexpr BytesView session_name_prefix = "__oxia/session/";   // then %016x of the id, and for shadows '/' and the escaped key
-constexpr BytesView index_name_prefix = "__oxia/idx/";         // then escaped NAME '/' SECONDARY \x01 escaped PRIMARY
+constexpr BytesView index_name_prefix = "__oxia/idx/";   // then escaped NAME '/' SECONDARY \x01 escaped PRIMARY
 
 // The few that always exist, in either key order.
 std::vector<InternalRecord> show_counters(const ShardState& state);

@@ -8,7 +8,12 @@ namespace {
 
 constexpr std::uint8_t record_format = 1;
 enum Flag : std::uint8_t {
-  has_modified = 1, has_session = 2, has_client_identity = 4, has_partition_key = 8, has_indexes = 16, all_flags = 31
+  has_modified = 1,
+  has_session = 2,
+  has_client_identity = 4,
+  has_partition_key = 8,
+  has_indexes = 16,
+  all_flags = 31
 };
 
 std::int64_t take_number(ByteReader& reader) {
@@ -71,9 +76,10 @@ Result<RecordView> decode_record(BytesView encoded) {
 void append_record(const RecordView& record, std::span<const SecondaryIndex> indexes, Bytes& out) {
   const bool modified = record.modified != record.created;
   append_little_endian(out, record_format);
-  append_little_endian(out, static_cast<std::uint8_t>(
-      (modified ? has_modified : 0) | (record.session ? has_session : 0) | (record.client_identity ? has_client_identity : 0) |
-      (record.partition_key ? has_partition_key : 0) | (indexes.empty() ? 0 : has_indexes)));
+  append_little_endian(
+      out, static_cast<std::uint8_t>((modified ? has_modified : 0) | (record.session ? has_session : 0) |
+                                     (record.client_identity ? has_client_identity : 0) |
+                                     (record.partition_key ? has_partition_key : 0) | (indexes.empty() ? 0 : has_indexes)));
   append_varint(out, static_cast<std::uint64_t>(record.version_id.value()));
   append_varint(out, static_cast<std::uint64_t>(record.modifications));
   append_little_endian(out, record.created.value());

@@ -11,8 +11,9 @@ void append_put(const PutOutcome& put, Bytes& out) {
   append_little_endian(out, static_cast<std::uint8_t>(put.status));
   if (put.status != Status::ok) return;
   const Version& version = put.version;
-  append_little_endian(out, static_cast<std::uint8_t>((version.session ? has_session : 0) |
-      (version.client_identity ? has_client_identity : 0) | (put.key ? has_key : 0)));
+  append_little_endian(
+      out, static_cast<std::uint8_t>((version.session ? has_session : 0) | (version.client_identity ? has_client_identity : 0) |
+                                     (put.key ? has_key : 0)));
   append_varint(out, static_cast<std::uint64_t>(version.version_id.value()));
   append_varint(out, static_cast<std::uint64_t>(version.modifications));
   append_varint(out, version.created_millis);
@@ -67,8 +68,7 @@ Bytes encode_outcome(const WriteOutcome& outcome) {
 
 Result<WriteOutcome> decode_outcome(BytesView encoded) {
   ByteReader reader(encoded);
-  if (reader.little_endian<std::uint8_t>() != reply_format)
-    return fail(Errc::corrupt, "remembered reply of unknown format");
+  if (reader.little_endian<std::uint8_t>() != reply_format) return fail(Errc::corrupt, "remembered reply of unknown format");
   WriteOutcome outcome;
   const std::uint64_t puts = reader.varint();
   for (std::uint64_t i = 0; i < puts && reader.ok(); ++i) outcome.puts.push_back(take_put(reader));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/request_check.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/limits.hpp"
@@ -22,12 +24,15 @@ bool is_reserved(BytesView key) {
                      [key](BytesView prefix) { return key.starts_with(prefix); });
 }
 
+std::unexpected<Error> too_much(const std::string& what, std::size_t allowed) {
+  return fail(Errc::resource_exhausted, fmt::format("{}, at most {} are allowed", what, allowed));
+}
+
 std::unexpected<Error> invalid(std::string what) { return fail(Errc::invalid_argument, std::move(what)); }
 
 Result<> check_text(const char* field, BytesView text) {
   if (text.size() > limits::key_bytes_max)
-    return fail(Errc::resource_exhausted, std::string(field) + " has " + std::to_string(text.size()) + " bytes, at most " +
-        std::to_string(limits::key_bytes_max) + " are allowed");
+    return too_much(fmt::format("{} has {} bytes", field, text.size()), limits::key_bytes_max);
   if (const auto at = find_invalid_utf8(text))
     return invalid(std::string(field) + " is not valid UTF-8 at byte " + std::to_string(*at) + ": " + printable(text));
   return {};
@@ -46,14 +51,14 @@ Result<> check_written_key(BytesView key) {
 Result<> check_sequence(const Put& put) {
   const auto deltas = put.sequence_deltas;
   if (deltas.empty()) return {};
-  if (!put.partition_key) return invalid("sequence_key_delta needs a partition_key, so that one shard makes all keys of the sequence");
+  if (!put.partition_key)
+    return invalid("sequence_key_delta needs a partition_key, so that one shard makes all keys of the sequence");
   if (deltas[0] == 0) return invalid("the first sequence_key_delta must be above 0");
   if (deltas.size() > limits::sequence_deltas_max)
-    return fail(Errc::resource_exhausted, std::to_string(deltas.size()) + " values of sequence_key_delta, at most " +
-        std::to_string(limits::sequence_deltas_max) + " are allowed");
+    return too_much(fmt::format("{} values of sequence_key_delta", deltas.size()), limits::sequence_deltas_max);
   if (put.key.size() + deltas.size() * sequence_part_bytes > limits::key_bytes_max)
-    return fail(Errc::resource_exhausted, "the sequence's keys would have more than " + std::to_string(limits::key_bytes_max) +
-        " bytes: choose a shorter prefix");
+    return fail(Errc::resource_exhausted,
+                fmt::format("the sequence's keys would have more than {} bytes: choose a shorter prefix", limits::key_bytes_max));
   return {};
 }
 
@@ -62,11 +67,9 @@ Result<> check_put(const Put& put) {
   TRYV(check_text("client_identity", put.client_identity));
   TRYV(check_text("partition_key", put.partition_key));
   if (put.value.size() > limits::value_bytes_max)
-    return fail(Errc::resource_exhausted, "value has " + std::to_string(put.value.size()) + " bytes, at most " +
-        std::to_string(limits::value_bytes_max) + " are allowed");
+    return too_much(fmt::format("value has {} bytes", put.value.size()), limits::value_bytes_max);
   if (put.indexes.size() > limits::secondary_indexes_max)
-    return fail(Errc::resource_exhausted, std::to_string(put.indexes.size()) + " secondary_indexes, at most " +
-        std::to_string(limits::secondary_indexes_max) + " are allowed");
+    return too_much(fmt::format("{} secondary_indexes", put.indexes.size()), limits::secondary_indexes_max);
   for (const SecondaryIndex& index : put.indexes) {
     TRYV(check_text("index_name", index.name));
     TRYV(check_text("secondary_key", index.key));
@@ -104,8 +107,7 @@ std::size_t bytes_of(const WriteRequest& request) {
 Result<> check_write(const WriteRequest& request) {
   const std::size_t operations = request.puts.size() + request.deletes.size() + request.delete_ranges.size();
   if (operations > limits::batch_operations_max)
-    return fail(Errc::resource_exhausted, "the request has " + std::to_string(operations) + " operations, at most " +
-        std::to_string(limits::batch_operations_max) + " are allowed");
+    return too_much(fmt::format("the request has {} operations", operations), limits::batch_operations_max);
   for (std::size_t i = 0; i < request.puts.size(); ++i) TRYV(name_operation(check_put(request.puts[i]), "put", i));
   for (std::size_t i = 0; i < request.deletes.size(); ++i)
     TRYV(name_operation(check_written_key(request.deletes[i].key), "delete", i));
@@ -113,8 +115,7 @@ Result<> check_write(const WriteRequest& request) {
     TRYV(name_operation(check_bounds(request.delete_ranges[i].start, request.delete_ranges[i].end), "delete_range", i));
   // The entry itself is measured when it is made; this saves evaluating what can never fit.
   if (const std::size_t bytes = bytes_of(request); bytes > limits::entry_bytes_max)
-    return fail(Errc::resource_exhausted, "the request has " + std::to_string(bytes) + " bytes, at most " +
-        std::to_string(limits::entry_bytes_max) + " are allowed: send smaller batches");
+    return too_much(fmt::format("the request has {} bytes, more than fit in one log entry", bytes), limits::entry_bytes_max);
   return {};
 }
 

@@ -290,10 +290,10 @@ Bytes end_of(Bytes prefix) {
 
 std::unique_ptr<Scan> scan_index(const ShardState& state, const Range& range) {
   const Bytes prefix = index_prefix(*range.index);
-  return std::make_unique<OwnedScan>(
-      state, Space::indexes, range.start.empty() ? prefix : index_bound(state.order, *range.index, range.start),
-      range.end.empty() ? end_of(prefix) : index_bound(state.order, *range.index, range.end), read_index_entry,
-      OwnedScan::Shows::the_record);
+  return std::make_unique<OwnedScan>(state, Space::indexes,
+                                     range.start.empty() ? prefix : index_bound(state.order, *range.index, range.start),
+                                     range.end.empty() ? end_of(prefix) : index_bound(state.order, *range.index, range.end),
+                                     read_index_entry, OwnedScan::Shows::the_record);
 }
 
 std::unique_ptr<Scan> scan_everything(const ShardState& state, Bytes from, std::optional<Bytes> end) {
@@ -303,8 +303,10 @@ std::unique_ptr<Scan> scan_everything(const ShardState& state, Bytes from, std::
   sorted.push_back(std::make_unique<RecordScan>(state, from, end));
   sorted.push_back(std::make_unique<ListedScan>(show_counters(state)));
   sorted.push_back(std::make_unique<ListedScan>(std::move(sessions)));
-  sorted.push_back(std::make_unique<OwnedScan>(state, Space::shadows, Bytes{}, std::nullopt, name_shadow, OwnedScan::Shows::a_name));
-  auto indexes = std::make_unique<OwnedScan>(state, Space::indexes, Bytes{}, std::nullopt, name_index_entry, OwnedScan::Shows::a_name);
+  sorted.push_back(
+      std::make_unique<OwnedScan>(state, Space::shadows, Bytes{}, std::nullopt, name_shadow, OwnedScan::Shows::a_name));
+  auto indexes =
+      std::make_unique<OwnedScan>(state, Space::indexes, Bytes{}, std::nullopt, name_index_entry, OwnedScan::Shows::a_name);
   return std::make_unique<MergedScan>(state.order, std::move(from), std::move(end), std::move(sorted), std::move(indexes));
 }
 

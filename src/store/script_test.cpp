@@ -54,8 +54,7 @@ TEST_P(Script, prints_what_it_tells) {
   EXPECT_EQ(printed, expected.str());
 }
 
-INSTANTIATE_TEST_SUITE_P(, Script, ::testing::ValuesIn(scripts()),
-                         [](const auto& file) { return file.param.stem().string(); });
+INSTANTIATE_TEST_SUITE_P(, Script, ::testing::ValuesIn(scripts()), [](const auto& file) { return file.param.stem().string(); });
 
 }  // namespace
 }  // namespace skerry::store

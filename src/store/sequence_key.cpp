@@ -50,12 +50,13 @@ Result<Bytes> make_sequence_key(BytesView prefix, std::span<const std::uint64_t>
     auto parsed = parse_parts(BytesView(*last_key).substr(prefix.size()));
     if (!parsed)
       return fail(Errc::invalid_argument, "the last key under sequence prefix " + printable(prefix) + " is " +
-          printable(*last_key) + ", which no sequence made: delete it or choose another prefix");
+                                              printable(*last_key) +
+                                              ", which no sequence made: delete it or choose another prefix");
     parts = *std::move(parsed);
   }
   if (parts.size() > deltas.size())
-    return fail(Errc::invalid_argument, "the last key of sequence " + printable(prefix) + " has " +
-        std::to_string(parts.size()) + " parts, but only " + std::to_string(deltas.size()) + " deltas are given");
+    return fail(Errc::invalid_argument, "the last key of sequence " + printable(prefix) + " has " + std::to_string(parts.size()) +
+                                            " parts, but only " + std::to_string(deltas.size()) + " deltas are given");
   parts.resize(deltas.size());
 
   Bytes key(prefix);
@@ -63,8 +64,8 @@ Result<Bytes> make_sequence_key(BytesView prefix, std::span<const std::uint64_t>
     // The greatest first part is the bound of the search: a key with it would never be found again.
     const std::uint64_t most = i == 0 ? part_max - 1 : part_max;
     if (parts[i] > most || deltas[i] > most - parts[i])
-      return fail(Errc::invalid_argument, "part " + std::to_string(i) + " of sequence " + printable(prefix) + " would exceed " +
-          std::to_string(most));
+      return fail(Errc::invalid_argument,
+                  "part " + std::to_string(i) + " of sequence " + printable(prefix) + " would exceed " + std::to_string(most));
     append_part(parts[i] + deltas[i], key);
   }
   return key;

@@ -55,7 +55,7 @@ Evaluation answer_again(const WriteRequest& request, const RequestId& id, WriteO
       outcome.delete_ranges.size() == request.delete_ranges.size())
     return Proposal{{}, std::move(outcome)};
   return Error{Errc::invalid_argument, "request id " + std::to_string(id.sequence) + " of client " + printable(id.client) +
-      " was already used for a request with other operations"};
+                                           " was already used for a request with other operations"};
 }
 
 SessionInfo info(SessionId id, const SessionRecord& record) { return {id, record.timeout, record.client_identity}; }
@@ -126,9 +126,10 @@ Result<> StateMachine::check(const WriteRequest& request) const { return check_w
 
 Result<> StateMachine::check_session(std::chrono::milliseconds timeout, BytesView client_identity) {
   if (timeout < limits::session_timeout_min || timeout > limits::session_timeout_max)
-    return fail(Errc::invalid_argument, "session timeout of " + std::to_string(timeout.count()) + " ms: it must be between " +
-        std::to_string(std::chrono::milliseconds(limits::session_timeout_min).count()) + " and " +
-        std::to_string(std::chrono::milliseconds(limits::session_timeout_max).count()) + " ms");
+    return fail(Errc::invalid_argument,
+                "session timeout of " + std::to_string(timeout.count()) + " ms: it must be between " +
+                    std::to_string(std::chrono::milliseconds(limits::session_timeout_min).count()) + " and " +
+                    std::to_string(std::chrono::milliseconds(limits::session_timeout_max).count()) + " ms");
   return check_session_identity(client_identity);
 }
 
@@ -317,6 +318,8 @@ std::variant<GetOutcome, Needs, Error> StateMachine::get(const Get& get) { retur
 std::variant<std::optional<Bytes>, Needs, Error> StateMachine::highest_sequence_key(BytesView prefix) {
   return Reads(members_->state).highest_sequence_key(prefix);
 }
-std::unique_ptr<Scan> StateMachine::scan(Range range, ScanKind kind) { return make_scan(members_->state, std::move(range), kind); }
+std::unique_ptr<Scan> StateMachine::scan(Range range, ScanKind kind) {
+  return make_scan(members_->state, std::move(range), kind);
+}
 
 }  // namespace skerry::store

@@ -27,9 +27,9 @@ using Needs = std::vector<Need>;
 
 // The outcome of evaluating a request: what to log, and what to answer once that is committed.
 struct Proposal {
-  Bytes entry;           // encoded effects; empty when nothing changes: then answer when all that was proposed before is committed
+  Bytes entry;   // encoded effects; empty when nothing changes: then answer when all that was proposed before is committed
   WriteOutcome outcome;
-  bool more = false;     // the work did not fit in one entry: evaluate the same again after this
+  bool more = false;   // the work did not fit in one entry: evaluate the same again after this
 };
 
 // Error: the request is refused as a whole and leaves no trace. What refused it may be in flight, so it is answered like a
@@ -52,7 +52,7 @@ struct SessionInfo {
 struct Applied {
   std::vector<SessionInfo> sessions_created;
   std::vector<SessionId> sessions_ended;
-  std::vector<Bytes> sequence_prefixes;      // that got a new highest key
+  std::vector<Bytes> sequence_prefixes;   // that got a new highest key
 };
 
 // Walks over keys or records of a range for one client, in committed state as of its creation.
@@ -63,8 +63,8 @@ class Scan {
   virtual State state() const = 0;
   virtual void next() = 0;
   virtual Task<Result<>> load() = 0;
-  virtual BytesView key() const = 0;           // the primary key, decoded
-  virtual GetOutcome record() const = 0;       // for range scans
+  virtual BytesView key() const = 0;   // the primary key, decoded
+  virtual GetOutcome record() const = 0;   // for range scans
   virtual Error error() const = 0;
 };
 
@@ -82,8 +82,7 @@ class StateMachine {
   Result<> check(const WriteRequest& request) const;
   // Requires: check() passed; `offset` is the next of the log; `stamp` is above last_stamp(). On a Proposal with an entry the
   // effects are in the overlay, and later evaluations see them.
-  Evaluation evaluate(const WriteRequest& request, Offset offset, Stamp stamp,
-                      const std::optional<RequestId>& id = std::nullopt);
+  Evaluation evaluate(const WriteRequest& request, Offset offset, Stamp stamp, const std::optional<RequestId>& id = std::nullopt);
   // The new session's id is shard << 44 | offset. Timeout must be within limits (checked by the caller's check_session()).
   static Result<> check_session(std::chrono::milliseconds timeout, BytesView client_identity);
   Proposal evaluate_create_session(std::chrono::milliseconds timeout, BytesView client_identity, Offset offset, Stamp stamp);
@@ -104,10 +103,10 @@ class StateMachine {
   // are damage (corrupt).
   Result<Applied> apply(Offset offset, BytesView entry);
   Offset applied() const;
-  Stamp last_stamp() const;            // of what is applied or in flight
+  Stamp last_stamp() const;   // of what is applied or in flight
   VersionId next_version_id() const;
-  bool session_exists(SessionId session) const;      // committed
-  std::vector<SessionInfo> sessions() const;         // committed
+  bool session_exists(SessionId session) const;   // committed
+  std::vector<SessionInfo> sessions() const;   // committed
   // Committed sessions that have ended while records of theirs are left: a new leader hands them to evaluate_end_sessions().
   std::vector<SessionId> sessions_ending() const;
 

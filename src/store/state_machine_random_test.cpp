@@ -45,12 +45,26 @@ class Requests {
   }
 
   BytesView key() {
-    static const std::vector<Bytes> keys = {"", "/", "//", "a", "b", "/a", "/b", "/a/", "/a//", "/a/x", "/a/y", "/a/y/z",
-        "/b/x", "é", "a-00000000000000000003", "%2F", "\x01", "__oxia/x", "/c\x01x", "z"};
+    static const std::vector<Bytes> keys = {"",     "/",      "//",       "a",       "b",
+                                            "/a",   "/b",     "/a/",      "/a//",    "/a/x",
+                                            "/a/y", "/a/y/z", "/b/x",     "é",       "a-00000000000000000003",
+                                            "%2F",  "\x01",   "__oxia/x", "/c\x01x", "z"};
     return keys[random_.below(keys.size())];
   }
   BytesView secondary() {
-    static const std::vector<Bytes> keys = {"", "1", "2", "22", "2/2", "/", "//", "a/", "2\x01" "2", "2\x01", "__oxia/y", "x//"};
+    static const std::vector<Bytes> keys = {"",
+                                            "1",
+                                            "2",
+                                            "22",
+                                            "2/2",
+                                            "/",
+                                            "//",
+                                            "a/",
+                                            "2\x01"
+                                            "2",
+                                            "2\x01",
+                                            "__oxia/y",
+                                            "x//"};
     return keys[random_.below(keys.size())];
   }
   BytesView index_name() {
@@ -242,7 +256,8 @@ class Run {
     get.include_value = random_.chance(0.5);
     if (index) get.index = *index;
     EXPECT_TRUE(same(shard_.get(get), committed_.get(get)))
-        << "get " << static_cast<int>(get.comparison) << ' ' << printable(get.key) << " index " << printable(index.value_or("none"));
+        << "get " << static_cast<int>(get.comparison) << ' ' << printable(get.key) << " index "
+        << printable(index.value_or("none"));
 
     Range range{Bytes(index ? requests_.secondary() : requests_.key()), Bytes(index ? requests_.secondary() : requests_.key()),
                 index, false};

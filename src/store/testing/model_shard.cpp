@@ -51,8 +51,7 @@ std::optional<WriteOutcome> ModelShard::write(const WriteRequest& request, std::
 std::optional<Bytes> ModelShard::highest_sequence_key(BytesView prefix) const {
   std::optional<Bytes> highest;
   for (const auto& [encoded, record] : records_)
-    if (record.key.starts_with(Bytes(prefix) + '-') &&
-        encoded < encode_key(order_, Bytes(prefix) + "-18446744073709551615"))
+    if (record.key.starts_with(Bytes(prefix) + '-') && encoded < encode_key(order_, Bytes(prefix) + "-18446744073709551615"))
       highest = record.key;
   return highest;
 }
@@ -145,11 +144,21 @@ GetOutcome ModelShard::get(const Get& get) const {
   for (const Candidate& one : candidates) {
     const bool first_of_equals = one.sorted == wanted && !(found && found->sorted == wanted);
     switch (get.comparison) {
-      case Comparison::equal: if (first_of_equals) found = &one; break;
-      case Comparison::floor: if (one.sorted < wanted || first_of_equals) found = &one; break;
-      case Comparison::lower: if (one.sorted < wanted) found = &one; break;
-      case Comparison::ceiling: if (one.sorted >= wanted && !found) found = &one; break;
-      case Comparison::higher: if (one.sorted > wanted && !found) found = &one; break;
+      case Comparison::equal:
+        if (first_of_equals) found = &one;
+        break;
+      case Comparison::floor:
+        if (one.sorted < wanted || first_of_equals) found = &one;
+        break;
+      case Comparison::lower:
+        if (one.sorted < wanted) found = &one;
+        break;
+      case Comparison::ceiling:
+        if (one.sorted >= wanted && !found) found = &one;
+        break;
+      case Comparison::higher:
+        if (one.sorted > wanted && !found) found = &one;
+        break;
     }
   }
   if (!found) return not_found;

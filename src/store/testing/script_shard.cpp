@@ -31,7 +31,8 @@ const char* name(NotificationKind kind) {
 std::vector<std::string> split_operations(const std::string& line) {
   std::vector<std::string> parts;
   std::size_t at = 0;
-  for (std::size_t bar; (bar = line.find(" | ", at)) != std::string::npos; at = bar + 3) parts.push_back(line.substr(at, bar - at));
+  for (std::size_t bar; (bar = line.find(" | ", at)) != std::string::npos; at = bar + 3)
+    parts.push_back(line.substr(at, bar - at));
   parts.push_back(line.substr(at));
   return parts;
 }
@@ -53,14 +54,22 @@ std::string show_get(const GetOutcome& got, bool with_value) {
 }  // namespace
 
 const std::map<std::string, ScriptShard::Handler> ScriptShard::handlers = {
-    {"open", &ScriptShard::open},          {"commit", &ScriptShard::commit},
-    {"drop", &ScriptShard::drop},          {"restart", &ScriptShard::restart},
-    {"session", &ScriptShard::session},    {"end", &ScriptShard::end},
-    {"sessions", &ScriptShard::sessions},  {"barrier", &ScriptShard::barrier},
-    {"get", &ScriptShard::get},            {"list", &ScriptShard::list},
-    {"scan", &ScriptShard::scan},          {"sequence", &ScriptShard::sequence},
-    {"notifications", &ScriptShard::notifications}, {"clock", &ScriptShard::clock},
-    {"sweep", &ScriptShard::sweep},        {"dump", &ScriptShard::dump},
+    {"open", &ScriptShard::open},
+    {"commit", &ScriptShard::commit},
+    {"drop", &ScriptShard::drop},
+    {"restart", &ScriptShard::restart},
+    {"session", &ScriptShard::session},
+    {"end", &ScriptShard::end},
+    {"sessions", &ScriptShard::sessions},
+    {"barrier", &ScriptShard::barrier},
+    {"get", &ScriptShard::get},
+    {"list", &ScriptShard::list},
+    {"scan", &ScriptShard::scan},
+    {"sequence", &ScriptShard::sequence},
+    {"notifications", &ScriptShard::notifications},
+    {"clock", &ScriptShard::clock},
+    {"sweep", &ScriptShard::sweep},
+    {"dump", &ScriptShard::dump},
     {"replay", &ScriptShard::replay},
 };
 
@@ -147,8 +156,11 @@ std::string ScriptShard::barrier(Words& words) {
 }
 
 std::string ScriptShard::get(Words& words) {
-  static const std::map<Bytes, Comparison> comparisons = {{"equal", Comparison::equal}, {"floor", Comparison::floor},
-      {"ceiling", Comparison::ceiling}, {"lower", Comparison::lower}, {"higher", Comparison::higher}};
+  static const std::map<Bytes, Comparison> comparisons = {{"equal", Comparison::equal},
+                                                          {"floor", Comparison::floor},
+                                                          {"ceiling", Comparison::ceiling},
+                                                          {"lower", Comparison::lower},
+                                                          {"higher", Comparison::higher}};
   Get get{};
   const auto index = words.option("index");
   if (index) get.index = *index;
@@ -227,8 +239,6 @@ std::string ScriptShard::dump(Words& words) {
   return text;
 }
 
-std::string ScriptShard::replay(Words&) {
-  return shard_->dump_of_replay() == shard_->dump() ? "identical\n" : "DIFFERENT\n";
-}
+std::string ScriptShard::replay(Words&) { return shard_->dump_of_replay() == shard_->dump() ? "identical\n" : "DIFFERENT\n"; }
 
 }  // namespace skerry::store::testing

@@ -94,9 +94,7 @@ void TestShard::drop() {
   machine_->drop_overlay();
 }
 
-std::vector<std::string> TestShard::dump() const {
-  return dump_engine(**const_cast<MemoryEngine&>(engine_).shard(id_));
-}
+std::vector<std::string> TestShard::dump() const { return dump_engine(**const_cast<MemoryEngine&>(engine_).shard(id_)); }
 
 std::vector<std::string> TestShard::dump_of_replay() const {
   MemoryEngine engine;
