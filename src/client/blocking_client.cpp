@@ -134,6 +134,10 @@ struct BlockingClient::Members {
   std::mutex puts_mutex;
   std::condition_variable puts_changed;
   std::size_t puts_pending = 0, put_bytes_pending = 0;
+  std::size_t puts_wake_below = 0, put_bytes_wake_below = 0;
+  bool should_wake() const {
+    return puts_pending == 0 || (puts_pending <= puts_wake_below && put_bytes_pending <= put_bytes_wake_below);
+  }
 };
 
 namespace {
@@ -233,10 +237,16 @@ void BlockingClient::start_put(std::string key, std::string value, PutOptions op
   const std::size_t bytes = key.size() + value.size();
   {
     std::unique_lock lock(members.puts_mutex);
-    members.puts_changed.wait(lock, [&] {
+    const auto has_room = [&] {
       return members.puts_pending == 0 || (members.puts_pending < limits.pending_operations_max &&
                                            members.put_bytes_pending + bytes <= limits.pending_bytes_max);
-    });
+    };
+    if (!has_room()) {
+      // Once full, a good part must drain first: threads that pass every single place on to each other do little else.
+      members.puts_wake_below = limits.pending_operations_max * 3 / 4;
+      members.put_bytes_wake_below = limits.pending_bytes_max * 3 / 4;
+      members.puts_changed.wait(lock, [&] { return has_room() && members.should_wake(); });
+    }
     ++members.puts_pending;
     members.put_bytes_pending += bytes;
   }
@@ -244,7 +254,7 @@ void BlockingClient::start_put(std::string key, std::string value, PutOptions op
     const std::lock_guard lock(members.puts_mutex);
     --members.puts_pending;
     members.put_bytes_pending -= bytes;
-    members.puts_changed.notify_all();
+    if (members.should_wake()) members.puts_changed.notify_all();
   });
   members.core().post_from_outside([&members, key = std::move(key), value = std::move(value), options = std::move(options),
                                     report = std::move(report)]() mutable {

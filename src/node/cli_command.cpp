@@ -29,7 +29,14 @@ int report(const Error& error) {
 
 int exit_for(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);   // help and version
-  fmt::print(stderr, "Error: {}\n", error.what());
+  // A misspelt subcommand is first of all a missing one to the parser; people want to hear of the misspelling.
+  const std::vector<std::string> unknown = app.remaining(true);
+  const bool misspelt = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty();
+  if (misspelt) {
+    fmt::print(stderr, "Error: unknown: {}\n", unknown.front());
+  } else {
+    fmt::print(stderr, "Error: {}\n", error.what());
+  }
   const CLI::App* deepest = &app;
   for (auto chosen = deepest->get_subcommands(); !chosen.empty(); chosen = deepest->get_subcommands()) deepest = chosen.front();
   std::string words = deepest->get_name();
