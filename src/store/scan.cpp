@@ -90,6 +90,7 @@ class OwnedScan final : public BasicScan {
   struct Owned {
     Bytes primary;
     Bytes shown;   // the key that the scan reports
+    std::optional<Bytes> secondary = {};   // of an index entry: clients merge the answers of many shards by it
   };
   using Read = Result<Owned> (*)(KeyOrder order, BytesView key);
   enum class Shows : std::uint8_t { the_record, a_name };
@@ -267,7 +268,7 @@ class MergedScan final : public Scan {
 
 Result<OwnedScan::Owned> read_index_entry(KeyOrder order, BytesView key) {
   TRY(IndexEntry entry, decode_index_entry(order, key));
-  return OwnedScan::Owned{entry.primary, entry.primary};
+  return OwnedScan::Owned{entry.primary, entry.primary, std::move(entry.secondary)};
 }
 
 Result<OwnedScan::Owned> name_index_entry(KeyOrder order, BytesView key) {
