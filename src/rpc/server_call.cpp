@@ -142,8 +142,11 @@ void ActiveCall::half_close() {
 }
 
 void ActiveCall::stream_closed() {
-  stream_closed_ = true;
-  if (!ended_) observe(Code::cancelled);
+  if (std::exchange(stream_closed_, true)) return;
+  if (!ended_) {
+    connection_->call_ended();
+    observe(Code::cancelled);
+  }
   later();
 }
 
@@ -203,6 +206,7 @@ void ActiveCall::on_end(std::optional<Status> status) {
 
 void ActiveCall::settle(Status status) {
   ended_ = true;
+  connection_->call_ended();
   status_ = std::move(status);
   Timer::cancel();
   observe(status_.code);

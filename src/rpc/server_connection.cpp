@@ -191,6 +191,7 @@ void ServerConnection::begin_call(std::int32_t stream) {
   }
   ActiveCall* call = pool_.take().release();
   calls_.push_back(*call);
+  ++unanswered_;
   call->begin(*this, stream);
   nghttp2_session_set_stream_user_data(session(), stream, call);
 }
@@ -199,6 +200,13 @@ void ServerConnection::release(ActiveCall& call) {
   calls_.erase(calls_.iterator_to(call));
   pool_.give_back(std::unique_ptr<ActiveCall>(&call));
   if (calls_.empty()) ended_.wake_all();
+}
+
+// When every call was answered at once there is nothing to wait for: the client may work on the replies while this core serves
+// other connections. Otherwise the end of the turn brings more for the same write.
+void ServerConnection::after_receive() {
+  before_send();
+  if (unanswered_ == 0 && !closed()) send_now();
 }
 
 void ServerConnection::before_send() {

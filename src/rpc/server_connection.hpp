@@ -52,12 +52,13 @@ class ServerConnection final : public Http2Connection, private Timer {
     send_soon();
   }
   void release(ActiveCall& call);   // its stream is closed and its handler has returned
+  void call_ended() { --unanswered_; }
   void replied() { ping_strikes_ = 0, last_ping_ = TimePoint::min(); }
   nghttp2_data_provider provider(ActiveCall& call);
 
  private:
   struct Callbacks;
-  void after_receive() override { before_send(); }
+  void after_receive() override;
   void before_send() override;
   void on_due() override;
 
@@ -74,6 +75,7 @@ class ServerConnection final : public Http2Connection, private Timer {
   boost::intrusive::list<ActiveCall, boost::intrusive::constant_time_size<true>> calls_;   // owned; released by release()
   std::vector<ActiveCall*> ready_, advancing_;
   WaitList ended_;
+  std::size_t unanswered_ = 0;   // calls that have begun and not ended
   TimePoint last_ping_ = TimePoint::min();
   int ping_strikes_ = 0;
   bool draining_ = false, drained_ = false;
