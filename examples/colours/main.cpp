@@ -55,9 +55,10 @@ int main(int argc, char** argv) {
   });
   if (!listed) give_up("list", listed.error());
 
-  std::printf("Blue things:\n");
-  const auto scanned = client.scan({"blue", "blue\x01"}, {.index = "by-colour"}, [](const skerry::client::Record& record) {
-    std::printf("  %s, version %lld\n", record.key.c_str(), static_cast<long long>(record.version.version_id.value()));
+  std::printf("Things by colour:\n");
+  const auto scanned = client.scan({}, {.index = "by-colour"}, [](const skerry::client::Record& record) {
+    std::printf("  %s: %s, version %lld\n", record.value.c_str(), record.key.c_str(),
+                static_cast<long long>(record.version.version_id.value()));
     return true;
   });
   if (!scanned) give_up("scan", scanned.error());

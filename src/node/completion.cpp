@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 namespace skerry::node {
@@ -18,6 +19,8 @@ void add_flags(const CLI::App& app, std::vector<CommandWords::Flag>& flags) {
     for (const std::string& name : option->get_snames()) flag.names.push_back("-" + name);
     for (const std::string& name : option->get_lnames()) flag.names.push_back("--" + name);
     if (flag.names.empty()) continue;   // a positional
+    const bool known = std::ranges::any_of(flags, [&](const auto& each) { return each.names == flag.names; });
+    if (known) continue;                // --help, which every command has
     flag.help = first_line(option->get_description());
     flag.takes_value = option->get_expected_min() > 0;   // a flag takes none
     flags.push_back(std::move(flag));

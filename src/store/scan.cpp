@@ -113,7 +113,7 @@ class OwnedScan final : public BasicScan {
   }
   GetOutcome record() const override {
     if (shows_ == Shows::a_name) return {Status::ok, {}, {}, key_, {}};
-    return {Status::ok, record_.version(), Bytes(record_.value), key_, {}};
+    return {Status::ok, record_.version(), Bytes(record_.value), key_, secondary_};
   }
 
  private:
@@ -138,6 +138,7 @@ class OwnedScan final : public BasicScan {
     auto owned = read_(order_, owned_->key());
     if (!owned) return fail_with(std::move(owned).error()), false;
     key_ = std::move(owned->shown);
+    secondary_ = std::move(owned->secondary);
     wanted_ = encode_key(order_, owned->primary);
     records_->seek(wanted_);
     looking_up_ = true;
@@ -167,6 +168,7 @@ class OwnedScan final : public BasicScan {
   std::unique_ptr<Cursor> owned_;
   std::unique_ptr<Cursor> records_;
   Bytes wanted_;
+  std::optional<Bytes> secondary_;   // of the entry under owned_, when it is of an index
   bool looking_up_ = false;   // the entry under owned_ waits for its record
   RecordView record_;         // borrows from records_
 };
