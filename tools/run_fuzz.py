@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the fuzz targets of build/fuzz for some seconds each, from the corpus in fuzz/corpus/NAME.
+"""Runs the fuzz targets of a build folder for some seconds each, from the corpus in fuzz/corpus/NAME.
 
-What a target finds on its way stays in build/fuzz/found/NAME and is where its next run starts; an input that breaks it is kept
+What a target finds on its way stays in build/found/NAME and is where its next run starts; an input that breaks it is kept
 beside, and its path is printed: it becomes a file in fuzz/corpus/NAME and a named test.
 """
 
@@ -17,8 +17,8 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def find_targets(only):
-    found = {path.name.removesuffix("_fuzz"): path for path in (ROOT / "build/fuzz").rglob("*_fuzz")
+def find_targets(preset, only):
+    found = {path.name.removesuffix("_fuzz"): path for path in (ROOT / "build" / preset).rglob("*_fuzz")
              if path.is_file() and os.access(path, os.X_OK)}
     if only:
         wanted = only.removesuffix("_fuzz")
@@ -30,7 +30,7 @@ def find_targets(only):
 
 def run_target(name, program, seconds):
     """(seconds taken, output, whether it held)"""
-    work = ROOT / "build/fuzz/found" / name
+    work = ROOT / "build/found" / name
     work.mkdir(parents=True, exist_ok=True)
     corpus = ROOT / "fuzz/corpus" / name
     command = [program, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1",
@@ -44,14 +44,15 @@ def run_target(name, program, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="fuzz", help="whose build folder has the targets")
     parser.add_argument("--only", help="one target, with or without _fuzz")
     parser.add_argument("--seconds", type=int, default=4, help="for each target")
     parser.add_argument("--junit", help="write the results here as well")
     arguments = parser.parse_args()
 
-    targets = find_targets(arguments.only)
+    targets = find_targets(arguments.preset, arguments.only)
     if not targets:
-        sys.exit("there are no fuzz targets in build/fuzz: ./dev build fuzz makes them")
+        sys.exit("there are no fuzz targets: ./dev fuzz makes and runs them")
     suite = xml.Element("testsuite", name="fuzz")
     broken = 0
     for name, program in targets:
