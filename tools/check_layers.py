@@ -39,15 +39,17 @@ class Ban:
 
 # Tests and benches of a room may measure and sleep as they like; they are left out of the bans that say so.
 MEASURES = r"|.*_bench\.cpp|bench/.*|tests/.*"
+# They look at the process from outside, on the machine's own time and never inside a simulation.
+WATCHES = r"|src/runtime/(?:stall_detector|process_metrics)\.cpp"
 BANS = [
     Ban(r"std::random_device|\bgetrandom\s*\(|\bgetentropy\s*\(|\b(?:std::)?s?rand\s*\(\s*\)|std::mt19937",
         "chance comes from runtime/random.hpp, so that a seed replays it", r"src/runtime/clock\.cpp" + MEASURES),
     Ban(r"(?:system_clock|steady_clock|high_resolution_clock)::now\b|\bclock_gettime\s*\(|\bgettimeofday\s*\(",
-        "time comes from runtime/clock.hpp, so that it can be stopped", r"src/runtime/clock\.cpp|.*_test\.cpp" + MEASURES),
+        "time comes from runtime/clock.hpp, so that it can be stopped", r"src/runtime/clock\.cpp|.*_test\.cpp" + MEASURES + WATCHES),
     Ban(r"\bdetached\b", "a task belongs to a TaskScope; only the runtime spawns",
         r"src/runtime/.*|(?:bench|tests|examples)/.*"),
     Ban(r"std::this_thread::sleep_|\busleep\s*\(|\bnanosleep\s*\(", "nothing blocks a core",
-        r".*_test\.cpp|(?:src/.*/testing|examples)/.*" + MEASURES),
+        r".*_test\.cpp|(?:src/.*/testing|examples)/.*" + MEASURES + WATCHES),
     Ban(r"^\s*#\s*include\s*<boost/(?:asio|beast)[./]", "Asio stays behind runtime/task.hpp",
         r"src/(?:runtime|net|disk)/.*" + MEASURES),
     Ban(r"^\s*#\s*include\s*<(?:format|print)>", "libstdc++ 12 has neither; use fmt", r"(?!)"),
