@@ -212,6 +212,52 @@ def test_sequence_updates_are_printed_as_they_come(client):
         follower.end()
 
 
+def test_an_ephemeral_record_lives_as_long_as_its_command(client):
+    kept = client.start("put", "/e/kept", "x", "--ephemeral")
+    killed = client.start("put", "/e/killed", "x", "--ephemeral", "--session-timeout", "2s")
+    try:
+        assert json.loads(kept.stdout.readline())["ephemeral"] and json.loads(killed.stdout.readline())["ephemeral"]
+        assert client("list", "-s", "/e/", "-e", "/e//").lines == ["/e/kept", "/e/killed"]
+        killed.kill()
+        eventually(lambda: client("list", "-s", "/e/", "-e", "/e//").lines == ["/e/kept"], "the end of the killed one's session", every=0.2)
+        kept.send_signal(signal.SIGINT)
+        assert kept.wait(20) in (0, 130)
+        assert client("get", "/e/kept").status == NOT_FOUND
+    finally:
+        for process in (kept, killed):
+            process.kill()
+            process.wait()
+
+
+def test_notifications_stop_after_a_limit_and_go_on_after_a_position(lone):
+    first = put(lone, "/a", "1")
+    follower = lone.start("-o", "json", "notifications", "--limit", "3")
+    seen = []
+    try:
+        def told():   # write until the follower is there and has had its three
+            put(lone, "/a", "again")
+            return follower.poll() is not None
+        eventually(told, "the end of the follower", every=0.1)
+        seen = [json.loads(line) for line in follower.stdout]
+    finally:
+        follower.kill()
+    assert follower.returncode == 0 and len(seen) == 3 and all(change["key"] == first["key"] for change in seen)
+
+
+# --- output for scripts
+
+
+def test_output_as_json_is_one_object_a_line(client):
+    put(client, "/a", "1")
+    put(client, "/b", "2", "--index", "i=x")
+    read = client("-o", "json", "get", "/a").json
+    assert (read["key"], read["value"], read["version_id"]) == ("/a", "1", read["version_id"])
+    assert [json.loads(line) for line in client("-o", "json", "list").lines] == [{"key": "/a"}, {"key": "/b"}]
+    assert [json.loads(line)["value"] for line in client("-o", "json", "range-scan").lines] == ["1", "2"]
+    assert client("-o", "json", "get", "x", "--index", "i").json["key"] == "/b"
+    assert client("-o", "json", "delete", "/a").json["deleted"] is True
+
+
 # --- many at once
 
 
@@ -267,6 +313,34 @@ def test_help_of_standalone_names_its_flags_and_defaults():
     for flag in ("--public-addr", "--metrics-addr", "--shards", "--data-dir", "--notifications-enabled", "--key-sorting"):
         assert flag in shown
     assert "6648" in shown and "8080" in shown
+
+
+def test_configuration_is_checked_and_explained(tmp_path):
+    file = tmp_path / "skerry.yaml"
+    outcome = run("config", "show")
+    assert outcome.status == 0 and "shards" in outcome.out
+    file.write_text(outcome.out)
+    assert run("config", "check", file).status == 0
+    json.loads(run("config", "schema").out)
+    text = outcome.out
+    for wrong in (text[:len(text) // 2] + "\n  - : {", "shardz: 3\n", "public: [1, 2\n", "\x00\x01"):
+        file.write_text(wrong)
+        outcome = run("config", "check", file)
+        assert outcome.status not in (0, -6, -11) and str(file) in outcome.err + outcome.out, outcome
+        assert run("standalone", "--config", file, "--data-dir", tmp_path / "data").status not in (0, -6, -11)
+    missing = run("config", "check", tmp_path / "nothing.yaml")
+    assert missing.status != 0 and "nothing.yaml" in missing.err + missing.out
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_log_of_a_stopped_server_can_be_read_and_verified(make_server):
+    server = make_server(shards=2)
+    put(Client(server.address), "/needle", "x")
+    server.stop()
+    assert run("wal", "verify", "--data-dir", server.data).status == 0
+    assert run("wal", "scan", "--data-dir", server.data).status == 0
+    server.start()
+    assert Client(server.address)("get", "/needle").status == 0
 
 
 def test_version_is_that_of_the_build():
