@@ -2,9 +2,11 @@
 #include "runtime/settings_file.hpp"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <set>
+#include <sstream>
 
 #include "base/bytes.hpp"
 
@@ -26,6 +28,28 @@ std::string_view describe(const YAML::Node& node) {
   }
 }
 
+// Hears a document and keeps nothing of it.
+class Deaf final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Instead of YAML::LoadAll, which finds documents without end in some broken texts.
+bool has_second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Deaf deaf;
+  return parser.HandleNextDocument(deaf) && parser.HandleNextDocument(deaf);
+}
+
 }  // namespace
 
 std::string SettingsFile::place(const YAML::Node& node) const {
@@ -35,13 +59,13 @@ std::string SettingsFile::place(const YAML::Node& node) const {
 
 void SettingsFile::take(const std::string& text) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) return settings_.mistake(place(documents[1]), "expected one YAML document, found several");
-    if (documents.empty() || documents[0].IsNull()) return;   // an empty file says nothing
-    if (!documents[0].IsMap()) {
-      return settings_.mistake(place(documents[0]), fmt::format("expected sections and settings, found {}", describe(documents[0])));
+    if (has_second_document(text)) return settings_.mistake(name_, "expected one YAML document, found several");
+    const YAML::Node document = YAML::Load(text);
+    if (document.IsNull()) return;   // an empty file says nothing
+    if (!document.IsMap()) {
+      return settings_.mistake(place(document), fmt::format("expected sections and settings, found {}", describe(document)));
     }
-    take_section(documents[0], "");
+    take_section(document, "");
   } catch (const YAML::Exception& error) {
     const std::string where = error.mark.line < 0 ? name_ : fmt::format("{}:{}:{}", name_, error.mark.line + 1, error.mark.column + 1);
     settings_.mistake(where, fmt::format("not valid YAML: {}", error.msg));

@@ -163,6 +163,17 @@ TEST(Settings, broken_yaml_is_told_with_its_place) {
   EXPECT_THAT(world.mistakes(std::string(100'000, '[')), HasSubstr("not valid YAML"));
 }
 
+TEST(Settings, a_text_that_yaml_cpp_takes_for_endlessly_many_documents_is_refused) {
+  World world;
+  EXPECT_THAT(world.mistakes("&\\n\",..\xFF\xFF\xFFx00\\n\",\n"), HasSubstr("conf.yaml"));
+}
+
+TEST(Settings, a_document_may_have_a_start_and_an_end_marker) {
+  World world;
+  EXPECT_EQ(world.mistakes("---\nshards: 2\n...\n"), "nothing wrong");
+  EXPECT_EQ(world.fields.shards, 2);
+}
+
 TEST(Settings, unknown_variables_are_warnings_since_others_set_some_too) {
   World world;
   ASSERT_TRUE(world.load("", {"SKERRY_SERVICE_HOST=10.0.0.1"}));
