@@ -2,6 +2,7 @@
 #include "replica/session_expiry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace skerry::replica {
 
@@ -30,6 +31,11 @@ void SessionExpiry::ended(SessionId session) {
   sessions_.erase(found);
 }
 
+bool SessionExpiry::decided(SessionId session) const {
+  const auto found = sessions_.find(session);
+  return found != sessions_.end() && found->second.decided;
+}
+
 bool SessionExpiry::heartbeat(SessionId session, TimePoint now) {
   advance(now);
   const auto found = sessions_.find(session);
@@ -40,11 +46,12 @@ bool SessionExpiry::heartbeat(SessionId session, TimePoint now) {
 
 std::vector<SessionId> SessionExpiry::tick(TimePoint now, std::size_t count_max) {
   advance(now);
+  const bool stood_still = now - std::exchange(last_tick_, now) > 2 * session_tick;
   std::vector<SessionId> decided;
   for (auto next = queue_.begin(); next != queue_.end() && next->first <= counted_ && decided.size() < count_max;) {
     const SessionId id = next->second;
     Session& session = sessions_.at(id);
-    if (!session.suspected) session.suspected = now;
+    if (!session.suspected || stood_still) session.suspected = now;
     if (*session.suspected == now) {
       ++next;
       continue;

@@ -71,6 +71,18 @@ TEST_F(SessionExpiryTest, a_session_past_its_timeout_is_saved_by_a_heartbeat_bef
   EXPECT_TRUE(ended.empty());
 }
 
+TEST_F(SessionExpiryTest, a_stall_after_the_suspicion_leaves_time_for_the_heartbeats_that_came_in_it) {
+  expiry.created(a, 2s, clock.now());
+  expiry.created(b, 2s, clock.now());
+  pass(2s);   // suspected now
+  clock.advance(1min);
+  tick();
+  EXPECT_TRUE(ended.empty());
+  EXPECT_TRUE(expiry.heartbeat(a, clock.now()));
+  pass(session_tick);
+  EXPECT_EQ(ended, std::vector{b});
+}
+
 TEST_F(SessionExpiryTest, a_session_whose_end_is_decided_hears_no_more_heartbeats) {
   expiry.created(a, 2s, clock.now());
   std::vector<SessionId> decided;
