@@ -44,10 +44,10 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
 // Everything a shard is made of, in order of construction.
 struct Shard::Parts final : AppliedListener {
   Parts(Core& on_core, disk::Log& node_log, store::ShardEngine& shard_engine, ShardId shard_id, ShardOptions shard_options)
-      : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(shard_options),
+      : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(std::move(shard_options)),
         machine(id, options.order, engine), replica(Voter(0), recovered_state(log.shard(id), engine.applied())),
         expiry(core.now()), notifications({core, log, id, options.order, options.notification_ring_bytes}),
-        sequences(core, machine), pipeline({core, log, id, machine, replica, *this}) {
+        sequences(core, machine), pipeline({core, log, id, machine, replica, *this, options.engine_health}) {
     report.durable = engine.durable();
   }
 
@@ -56,7 +56,10 @@ struct Shard::Parts final : AppliedListener {
       expiry.created(session.id, session.timeout, core.now());
       ++figures.sessions_created;
     }
-    for (const SessionId session : applied.sessions_ended) expiry.ended(session);
+    for (const SessionId session : applied.sessions_ended) {
+      ++(expiry.decided(session) ? figures.sessions_expired : figures.sessions_closed);
+      expiry.ended(session);
+    }
     notifications.applied(offset, entry);
     sequences.applied(applied.sequence_prefixes);
   }
@@ -65,7 +68,10 @@ struct Shard::Parts final : AppliedListener {
     for (const auto& session : machine.sessions()) expiry.created(session.id, session.timeout, core.now());
     figures = {};   // what a replay created is not new
   }
-  void on_sessions_kept(const std::vector<SessionId>& sessions) override { expiry.retry(sessions); }
+  void on_sessions_kept(const std::vector<SessionId>& sessions) override {
+    expiry.retry(sessions);
+    ends_unfinished = true;   // some may have ended already, with records left
+  }
 
   Core& core;
   disk::Log& log;
@@ -79,6 +85,7 @@ struct Shard::Parts final : AppliedListener {
   SequenceHub sequences;
   RecoveryReport report;
   ShardFigures figures;     // the counted ones
+  bool ends_unfinished = false;
   WritePipeline pipeline;   // last: it refers to the rest
 };
 
@@ -98,9 +105,10 @@ Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, sto
                                id.value(), (logged.first == no_offset ? logged.last : logged.first.previous()).value(),
                                engine.applied().value()));
   }
-  auto parts = std::make_unique<Parts>(core, log, engine, id, options);
+  auto parts = std::make_unique<Parts>(core, log, engine, id, std::move(options));
   CO_TRYV(co_await parts->machine.open());
-  const Term term = std::max(parts->replica.term(), options.term_above).next();
+  // The engine knows of a term that a lost log forgot.
+  const Term term = std::max({parts->replica.term(), parts->machine.term(), parts->options.term_above}).next();
   CO_TRYV(co_await parts->pipeline.lead(term));
   if (auto ending = parts->machine.sessions_ending(); !ending.empty()) parts->pipeline.propose(EndSessions{std::move(ending)});
   RecoveryReport& report = parts->report;
@@ -160,18 +168,19 @@ Task<Result<>> Shard::close_session(SessionId session) {
   Ticket ticket = parts_->pipeline.propose(EndSessions{{session}});
   co_await ticket.wait();
   CO_TRYV(ticket.take());
-  ++parts_->figures.sessions_closed;
   co_return Result<>{};
 }
 
 void Shard::expire_sessions() {
   constexpr std::size_t batch = limits::sessions_expired_at_once_max;
   Parts& parts = *parts_;
+  if (std::exchange(parts.ends_unfinished, false)) {
+    if (auto ending = parts.machine.sessions_ending(); !ending.empty()) parts.pipeline.propose(EndSessions{std::move(ending)});
+  }
   const auto silent = parts.expiry.tick(parts.core.now(), batch * expiry_entries_a_tick);
   for (std::size_t at = 0; at < silent.size(); at += batch) {
     const auto first = silent.begin() + static_cast<std::ptrdiff_t>(at);
     const auto count = static_cast<std::ptrdiff_t>(std::min(batch, silent.size() - at));
-    parts.figures.sessions_expired += static_cast<std::uint64_t>(count);
     parts.pipeline.propose(EndSessions{{first, first + count}});
   }
 }
@@ -283,7 +292,7 @@ void Shard::stop_writes(Error reason) { parts_->pipeline.stop_writes(std::move(r
 Task<> Shard::stop() {
   parts_->notifications.stop();
   parts_->sequences.stop();
-  co_await parts_->pipeline.stop();
+  co_await parts_->pipeline.stop(stop_patience);
 }
 
 }  // namespace skerry::replica

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,6 +27,8 @@ struct ShardOptions {
   std::size_t notification_ring_bytes = 4 << 20;
   Term term_above = no_term;             // the new term is higher than this, and than any in the log
   LogBehind log_behind = LogBehind::refuse;
+  // Whether the engine can be trusted, asked after each entry that it was given; a ShardGroup asks its own. Null: always.
+  std::function<Result<>()> engine_health = nullptr;
 };
 
 // What opening a shard had to do.
@@ -48,6 +51,8 @@ struct ShardFigures {
   std::uint64_t notifications_read = 0, notification_batches_read = 0;
   std::uint64_t entries_logged = 0, bytes_logged = 0;
 };
+
+constexpr Duration stop_patience = 10s;
 
 // One shard as its leader serves it: the state machine and the replication core over the node's log and engine.
 // Lives on one core; owned by its ShardGroup. open() recovers and begins a term; stop() finishes what is in flight. Reads see
@@ -103,7 +108,7 @@ class Shard {
   // No more writes from now on: the engine or the log can't keep them. Reads go on.
   void stop_writes(Error reason);
 
-  // Refuses new requests, ends followers, waits until everything in flight is answered.
+  // Refuses new requests, ends followers, waits until everything in flight is answered; at most `stop_patience` for the log.
   Task<> stop();
 
  private:

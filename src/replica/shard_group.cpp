@@ -17,7 +17,8 @@ ShardGroup::~ShardGroup() = default;
 Task<Result<Shard*>> ShardGroup::open(ShardId id, ShardOptions options) {
   if (find(id) != nullptr) co_return fail(Errc::already_exists, fmt::format("shard {} is open already", id.value()));
   CO_TRY(store::ShardEngine * state, engine_.shard(id));
-  CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, options));
+  if (!options.engine_health) options.engine_health = [this] { return engine_.health(); };
+  CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, std::move(options)));
   co_return shards_.emplace(id, std::move(shard)).first->second.get();
 }
 

@@ -25,6 +25,15 @@ struct ShardSessionsTest : testing::Test {
     request.put.session = session;
     return world.run(world.shard().write(request.request()))->puts[0].status;
   }
+  void put_many(SessionId session, int count) {
+    for (int i = 0; i < count; ++i) {
+      PutRequest request("mine" + std::to_string(i), "v");
+      request.put.session = session;
+      world.shard().propose(request.request());
+      if (i % 1000 == 999) world.settle();
+    }
+    world.settle();
+  }
   bool exists(Bytes key) { return world.run(world.shard().get({.key = key, .index = {}}))->status == Status::ok; }
   std::size_t sessions() { return world.shard().figures().sessions; }
 };
@@ -134,15 +143,51 @@ TEST_F(ShardSessionsTest, many_sessions_end_in_batches) {
   EXPECT_LE(world.shard().commit().value() - before.value(), count / 128 + 10);
 }
 
+TEST_F(ShardSessionsTest, a_session_with_more_records_than_fit_in_one_entry_ends_in_several) {
+  const SessionId session = create(10s);
+  put_many(session, 5000);
+  const Offset before = world.shard().commit();
+  ASSERT_TRUE(world.run(world.shard().close_session(session)));
+  EXPECT_GT(world.shard().commit().value() - before.value(), 1);
+  for (int i = 0; i < 5000; ++i) ASSERT_FALSE(exists("mine" + std::to_string(i))) << i;
+  EXPECT_EQ(world.shard().figures().sessions_closed, 1);
+}
+
+// The first entry has ended the session; the records that are left go when there is room again.
+TEST_F(ShardSessionsTest, a_full_disk_in_the_middle_of_a_session_s_end_holds_up_nobody_and_the_end_is_finished_later) {
+  const SessionId session = create(10s);
+  put_many(session, 5000);
+  world.state.faults.capacity = world.state.bytes_used();
+  const auto used = [&] { return world.log().bytes_since(ShardId(0), Offset(0)); };
+  const std::uint64_t before = world.log().bytes();
+  const std::uint64_t reserve = 64 << 10, room_for_one_entry = 130 << 10;   // an entry takes about 80 KiB
+  while (world.log().bytes() == before || world.log().bytes() - used() > reserve + room_for_one_entry) {
+    PutRequest request("filler", Bytes(10 << 10, 'f'));
+    ASSERT_TRUE(world.run(world.shard().write(request.request())));
+  }
+  const auto refused = world.run(world.shard().close_session(session));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), make_error_code(Errc::resource_exhausted));
+  EXPECT_EQ(world.shard().keep_alive(session).error(), make_error_code(ShardError::session_not_found));
+  EXPECT_TRUE(exists("mine4999"));
+  EXPECT_EQ(put("other", std::nullopt), Status::ok);   // small enough
+  world.state.faults.capacity.reset();
+  world.pass(3s);
+  for (int i = 0; i < 5000; ++i) ASSERT_FALSE(exists("mine" + std::to_string(i))) << i;
+  EXPECT_EQ(world.shard().figures().sessions_closed, 1);
+}
+
 TEST_F(ShardSessionsTest, sessions_that_cannot_be_ended_now_are_ended_later) {
   const SessionId session = create();
   ASSERT_EQ(put("mine", session), Status::ok);
   world.clock.jump_wall(2h);   // proposals are refused
   world.pass(5s);
   EXPECT_TRUE(exists("mine"));
+  EXPECT_EQ(world.shard().figures().sessions_expired, 0);
   world.clock.jump_wall(-2h);
   world.pass(1s);
   EXPECT_FALSE(exists("mine"));
+  EXPECT_EQ(world.shard().figures().sessions_expired, 1);
 }
 
 }  // namespace

@@ -143,6 +143,38 @@ TEST_F(ShardTest, stop_answers_what_is_in_flight_and_refuses_what_comes_after) {
   EXPECT_TRUE(last.take());
 }
 
+TEST_F(ShardTest, stop_ends_even_if_the_log_hangs_and_says_that_the_outcome_is_unknown) {
+  world.state.faults.sync_takes = 1h;
+  Ticket hanging = world.shard().propose(put_request("a", "one"));
+  world.tasks().spawn(world.shard().stop());
+  world.pass(stop_patience - 1ms);
+  EXPECT_FALSE(hanging.ready());
+  world.pass(1ms);
+  ASSERT_TRUE(hanging.ready());
+  EXPECT_EQ(hanging.take().error(), make_error_code(ShardError::outcome_unknown));
+}
+
+TEST_F(ShardTest, nothing_is_acknowledged_that_a_broken_engine_may_not_have) {
+  ASSERT_TRUE(world.stop());
+  Result<> health;
+  world.options().shard.engine_health = [&health] { return health; };
+  world.kill();
+  ASSERT_TRUE(opened(world.open()));
+  ASSERT_TRUE(put("a", "one"));
+  const auto follower = *world.shard().follow(world.shard().commit());
+  std::optional<Result<std::shared_ptr<const store::NotificationBatch>>> change;
+  world.tasks().spawn([](NotificationFollower& from, auto& into) -> Task<> { into = co_await from.next(); }(*follower, change));
+  health = fail(Errc::io_failed, "the engine is broken");
+  const auto unknown = put("b", "two");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error(), make_error_code(ShardError::outcome_unknown));
+  EXPECT_NE(unknown.error().text.find("the engine is broken"), std::string::npos) << unknown.error().text;
+  EXPECT_EQ(put("c", "three").error(), make_error_code(ShardError::log_stopped));
+  world.settle();
+  EXPECT_FALSE(change);
+  EXPECT_EQ(get("a").value, "one");
+}
+
 TEST_F(ShardTest, a_term_floor_from_outside_is_kept) {
   ASSERT_TRUE(world.stop());
   world.options().shard.term_above = Term(41);
@@ -262,7 +294,9 @@ TEST_F(ShardTest, a_repeated_request_id_learns_its_first_outcome_even_after_a_cr
 }
 
 TEST_F(ShardTest, an_engine_without_its_log_is_refused_and_adopted_when_told) {
+  ASSERT_TRUE(opened(world.restart()));
   ASSERT_TRUE(put("a", "one"));
+  const Term lost_term = world.shard().term();
   ASSERT_TRUE(world.stop());
   for (const auto& path : world.state.paths()) {
     if (path.starts_with("/node-0/log")) world.state.erase(path);
@@ -274,6 +308,7 @@ TEST_F(ShardTest, an_engine_without_its_log_is_refused_and_adopted_when_told) {
   world.kill();
   world.options().shard.log_behind = LogBehind::adopt;
   ASSERT_TRUE(opened(world.open()));
+  EXPECT_EQ(world.shard().term(), lost_term.next());
   EXPECT_EQ(get("a").value, "one");
   EXPECT_EQ(put("b", "two")->version.version_id, VersionId(1));
   world.crash();

@@ -9,6 +9,7 @@
 #include "base/limits.hpp"
 #include "replica/shard_error.hpp"
 #include "runtime/core.hpp"
+#include "runtime/join.hpp"
 
 namespace skerry::replica {
 namespace {
@@ -23,10 +24,10 @@ Error unknown_outcome(const Error& reason) {
           "it is unknown whether this was applied, writes have stopped: " + reason.message()};
 }
 
-// Whether the same request must be evaluated again.
-bool unfinished(const store::Evaluation& evaluation) {
+// Whether the same request must be evaluated again after this.
+bool is_part(const store::Evaluation& evaluation) {
   const auto* proposal = std::get_if<store::Proposal>(&evaluation);
-  return std::holds_alternative<store::Needs>(evaluation) || (proposal != nullptr && proposal->more);
+  return proposal != nullptr && proposal->more;
 }
 
 std::vector<SessionId> ended_by(const auto& request) {
@@ -37,8 +38,8 @@ std::vector<SessionId> ended_by(const auto& request) {
 }  // namespace
 
 WritePipeline::WritePipeline(Parts parts)
-    : parts_(parts), stamps_(parts.core.clock().wall(), parts.core.clock().now()), room_(parts.core), idle_(parts.core),
-      tasks_(parts.core) {
+    : parts_(std::move(parts)), stamps_(parts_.core.clock().wall(), parts_.core.clock().now()), room_(parts_.core),
+      idle_(parts_.core), tasks_(parts_.core) {
   parts_.log.add_listener(*this);
 }
 
@@ -100,7 +101,8 @@ Ticket WritePipeline::propose(EndSessions request) {
     answer(pending, fail(*std::move(refused)));
     return Ticket(std::move(pending));
   }
-  return evaluate_or_queue(std::move(request), std::move(pending), 0);
+  // Always from the queue: there, the many entries of large sessions leave room for others.
+  return wait_in_queue(std::move(request), std::move(pending), 0);
 }
 
 std::optional<Error> WritePipeline::refusal(std::size_t bytes) const {
@@ -133,11 +135,10 @@ Task<> WritePipeline::wait_for_room() {
 Ticket WritePipeline::evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes) {
   if (!must_queue()) {
     store::Evaluation evaluation = evaluate(request);
-    if (!unfinished(evaluation)) {
-      accept(std::move(evaluation), pending, bytes, ended_by(request));
+    if (!std::holds_alternative<store::Needs>(evaluation)) {
+      accept(std::move(evaluation), pending, bytes, {});
       return Ticket(std::move(pending));
     }
-    if (!std::holds_alternative<store::Needs>(evaluation)) accept(std::move(evaluation), nullptr, 0, ended_by(request));
   }
   return wait_in_queue(std::move(request), std::move(pending), bytes);
 }
@@ -166,17 +167,30 @@ Task<> WritePipeline::drain_queue() {
       if (loaded) continue;
       evaluation = std::move(loaded).error();
     }
-    if (unfinished(evaluation)) {
-      accept(std::move(evaluation), nullptr, 0, ended_by(queue_.front().request));
-      continue;
+    if (is_part(evaluation)) {
+      auto committed = co_await commit_part(std::move(evaluation));
+      if (queue_.empty()) break;
+      if (committed) continue;
+      evaluation = std::move(committed).error();   // the rest would fare no better: the whole request is refused
     }
     Queued next = std::move(queue_.front());
     queue_.pop_front();
     bytes_ -= next.bytes;
     accept(std::move(evaluation), std::move(next.pending), next.bytes, ended_by(next.request));
+    if (parts_.core.yield_due()) co_await parts_.core.yield();
   }
   draining_ = false;
   if (in_flight_.empty()) idle_.wake_all();
+}
+
+// Until a part is applied the next one would walk over all that it erased.
+Task<Result<>> WritePipeline::commit_part(store::Evaluation part) {
+  auto pending = std::make_shared<PendingAnswer>(parts_.core);
+  Ticket committed(pending);
+  accept(std::move(part), std::move(pending), 0, {});
+  co_await committed.wait();
+  CO_TRYV(committed.take());
+  co_return Result<>{};
 }
 
 // --- evaluation
@@ -264,18 +278,24 @@ void WritePipeline::on_synced(disk::Sequence up_to) {
 
 void WritePipeline::apply_committed() {
   bool applied_any = false;
+  std::optional<Error> broken;
   while (!in_flight_.empty()) {
     InFlight& item = in_flight_.front();
     if (item.offset != no_offset) {
       if (item.offset > parts_.replica.commit()) break;
-      const auto applied = apply(item.offset, item.entry);
-      SKERRY_ASSERT(applied.has_value());   // what evaluation made can be applied
+      auto applied = apply(item.offset, item.entry);
+      if (!applied) {
+        SKERRY_ASSERT(applied.error() != make_error_code(Errc::corrupt));   // what evaluation made can be applied
+        broken = std::move(applied).error();
+        break;
+      }
       applied_any = true;
     }
     finish(item);
     in_flight_.pop_front();
   }
   if (applied_any) parts_.listener.on_applied_all();
+  if (broken) return stop_writes(*std::move(broken));
   if (in_flight_.empty()) {
     if (overlay_stale_) {
       parts_.machine.drop_overlay();
@@ -288,6 +308,7 @@ void WritePipeline::apply_committed() {
 
 Result<> WritePipeline::apply(Offset offset, BytesView entry) {
   TRY(const store::Applied applied, parts_.machine.apply(offset, entry));
+  if (parts_.engine_health) TRYV(parts_.engine_health());   // it may not have it: tell nobody that it does
   parts_.listener.on_applied(offset, entry, applied);
   if (parts_.replica.applied(offset).serving) parts_.listener.on_serving();
   return {};
@@ -336,11 +357,20 @@ void WritePipeline::keep_sessions(const std::vector<SessionId>& sessions) {
   if (!sessions.empty()) parts_.listener.on_sessions_kept(sessions);
 }
 
-Task<> WritePipeline::stop() {
+Task<> WritePipeline::stop(Duration patience) {
   stopping_ = true;
   room_.wake_all();
-  while (!queue_.empty() || !in_flight_.empty()) co_await idle_.wait();
+  co_await run_until(parts_.core, wait_answered(), parts_.core.now() + patience);
+  if (!queue_.empty() || !in_flight_.empty()) {
+    stop_writes({make_error_code(Errc::deadline_exceeded),
+                 fmt::format("the shard was stopped while its log did not take what was written for {} s",
+                             std::chrono::floor<std::chrono::seconds>(patience).count())});
+  }
   co_await tasks_.cancel_and_join();
+}
+
+Task<> WritePipeline::wait_answered() {
+  while (!queue_.empty() || !in_flight_.empty()) co_await idle_.wait();
 }
 
 // --- the start of a term
@@ -383,8 +413,8 @@ Task<Result<>> WritePipeline::replay() {
                                                   entry.offset.value(), parts_.replica.applied().next().value()));
       }
       if (auto applied = apply(entry.offset, entry.payload); !applied) {
-        co_return fail(Errc::corrupt, fmt::format("entry {} in the log of shard {} can't be applied: {}", entry.offset.value(),
-                                                  parts_.shard.value(), applied.error().message()));
+        co_return fail(applied.error().code, fmt::format("entry {} in the log of shard {} can't be applied: {}",
+                                                         entry.offset.value(), parts_.shard.value(), applied.error().message()));
       }
       ++replayed_entries_;
       replayed_bytes_ += entry.payload.size();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -47,6 +48,7 @@ class WritePipeline final : public disk::LogListener {
     store::StateMachine& machine;
     ReplicaCore& replica;
     AppliedListener& listener;
+    std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
   };
   explicit WritePipeline(Parts parts);
   ~WritePipeline() override;
@@ -64,8 +66,9 @@ class WritePipeline final : public disk::LogListener {
 
   // From now on nothing is evaluated: what waits is answered with `reason`, what is logged and not committed as unknown.
   void stop_writes(Error reason);
-  // Refuses new proposals with not_serving and returns when everything before is answered.
-  Task<> stop();
+  // Refuses new proposals with not_serving and returns when everything before is answered. What the log can't take within
+  // `patience` (a disk that is full or hangs) is answered as unknown: a stop must end.
+  Task<> stop(Duration patience);
 
   std::uint64_t replayed_entries() const { return replayed_entries_; }
   std::uint64_t replayed_bytes() const { return replayed_bytes_; }
@@ -105,6 +108,7 @@ class WritePipeline final : public disk::LogListener {
   Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Task<> drain_queue();
+  Task<Result<>> commit_part(store::Evaluation part);
   Task<> sweep(Ticket ticket);
   Result<Stamp> next_stamp();
   store::Evaluation evaluate(const Request& request);
@@ -117,6 +121,7 @@ class WritePipeline final : public disk::LogListener {
   Task<Result<>> carry_out(Effects effects);
   Task<Result<>> replay();
   Result<> apply(Offset offset, BytesView entry);
+  Task<> wait_answered();
   void apply_committed();
   void finish(InFlight& item);
   void fail_unfinished(const Error& reason);

@@ -9,7 +9,7 @@ namespace skerry::store {
 namespace {
 
 // What ending sessions may put into one entry and look up at once; the rest follows in further entries.
-constexpr std::size_t end_records_max = 10'000;
+constexpr std::size_t end_records_max = 2'000;   // some 20 ms
 constexpr std::size_t end_bytes_max = 4 << 20;
 
 }  // namespace

@@ -291,6 +291,7 @@ Result<> StateMachine::Members::follow_meta(const Effect& effect) {
 Offset StateMachine::applied() const { return members_->state.engine.applied(); }
 Stamp StateMachine::last_stamp() const { return members_->state.tail.last_stamp; }
 VersionId StateMachine::next_version_id() const { return members_->state.tail.next_version_id; }
+Term StateMachine::term() const { return members_->state.term; }
 KeyOrder StateMachine::order() const { return members_->state.order; }
 
 bool StateMachine::session_exists(SessionId session) const {

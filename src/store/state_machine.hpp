@@ -105,6 +105,7 @@ class StateMachine {
   Offset applied() const;
   Stamp last_stamp() const;   // of what is applied or in flight
   VersionId next_version_id() const;
+  Term term() const;   // of the last barrier applied; no_term before
   bool session_exists(SessionId session) const;   // committed
   std::vector<SessionInfo> sessions() const;   // committed
   // Committed sessions that have ended while records of theirs are left: a new leader hands them to evaluate_end_sessions().
