@@ -55,8 +55,9 @@ class LogListener {
 
 // One log per node, shared by all its shards: what is appended in one loop turn is written and synced together, and the
 // next batch gathers while a sync is in flight. One core's. log_format.hpp has every byte of it.
-// Opening cuts a torn tail, and refuses (corrupt, with file and position) damage to what was synced. It reads every segment
-// whole and checks every checksum, since what has rotted is best found while replicas still have it.
+// Opening cuts a torn tail, and refuses (corrupt, with file and position) damage to what was synced. It reads the newest two
+// segments whole, or three after a crash in the wrong moment, and of those before only what they say of themselves: a start
+// takes no longer when more is kept. What has rotted in them is found when it is read, or by verify_log().
 //
 // A full disk does not stop the log. The next segment is made ahead of need; while it can't be, the current one goes on being
 // filled, and an append that no longer fits is refused with resource_exhausted before anything is promised. The rest of the

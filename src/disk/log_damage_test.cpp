@@ -136,17 +136,28 @@ TEST(LogDamage, after_a_clean_stop_damage_to_the_last_batch_is_refused_too) {
   EXPECT_EQ(opened.error(), Errc::corrupt);
 }
 
-TEST(LogDamage, an_unknown_format_version_says_so) {
-  Bytes header = encode_segment_header({.generation = 1, .marker = 5, .bytes = 16 << 10});
-  header[12] = 9;
+Bytes segment_of_version(char version) {
+  Bytes content = encode_segment_header({.generation = 1, .marker = 5, .bytes = 16 << 10});
+  content[12] = version;
   Bytes crc;
-  append_little_endian(crc, crc32c(BytesView(header).substr(12, 52)));
-  header.replace(8, 4, crc);
-  header.resize(16 << 10, '\0');
-  const auto count = entries_after_opening(header);
+  append_little_endian(crc, crc32c(BytesView(content).substr(12, 52)));
+  content.replace(8, 4, crc);
+  content.resize(16 << 10, '\0');
+  return content;
+}
+
+TEST(LogDamage, an_older_format_version_says_so) {
+  const auto count = entries_after_opening(segment_of_version(1));
   ASSERT_FALSE(count);
   EXPECT_EQ(count.error(), Errc::unsupported);
-  EXPECT_THAT(count.error().message(), testing::HasSubstr("log format version 9 (this program reads version 1)"));
+  EXPECT_THAT(count.error().message(), testing::HasSubstr("log format version 1 is older than version 2"));
+}
+
+TEST(LogDamage, an_unknown_format_version_says_so) {
+  const auto count = entries_after_opening(segment_of_version(9));
+  ASSERT_FALSE(count);
+  EXPECT_EQ(count.error(), Errc::unsupported);
+  EXPECT_THAT(count.error().message(), testing::HasSubstr("log format version 9 (this program reads version 2)"));
 }
 
 // Three segments and more, all synced.
@@ -178,7 +189,11 @@ TEST(LogDamage, the_end_of_an_older_segment_was_synced) {
   fill_segments(world);
   world.crash();
   const std::string path = "/log/" + segment_name(2);
-  world.state.flip_bit(path, (end_of(world.state.content(path)) - 1) * 8);
+  Bytes content = world.state.content(path);
+  const std::uint64_t end = end_of(content);
+  content.replace(end, content.size() - end, content.size() - end, '\0');   // so that the segment is read whole
+  content[end - 1] = static_cast<char>(content[end - 1] ^ 1);
+  world.state.put(path, content);
   const auto opened = world.open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error(), Errc::corrupt);

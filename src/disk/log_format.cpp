@@ -14,7 +14,7 @@ namespace {
 
 constexpr BytesView magic = "SKERRYLG";
 constexpr std::string_view segment_prefix = "log-", segment_suffix = ".seg", spare_prefix = "spare-";
-constexpr std::size_t marker_in_header = 16;   // where a batch's record header carries the marker
+constexpr std::size_t marker_in_header = 16;   // where the record header of a batch or footer carries the marker
 
 template <std::unsigned_integral T>
 void put(char* out, T value) {
@@ -23,8 +23,11 @@ void put(char* out, T value) {
 }
 
 bool known(std::uint8_t kind) {
-  return kind >= static_cast<std::uint8_t>(RecordKind::append) && kind <= static_cast<std::uint8_t>(RecordKind::batch);
+  return kind >= static_cast<std::uint8_t>(RecordKind::append) && kind <= static_cast<std::uint8_t>(RecordKind::footer);
 }
+
+// What stands around records and takes no part in a batch.
+bool is_frame(RecordKind kind) { return kind == RecordKind::batch || kind == RecordKind::footer; }
 
 std::string name_with(std::string_view prefix, std::uint64_t number) {
   return fmt::format("{}{:016x}{}", prefix, number, segment_suffix);
@@ -59,10 +62,10 @@ class BatchScan {
     std::uint64_t at = position + record_header_bytes;
     if (bytes > content_.size() - at) return bad(position, "the batch runs past the end of the file");
     const std::uint64_t end = at + bytes;
-    next_ = batch->sequence;
+    first_ = next_ = batch->sequence;
     while (at < end) {
       const auto record = record_at(at);
-      if (!record || record->kind == RecordKind::batch) return bad(at, "a record header fails its checksum");
+      if (!record || is_frame(record->kind)) return bad(at, "a record header fails its checksum");
       if (record->payload_bytes > end - at - record_header_bytes) return bad(at, "a record runs past its batch");
       if (record->sequence != next_) return bad(at, "a record out of sequence");
       if (crc32c(payload_at(at, *record)) != record->payload_crc) return bad(at, "a payload fails its checksum");
@@ -82,6 +85,7 @@ class BatchScan {
     return {};
   }
 
+  std::uint64_t first() const { return first_; }   // the sequence of the batch checked last
   std::uint64_t next() const { return next_; }   // the sequence that follows the batch checked last
 
   std::optional<RecordHeader> record_at(std::uint64_t position) const {
@@ -100,22 +104,23 @@ class BatchScan {
   BytesView content_;
   const SegmentHeader& header_;
   std::uint32_t seed_;
-  std::uint64_t next_ = 0;
+  std::uint64_t first_ = 0, next_ = 0;
 };
 
-// Looks behind the last whole batch: for markers, and for a batch that says what is bad was synced.
+// Looks behind the last whole batch: for markers, and for a batch or footer that says what is bad was synced.
 void look_behind(BytesView content, const SegmentHeader& header, const BatchScan& batches, SegmentScan& scan) {
   char marker[sizeof header.marker];
   put(marker, header.marker);
   const BytesView wanted(marker, sizeof marker);
   for (std::size_t at = content.find(wanted, scan.end); at != BytesView::npos; at = content.find(wanted, at + 1)) {
+    const auto later = at < scan.end + marker_in_header ? std::nullopt : batches.record_at(at - marker_in_header);
+    const bool frame = later && is_frame(later->kind);
+    if (frame && static_cast<std::uint64_t>(later->term.value()) > scan.end) scan.damaged = true;
+    if (frame && later->kind == RecordKind::footer && at - marker_in_header == SegmentFooter::place(header)) continue;
     scan.stale_markers.push_back(at);
-    if (at < scan.end + marker_in_header) continue;
-    const auto later = batches.record_at(at - marker_in_header);
-    if (later && later->kind == RecordKind::batch && static_cast<std::uint64_t>(later->term.value()) > scan.end) {
-      scan.damaged = true;
-    }
   }
+  const std::uint64_t footer_marker = SegmentFooter::place(header) + marker_in_header;
+  if (scan.stale_markers.size() == 1 && scan.stale_markers.front() == footer_marker) scan.reason = "its footer is not whole";
 }
 
 }  // namespace
@@ -130,6 +135,7 @@ std::string_view name_of(RecordKind kind) {
     case RecordKind::shard_deleted: return "shard-deleted";
     case RecordKind::summary: return "summary";
     case RecordKind::batch: return "batch";
+    case RecordKind::footer: return "footer";
   }
   return "unknown";
 }
@@ -162,7 +168,11 @@ Result<SegmentHeader> decode_segment_header(BytesView bytes) {
   const auto crc = reader.little_endian<std::uint32_t>();
   const auto version = reader.little_endian<std::uint32_t>();
   if (crc != crc32c(bytes.substr(12))) return fail(Errc::corrupt, "the segment header fails its checksum");
-  if (version != log_format_version) {
+  if (version < log_format_version) {
+    return fail(Errc::unsupported, fmt::format("log format version {} is older than version {}, the only one that this program "
+                                               "reads: use the program that wrote it", version, log_format_version));
+  }
+  if (version > log_format_version) {
     return fail(Errc::unsupported, fmt::format("log format version {} (this program reads version {}): use the program that "
                                                "wrote it, or a newer one", version, log_format_version));
   }
@@ -207,6 +217,39 @@ RecordHeader batch_header(const SegmentHeader& segment, std::uint64_t synced, st
           .sequence = sequence};
 }
 
+bool SegmentFooter::holds(BytesView state) const { return state.size() == state_bytes && crc32c(state) == state_crc; }
+
+std::optional<Bytes> encode_footer(const SegmentHeader& segment, SegmentFooter footer, BytesView state) {
+  if (footer.end > SegmentFooter::place(segment) || state.size() > SegmentFooter::place(segment) - footer.end) return std::nullopt;
+  const RecordHeader header{.kind = RecordKind::footer,
+                            .shard = ShardId(static_cast<std::int64_t>(segment.marker)),
+                            .term = Term(static_cast<std::int64_t>(footer.end)),
+                            .offset = Offset(static_cast<std::int64_t>(footer.first_sequence)),
+                            .sequence = footer.next_sequence,
+                            .payload_bytes = static_cast<std::uint32_t>(state.size()),
+                            .payload_crc = crc32c(state)};
+  Bytes out(state);
+  out.resize(state.size() + record_header_bytes);
+  encode_record_header(header, segment.seed(), out.data() + state.size());
+  return out;
+}
+
+std::optional<SegmentFooter> decode_footer(BytesView bytes, const SegmentHeader& segment) {
+  if (bytes.size() < record_header_bytes) return std::nullopt;
+  const auto header = decode_record_header(bytes, segment.seed());
+  if (!header || header->kind != RecordKind::footer) return std::nullopt;
+  if (header->shard.value() != static_cast<std::int64_t>(segment.marker)) return std::nullopt;
+  const SegmentFooter footer{.end = static_cast<std::uint64_t>(header->term.value()),
+                             .first_sequence = static_cast<std::uint64_t>(header->offset.value()),
+                             .next_sequence = header->sequence,
+                             .state_bytes = header->payload_bytes,
+                             .state_crc = header->payload_crc};
+  const std::uint64_t place = SegmentFooter::place(segment);
+  const bool fits = footer.end > segment_data_start && footer.end <= place && footer.state_bytes <= place - footer.end;
+  const bool counts = footer.first_sequence > 0 && footer.first_sequence <= footer.next_sequence;
+  return fits && counts ? std::optional(footer) : std::nullopt;
+}
+
 std::string segment_name(std::uint64_t generation) { return name_with(segment_prefix, generation); }
 std::optional<std::uint64_t> generation_of(std::string_view name) { return number_in(name, segment_prefix); }
 std::string spare_name(std::uint64_t number) { return name_with(spare_prefix, number); }
@@ -226,6 +269,7 @@ Result<SegmentScan> scan_segment(BytesView content, const SegmentHeader& header,
       break;
     }
     TRYV(batches.show(scan.end, *end, visit));
+    if (!sequence) scan.first_sequence = batches.first();
     scan.end = *end;
     sequence = scan.next_sequence = batches.next();
   }

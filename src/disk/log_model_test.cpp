@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "disk/log.hpp"
+#include "disk/log_inspect.hpp"
 #include "disk/testing/log_world.hpp"
 
 namespace skerry::disk {
@@ -210,8 +211,13 @@ class ModelRun {
     } else {
       world_.crash();
     }
+    // Read whole, and by its footers.
+    const auto verdict = world_.run(verify_log(world_.core(), world_.disk(), "/log"));
+    ASSERT_TRUE(verdict) << verdict.error().message();
     const auto opened = world_.open();
     ASSERT_TRUE(opened) << opened.error().message();
+    ASSERT_EQ(Sequence(verdict->last_sequence), world_.log().synced());
+    compare(world_.log().shards(), verdict->shards);
     expect_some_state(whole, world_.options().durable == Durable::no && how >= 5);
   }
 

@@ -53,19 +53,63 @@ class Recovery {
   Task<Result<>> read_segment(std::uint64_t generation) {
     const OpenMode mode = repair_ == Repair::yes ? OpenMode::read_write : OpenMode::read;
     CO_TRY(std::shared_ptr<File> file, disk_.open(path(generation), mode));
-    CO_TRY(const SegmentHeader header, co_await read_segment_header(*file, path(generation), generation));
-    CO_TRYV(co_await read_whole(core_, *file, content_));
     auto segment = std::make_shared<Segment>();
-    segment->header = header;
+    CO_TRY(segment->header, co_await read_segment_header(*file, path(generation), generation));
     segment->file = std::move(file);
-    CO_TRY(SegmentScan scan, scan_segment(content_, header, [&](const RecordHeader& record, std::uint64_t position,
-                                                               BytesView payload) {
+    if (repair_ == Repair::yes) {
+      CO_TRY(const bool known, co_await take_footer(segment));
+      if (known) co_return Result<>{};
+    }
+    co_return co_await take_batches(std::move(segment));
+  }
+
+  // Takes what the footer says in place of the segment's records. False when there is no footer, or none that follows what
+  // was read so far: then the records must tell.
+  Task<Result<bool>> take_footer(std::shared_ptr<Segment> segment) {
+    const SegmentHeader& header = segment->header;
+    CO_TRY(const Bytes place, co_await segment->file->read(SegmentFooter::place(header), record_header_bytes));
+    const auto footer = decode_footer(place, header);
+    if (!footer || !never_begun_.empty()) co_return false;
+    CO_TRY(const Bytes state, co_await segment->file->read(footer->state_place(header), footer->state_bytes));
+    const bool follows = log_.segments.empty() || footer->first_sequence == log_.next_sequence;
+    if (!footer->holds(state) || !follows) co_return false;
+    if (!log_.segments.empty()) {
+      if (LogTable::previous_of(state) != ended()) co_return false;
+      close_last();
+    }
+    const auto previous = log_.table.load_state(state, {header.generation, footer->end});
+    if (!previous) co_return false;
+    log_.next_sequence = footer->next_sequence;
+    segment->previous = *previous;
+    segment->end = footer->end;
+    segment->first_sequence = footer->first_sequence;
+    segment->footed = true;
+    log_.segments.push_back(std::move(segment));
+    co_return true;
+  }
+
+  PreviousSegment ended() const { return {log_.segments.back()->header.generation, log_.segments.back()->end}; }
+
+  // The segment read last is not the last one: it was durable to its end before the next was begun.
+  void close_last() {
+    Segment& last = *log_.segments.back();
+    last.synced = last.end;
+    if (!last.footed) last.footer = footer_of(last, log_.table, log_.next_sequence);
+  }
+
+  Task<Result<>> take_batches(std::shared_ptr<Segment> segment) {
+    const std::uint64_t generation = segment->header.generation;
+    CO_TRYV(co_await read_whole(core_, *segment->file, content_));
+    CO_TRY(SegmentScan scan, scan_segment(content_, segment->header, [&](const RecordHeader& record, std::uint64_t position,
+                                                                        BytesView payload) {
       return take(*segment, record, position, payload);
     }));
     if (scan.damaged) co_return fail(corrupt_at(path(generation), scan.bad, scan.reason + ", though it was synced"));
     segment->end = scan.end;
+    segment->first_sequence = scan.first_sequence;
     if (segment->begun()) {
       log_.next_sequence = scan.next_sequence;
+      CO_TRYV(compare_footer(*segment));
       log_.segments.push_back(std::move(segment));
       tail_ = std::move(scan);
       tail_bytes_ = content_.size();
@@ -75,6 +119,22 @@ class Recovery {
       never_begun_.push_back({std::move(segment), std::move(scan.stale_markers)});
     }
     co_return Result<>{};
+  }
+
+  // A footer that is whole was written by the log, so one that differs from the records means that either is bad.
+  Result<> compare_footer(Segment& segment) const {
+    const std::uint64_t place = SegmentFooter::place(segment.header);
+    if (content_.size() < segment.header.bytes) return {};
+    const auto footer = decode_footer(BytesView(content_).substr(place, record_header_bytes), segment.header);
+    if (!footer) return {};
+    const BytesView state = BytesView(content_).substr(footer->state_place(segment.header), footer->state_bytes);
+    if (!footer->holds(state)) return {};
+    const auto expected = footer_of(segment, log_.table, log_.next_sequence);
+    if (!expected || *expected != BytesView(content_).substr(footer->state_place(segment.header), expected->size())) {
+      return fail(corrupt_at(path(segment.header.generation), place, "the footer differs from what the segment holds"));
+    }
+    segment.footed = true;
+    return {};
   }
 
   Result<> take(Segment& segment, const RecordHeader& record, std::uint64_t position, BytesView payload) {
@@ -107,16 +167,17 @@ class Recovery {
       return {};
     }
     const Segment& before = *log_.segments.back();
-    segment.previous = {before.header.generation, before.end};
+    segment.previous = ended();
     const auto says = LogTable().load_summary(payload);
     if (!says) return fail(corrupt_at(here, position, says.error().message()));
-    if (*says != segment.previous) {
+    if (*says != segment.previous && !before.footed) {
       return fail(corrupt_at(path(before.header.generation), tail_.bad,
                              fmt::format("{}, though the segment was synced up to {}", tail_.reason, says->end)));
     }
     if (record.sequence != log_.next_sequence || payload != log_.table.encode_summary(segment.previous)) {
       return fail(corrupt_at(here, position, "the summary differs from what the segments before it hold"));
     }
+    close_last();
     return {};
   }
 
@@ -125,6 +186,14 @@ class Recovery {
     if (!never_begun_.empty() && never_begun_.front().segment->header.generation != next) {
       return fail(Errc::corrupt, fmt::format("{}: the segments before {} are missing: restore them from a copy", folder_,
                                              segment_name(never_begun_.front().segment->header.generation)));
+    }
+    // A footer is written when the next segment's head is synced.
+    if (!log_.segments.empty() && log_.segments.back()->footed) {
+      if (never_begun_.empty()) {
+        return fail(Errc::corrupt, fmt::format("{}: {} is missing, though it was begun: restore it from a copy", folder_,
+                                               segment_name(next)));
+      }
+      return fail(corrupt_at(path(next), segment_data_start, "the segment is empty, though the one before it tells of it"));
     }
     if (const auto shard = log_.table.incomplete()) {
       return fail(Errc::corrupt,

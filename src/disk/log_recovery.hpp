@@ -24,8 +24,10 @@ struct RecoveredLog {
 
 enum class Repair { no, yes };
 
-// Reads the log in `folder`; with Repair::yes cuts a torn tail and makes what is left durable, otherwise changes nothing.
-// Decides from the bytes alone. Errors: corrupt with file and position, unsupported for another format version, io_failed.
+// Reads the log in `folder`. Repair::yes: cuts a torn tail and makes what is left durable; of a segment with a good footer
+// only that is read, so what has rotted before it is found when it is read. Repair::no: reads every byte and changes nothing;
+// when it finds nothing wrong, the other way leads to the same. Decides from the bytes alone. Errors: corrupt with file and
+// position, unsupported for another format version, io_failed.
 Task<Result<RecoveredLog>> recover_log(Core& core, Disk& disk, std::string folder, Repair repair);
 
 // The header of a segment's file. The error names the file.

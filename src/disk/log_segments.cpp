@@ -15,6 +15,12 @@ constexpr std::uint64_t fill_step = 4 << 20;
 
 }  // namespace
 
+std::optional<Bytes> footer_of(const Segment& segment, const LogTable& table, std::uint64_t next_sequence) {
+  return encode_footer(segment.header,
+                       {.end = segment.end, .first_sequence = segment.first_sequence, .next_sequence = next_sequence},
+                       table.encode_state(segment.previous, segment.header.generation));
+}
+
 SegmentPool::SegmentPool(Core& core, Disk& disk, std::string folder, const LogOptions& options,
                          std::vector<std::string> spares)
     : core_(core), disk_(disk), folder_(std::move(folder)), options_(options), spares_(spares.begin(), spares.end()) {

@@ -21,10 +21,17 @@ struct Segment {
   std::optional<Error> failure;            // why making it failed last time; it is tried again
   std::uint64_t end = segment_data_start;  // where the next batch goes, behind all that was placed
   std::uint64_t synced = segment_data_start;
+  std::uint64_t first_sequence = 0;        // set when begun
+  bool footed = false;                     // its footer was found, or is written
+  std::optional<Bytes> footer;             // of a closed segment: to be written once that is due
 
   bool made() const { return file != nullptr; }
   bool begun() const { return end > segment_data_start; }
 };
+
+// What is to be written at the end of a segment that is closed now: `table` is what its last record led to. Nothing when no
+// room is left for it.
+std::optional<Bytes> footer_of(const Segment& segment, const LogTable& table, std::uint64_t next_sequence);
 
 // Makes segments, from spares where there are any, and turns segments that nobody needs into spares. Owned by a log,
 // which calls it from one background task; at any point a crash leaves nothing that recovery can't tell.

@@ -16,6 +16,8 @@ std::unexpected<Error> refuse(const RecordHeader& record, std::string why) {
                                                   name_of(record.kind), record.offset.value(), record.term.value(), why));
 }
 
+constexpr std::uint64_t varint_bytes_max = 10;
+
 // Ids start at -1 (none), so they are stored one higher.
 template <class Id>
 void append_id(Bytes& out, Id id) { append_varint(out, static_cast<std::uint64_t>(id.value() + 1)); }
@@ -25,6 +27,12 @@ Id read_id(ByteReader& reader) {
   const std::uint64_t raw = reader.varint();
   if (raw > static_cast<std::uint64_t>(INT64_MAX)) reader.fail();
   return reader.ok() ? Id(static_cast<std::int64_t>(raw) - 1) : Id(-1);
+}
+
+PreviousSegment read_previous(ByteReader& reader) {
+  const std::uint64_t generation = reader.varint();
+  const std::uint64_t end = reader.varint();
+  return {generation, end};
 }
 
 }  // namespace
@@ -61,6 +69,14 @@ void LogTable::Shard::install(Term snapshot_term, Offset offset) {
 void LogTable::Shard::trim(Offset first_kept) {
   first = first_kept;
   while (runs.size() > 1 && runs[1].first < first) runs.erase(runs.begin());
+  drop_points();
+}
+
+void LogTable::Shard::inherit_points(const std::deque<Point>& older) {
+  // What lies at or behind an own point was truncated, replaced or deleted before that one was made.
+  const Offset below = points.empty() ? last.next() : points.front().offset;
+  const auto kept = std::ranges::lower_bound(older, below, {}, &Point::offset);
+  points.insert(points.begin(), older.begin(), kept);
   drop_points();
 }
 
@@ -111,7 +127,8 @@ Result<> LogTable::check(const Shard& shard, const RecordHeader& record) {
       return {};
     case RecordKind::shard_deleted: return {};
     case RecordKind::summary:
-    case RecordKind::batch: break;
+    case RecordKind::batch:
+    case RecordKind::footer: break;
   }
   return refuse(record, "not of a shard");
 }
@@ -128,6 +145,8 @@ bool LogTable::changes(const RecordHeader& record) const {
 }
 
 void LogTable::apply(const RecordHeader& record, LogPlace place) {
+  if (std::exchange(newest_generation_, place.generation) != place.generation) new_points_ = 0;
+  runs_ -= find(record.shard).runs.size();
   if (record.kind == RecordKind::shard_deleted) {
     shards_.erase(record.shard);
     return;
@@ -135,6 +154,13 @@ void LogTable::apply(const RecordHeader& record, LogPlace place) {
   const auto [position, is_new] = shards_.try_emplace(record.shard);
   Shard& shard = position->second;
   if (is_new) shard.incarnation = ++incarnations_;
+  const std::size_t points = shard.points.size();
+  change(shard, record, place);
+  runs_ += shard.runs.size();
+  new_points_ += shard.points.size() > points ? 1 : 0;
+}
+
+void LogTable::change(Shard& shard, const RecordHeader& record, LogPlace place) {
   switch (record.kind) {
     case RecordKind::append: return shard.append(record, place);
     case RecordKind::term: shard.term = record.term; return;
@@ -218,22 +244,84 @@ std::optional<LogTable::Shard> LogTable::decode_shard(ByteReader& reader) {
   return reader.ok() && plausible ? std::optional(std::move(shard)) : std::nullopt;
 }
 
-Result<PreviousSegment> LogTable::load_summary(BytesView bytes) {
+PreviousSegment LogTable::previous_of(BytesView bytes) {
   ByteReader reader(bytes);
-  PreviousSegment previous;
-  previous.generation = reader.varint();
-  previous.end = reader.varint();
-  std::map<ShardId, Shard> shards;
+  return read_previous(reader);
+}
+
+Result<LogTable::Summary> LogTable::decode_summary(ByteReader& reader) {
+  Summary summary{.previous = read_previous(reader), .shards = {}};
   for (std::uint64_t count = reader.varint(); count > 0 && reader.ok(); --count) {
     const auto id = read_id<ShardId>(reader);
     auto shard = decode_shard(reader);
     if (!shard || id.value() < 0) return fail(Errc::corrupt, "the summary of a shard makes no sense");
-    shard->incarnation = ++incarnations_;
-    if (!shards.emplace(id, std::move(*shard)).second) return fail(Errc::corrupt, "the summary names a shard twice");
+    if (!summary.shards.emplace(id, std::move(*shard)).second) return fail(Errc::corrupt, "the summary names a shard twice");
   }
-  if (!reader.done()) return fail(Errc::corrupt, "the summary cannot be decoded");
+  if (!reader.ok()) return fail(Errc::corrupt, "the summary cannot be decoded");
+  return summary;
+}
+
+void LogTable::replace(Shards shards) {
   shards_ = std::move(shards);
-  return previous;
+  runs_ = 0;
+  for (auto& [id, shard] : shards_) {
+    shard.incarnation = ++incarnations_;
+    runs_ += shard.runs.size();
+  }
+}
+
+Result<PreviousSegment> LogTable::load_summary(BytesView bytes) {
+  ByteReader reader(bytes);
+  TRY(Summary summary, decode_summary(reader));
+  if (!reader.done()) return fail(Errc::corrupt, "the summary cannot be decoded");
+  replace(std::move(summary.shards));
+  return summary.previous;
+}
+
+Bytes LogTable::encode_state(PreviousSegment previous, std::uint64_t generation) const {
+  Bytes out = encode_summary(previous);
+  for (const auto& [id, shard] : shards_) {
+    const auto own = std::ranges::find(shard.points, generation, [](const Point& point) { return point.place.generation; });
+    append_varint(out, static_cast<std::uint64_t>(shard.points.end() - own));
+    for (auto point = own; point != shard.points.end(); ++point) {
+      append_id(out, point->offset);
+      append_varint(out, point->place.position);
+    }
+  }
+  return out;
+}
+
+// Rising, of entries that the shard has, and where records of the segment can stand.
+bool LogTable::decode_points(ByteReader& reader, Shard& shard, LogPlace end) {
+  for (std::uint64_t count = reader.varint(); count > 0 && reader.ok(); --count) {
+    const auto offset = read_id<Offset>(reader);
+    const std::uint64_t position = reader.varint();
+    const bool follows = shard.points.empty() ||
+                         (offset > shard.points.back().offset && position > shard.points.back().place.position);
+    const bool stands = !shard.empty() && offset >= Offset(0) && offset <= shard.last && position > segment_data_start &&
+                        position < end.position;
+    if (!follows || !stands) reader.fail();
+    shard.points.push_back({offset, {end.generation, position}});
+  }
+  return reader.ok();
+}
+
+Result<PreviousSegment> LogTable::load_state(BytesView bytes, LogPlace end) {
+  ByteReader reader(bytes);
+  TRY(Summary summary, decode_summary(reader));
+  for (auto& [id, shard] : summary.shards) {
+    if (!decode_points(reader, shard, end)) return fail(Errc::corrupt, "the places of entries make no sense");
+  }
+  if (!reader.done()) return fail(Errc::corrupt, "the state of the shards cannot be decoded");
+  for (auto& [id, shard] : summary.shards) shard.inherit_points(find(id).points);
+  replace(std::move(summary.shards));
+  return summary.previous;
+}
+
+std::uint64_t LogTable::state_bytes_max(std::uint64_t generation) const {
+  constexpr std::uint64_t head = 3 * varint_bytes_max, shard = 7 * varint_bytes_max, pair = 2 * varint_bytes_max;
+  const std::uint64_t points = generation == newest_generation_ ? new_points_ : 0;
+  return head + shards_.size() * shard + (runs_ + points) * pair + shard + 2 * pair;
 }
 
 }  // namespace skerry::disk

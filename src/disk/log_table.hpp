@@ -67,6 +67,16 @@ class LogTable {
   // Replaces everything known; corrupt when the bytes make no sense.
   Result<PreviousSegment> load_summary(BytesView bytes);
 
+  // What a closed segment's footer holds: the summary at its end, and for each shard the points that lie in the segment.
+  Bytes encode_state(PreviousSegment previous, std::uint64_t generation) const;
+  // Requires: everything known is from before that segment. Arrives at what its records would have led to; when the bytes
+  // make no sense (corrupt), nothing is changed. `end` is that of the segment's records.
+  Result<PreviousSegment> load_state(BytesView bytes, LogPlace end);
+  // Of what encode_state() or encode_summary() made.
+  static PreviousSegment previous_of(BytesView bytes);
+  // No less than encode_state() of that segment could take, also after one more record.
+  std::uint64_t state_bytes_max(std::uint64_t generation) const;
+
  private:
   struct TermRun {
     Offset first;
@@ -90,13 +100,27 @@ class LogTable {
     void install(Term snapshot_term, Offset offset);
     void trim(Offset first_kept);
     void drop_points();
+    // Puts the points known from earlier segments before the own ones, as far as they still lead to kept entries.
+    void inherit_points(const std::deque<Point>& older);
   };
+  using Shards = std::map<ShardId, Shard>;
 
   static Result<> check(const Shard& shard, const RecordHeader& record);
   const Shard& find(ShardId shard) const;
   static std::optional<Shard> decode_shard(ByteReader& reader);
+  static bool decode_points(ByteReader& reader, Shard& shard, LogPlace end);
+  struct Summary {
+    PreviousSegment previous;
+    Shards shards;
+  };
+  static Result<Summary> decode_summary(ByteReader& reader);
+  void replace(Shards shards);
+  void change(Shard& shard, const RecordHeader& record, LogPlace place);
 
-  std::map<ShardId, Shard> shards_;
+  Shards shards_;
+  std::size_t runs_ = 0;         // of all shards
+  std::size_t new_points_ = 0;   // made by records of `newest_generation_`, also those that were dropped since
+  std::uint64_t newest_generation_ = 0;
   std::uint64_t incarnations_ = 0;
 };
 

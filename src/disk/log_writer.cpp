@@ -59,6 +59,7 @@ Task<Result<>> SegmentedLog::write(Batch& batch) {
   CO_TRYV(co_await wait_made(segment));
   // A segment is written only when the one before it is durable to its end, so that only the last can be torn.
   if (written_ != segment && written_->synced < written_->end) CO_TRYV(co_await written_->file->sync());
+  if (written_ != segment) written_->synced = written_->end;
   written_ = segment;
   const RecordHeader header = batch_header(segment->header, segment->synced, batch.bytes.size() - record_header_bytes,
                                            batch.first_sequence);
@@ -68,9 +69,11 @@ Task<Result<>> SegmentedLog::write(Batch& batch) {
     const BytesView piece = BytesView(batch.bytes).substr(at, write_step);
     CO_TRYV(segment->file->write_at(batch.position + at, {&piece, 1}));
   }
-  if (options_.durable == Durable::no) co_return Result<>{};
-  CO_TRYV(co_await segment->file->sync());
-  segment->synced = batch.position + batch.bytes.size();
+  if (options_.durable == Durable::yes) {
+    CO_TRYV(co_await segment->file->sync());
+    segment->synced = batch.position + batch.bytes.size();
+  }
+  if (batch.position == segment_data_start) chores_.notify_all();   // the footer of the one before may be due
   co_return Result<>{};
 }
 
@@ -152,7 +155,11 @@ Task<> SegmentedLog::keep_house() {
       if (!made) core_.timers().arm(reminder, core_.now() + make_again_after);
       made_.notify_all();
     }
-    if (!release && !wanted) co_await chores_.wait();
+    const std::shared_ptr<Segment> closed = without_footer();
+    if (closed && !wanted) {   // the next segment is waited for, a footer is not
+      if (auto written = co_await write_footer(closed); !written) co_return halt(written.error());
+    }
+    if (!release && !wanted && !closed) co_await chores_.wait();
   }
 }
 
@@ -162,6 +169,28 @@ std::shared_ptr<Segment> SegmentedLog::unmade() const {
     if (!segment->made()) return segment;
   }
   return next_->made() ? nullptr : next_;
+}
+
+// The oldest segment whose footer is due: when all before it is synced, and the head of the next segment too.
+std::shared_ptr<Segment> SegmentedLog::without_footer() const {
+  for (std::size_t i = 0; i + 1 < segments_.size(); ++i) {
+    const Segment& segment = *segments_[i];
+    const bool synced = segment.synced == segment.end && segments_[i + 1]->synced > segment_data_start;
+    if (segment.footer && synced) return segments_[i];
+  }
+  return nullptr;
+}
+
+// Synced, so that openings after a crash are quick too. It goes to a file that the writer is done with: of two syncs of one
+// file only one may hear of a failure.
+Task<Result<>> SegmentedLog::write_footer(std::shared_ptr<Segment> segment) {
+  const Bytes footer = std::move(*segment->footer);
+  segment->footer.reset();
+  const BytesView piece = footer;
+  CO_TRYV(segment->file->write_at(segment->header.bytes - footer.size(), {&piece, 1}));
+  CO_TRYV(co_await segment->file->sync());
+  segment->footed = true;
+  co_return Result<>{};
 }
 
 Task<bool> SegmentedLog::recycle_released() {

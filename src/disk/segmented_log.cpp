@@ -91,10 +91,17 @@ bool SegmentedLog::fits_here(std::size_t bytes, bool may_use_reserve) const {
   std::uint64_t need = bytes + (joins ? 0 : record_header_bytes);
   if (!current.begun()) need += record_bytes(table_.encode_summary(current.previous).size());
   if (next_->failure && !may_use_reserve) need += reserve();
+  // The first record may take all room, and so may one that helps out of a full disk: a footer can be done without.
+  if (current.begun() && !(next_->failure && may_use_reserve)) need += footer_room();
   return need <= current.header.bytes - current.end;
 }
 
 std::uint64_t SegmentedLog::reserve() const { return std::min(reserve_max, options_.segment_bytes / 16); }
+
+// For the current segment's footer, and the batch that closes the log.
+std::uint64_t SegmentedLog::footer_room() const {
+  return 2 * record_header_bytes + table_.state_bytes_max(segments_.back()->header.generation);
+}
 
 Result<> SegmentedLog::next_segment(std::size_t bytes) {
   const PreviousSegment previous{segments_.back()->header.generation, segments_.back()->end};
@@ -113,6 +120,7 @@ Result<> SegmentedLog::next_segment(std::size_t bytes) {
     return fail(next_->failure->code == Errc::resource_exhausted ? Errc::resource_exhausted : Errc::io_failed,
                 "the log is full and cannot grow: " + next_->failure->message());
   }
+  segments_.back()->footer = footer_of(*segments_.back(), table_, next_sequence_);
   next_->previous = previous;
   segments_.push_back(std::move(next_));
   next_ = pool_.plan(previous.generation + 2);
@@ -130,6 +138,7 @@ SegmentedLog::Batch& SegmentedLog::open_batch() {
 
 SegmentedLog::Batch& SegmentedLog::start_batch(const Bytes* summary) {
   const auto& segment = segments_.back();
+  if (!segment->begun()) segment->first_sequence = next_sequence_;
   Batch& batch = queue_.emplace_back(segment, segment->end, next_sequence_, Bytes(record_header_bytes, '\0'));
   segment->end += record_header_bytes;
   gathered_bytes_ += record_header_bytes;

@@ -15,8 +15,8 @@
 namespace skerry::disk {
 
 // The Log. Records get their place when they are appended; the writer task writes one batch after the other and syncs each, so
-// at most one batch is on its way at any time and only the last one can be torn. The housekeeper task makes the next segment
-// and recycles old ones.
+// at most one batch is on its way at any time and only the last one can be torn. The housekeeper task makes the next segment,
+// writes the footers of closed ones and recycles old ones.
 class SegmentedLog final : public Log, private TurnHook {
  public:
   SegmentedLog(Core& core, Disk& disk, std::string folder, const LogOptions& options, std::unique_ptr<FolderLock> lock,
@@ -66,6 +66,7 @@ class SegmentedLog final : public Log, private TurnHook {
   Result<> make_room(const RecordHeader& record, std::size_t payload_bytes);
   bool fits_here(std::size_t record_bytes, bool may_use_reserve) const;
   std::uint64_t reserve() const;
+  std::uint64_t footer_room() const;
   Result<> next_segment(std::size_t record_bytes);
   Batch& open_batch();
   Batch& start_batch(const Bytes* summary);
@@ -86,6 +87,8 @@ class SegmentedLog final : public Log, private TurnHook {
   Task<> keep_house();
   Task<bool> recycle_released();
   std::shared_ptr<Segment> unmade() const;
+  std::shared_ptr<Segment> without_footer() const;
+  Task<Result<>> write_footer(std::shared_ptr<Segment> segment);
 
   // Reading, in log_reader.cpp.
   struct Walk;

@@ -165,12 +165,16 @@ class SimulatedFile final : public File {
 
   Result<std::size_t> read_at(std::uint64_t position, std::span<char> into) const override {
     if (position >= inode_->seen.size()) return std::size_t{0};
-    return inode_->seen.copy(into.data(), into.size(), position);
+    const std::size_t count = inode_->seen.copy(into.data(), into.size(), position);
+    state_.bytes_read_ += count;
+    return count;
   }
 
   Task<Result<Bytes>> read(std::uint64_t position, std::size_t bytes) const override {
     co_await core_.yield();
-    co_return position >= inode_->seen.size() ? Bytes{} : inode_->seen.substr(position, bytes);
+    Bytes found = position >= inode_->seen.size() ? Bytes{} : inode_->seen.substr(position, bytes);
+    state_.bytes_read_ += found.size();
+    co_return found;
   }
 
   Result<> write_at(std::uint64_t position, std::span<const BytesView> pieces) override {

@@ -48,6 +48,7 @@ class SimulatedDiskState {
   std::uint64_t writes() const { return writes_; }
   std::uint64_t syncs() const { return syncs_; }
   std::uint64_t unsynced_bytes() const;
+  std::uint64_t bytes_read() const { return bytes_read_; }   // of contents
 
  private:
   friend class SimulatedDisk;
@@ -85,7 +86,7 @@ class SimulatedDiskState {
   std::set<std::string> folders_, locks_;
   std::uint64_t serial_ = 0;   // of the newest change: a sync covers those up to the one it began at
   std::uint64_t life_ = 1;   // of the process; files of an earlier one are dead
-  std::uint64_t writes_ = 0, syncs_ = 0;
+  std::uint64_t writes_ = 0, syncs_ = 0, bytes_read_ = 0;
 };
 
 // A core's view of a simulated disk. Folders are durable at once; files and names in them are not.
