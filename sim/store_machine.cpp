@@ -39,7 +39,8 @@ void StoreMachine::boot() {
 Task<Result<>> StoreMachine::open() {
   disk::LogOptions log_options{.segment_bytes = 32 << 10, .spare_segments_max = 2};
   if (planted_ == Planted::early_answer) log_options.durable = disk::Durable::no;
-  CO_TRY(log_, co_await disk::Log::open(*core_, *disk_, "/node-0/log", log_options));
+  CO_TRY(auto log, co_await disk::Log::open(*core_, *disk_, "/node-0/log", log_options));
+  log_ = std::make_unique<WatchedLog>(std::move(log), listener_);
   CO_TRY(engine_, co_await store::MemoryEngine::open(*core_, *disk_, "/node-0/engine"));
   CO_TRY(store::ShardEngine* const state, engine_->shard(shard_id));
   replica::ShardOptions options;

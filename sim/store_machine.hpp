@@ -6,6 +6,7 @@
 #include "disk/testing/simulated_disk.hpp"
 #include "replica/shard.hpp"
 #include "runtime/task_scope.hpp"
+#include "sim/watched_log.hpp"
 #include "sim/world.hpp"
 #include "store/memory_engine.hpp"
 
@@ -22,7 +23,8 @@ enum class Planted : std::uint8_t {
 // in memory and one shard. The real code of all of them.
 class StoreMachine {
  public:
-  StoreMachine(World& world, store::KeyOrder order, Planted planted) : world_(world), order_(order), planted_(planted) {}
+  StoreMachine(World& world, AppendListener& listener, store::KeyOrder order, Planted planted)
+      : world_(world), listener_(listener), order_(order), planted_(planted) {}
   ~StoreMachine() { end(); }
 
   void boot();                    // a process; nothing is open yet
@@ -46,6 +48,7 @@ class StoreMachine {
   void end();
 
   World& world_;
+  AppendListener& listener_;
   const store::KeyOrder order_;
   const Planted planted_;
   Core* core_ = nullptr;

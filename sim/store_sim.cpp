@@ -5,7 +5,6 @@
 
 #include "replica/shard_error.hpp"
 #include "sim/note.hpp"
-#include "store/entry.hpp"
 
 namespace skerry::sim {
 namespace {
@@ -18,7 +17,7 @@ constexpr int boot_turns_max = 20'000;   // a boot that takes longer will never 
 StoreSim::StoreSim(StoreSimOptions options)
     : options_(options), world_(options.seed), trace_(options.print),
       order_(world_.random.chance(0.5) ? store::KeyOrder::natural : store::KeyOrder::hierarchical), model_(order_),
-      machine_(world_, order_, options.planted) {}
+      machine_(world_, *this, order_, options.planted) {}
 
 StoreSimReport StoreSim::run() {
   const auto lives = 1 + world_.random.below(static_cast<std::uint64_t>(options_.lives_max));
@@ -69,64 +68,38 @@ bool StoreSim::boot() {
 Task<> StoreSim::boot_task(std::optional<Result<>>& outcome) {
   Result<> opened = co_await machine_.open();
   if (opened) {
-    const Offset barrier = co_await first_barrier();
-    for (const FlightPtr& flight : in_flight_) {
-      const bool survived = flight->offset != no_offset && flight->offset < barrier;
-      if (survived && !flight->resolved) co_await resolve(flight);
-    }
-    resolve_after_crash(barrier);
+    resolve_after_crash();
+    advance();
     co_await check_everything();
   }
   outcome = std::move(opened);
 }
 
-// Of the first start after the crash: there may have been starts between that did not get far.
-Task<Offset> StoreSim::first_barrier() {
-  const Offset newest = machine_.shard()->recovery().barrier;
-  for (const FlightPtr& flight : in_flight_) {
-    if (flight->offset == no_offset) continue;
-    for (Offset at = flight->offset; at < newest; at = at.next()) {
-      const auto entries = co_await machine_.log().read(StoreMachine::shard_id, at, 1);
-      if (!entries || entries->empty()) {
-        fail_run(fmt::format("entry {} can't be read from the log", at.value()));
-        break;
-      }
-      const auto header = store::decode_entry_header(entries->front().payload);
-      if (header && header->kind == store::EntryKind::barrier) co_return at;
-    }
-    break;
-  }
-  co_return newest;
-}
-
-// The log says which of the proposals that were in flight made it: those before the new term's barrier, and no others.
-void StoreSim::resolve_after_crash(Offset barrier) {
-  note("up, barrier at ", barrier.value());
-  if (barrier <= applied_) {
-    fail_run(fmt::format("entry {} was acknowledged, but the log ends before the barrier at {}", applied_.value(), barrier.value()));
+// Of what was in flight, the entries below the first barrier since the crash have lasted, and no others.
+void StoreSim::resolve_after_crash() {
+  note("up, barrier at ", machine_.shard()->recovery().barrier.value());
+  if (cut_ <= applied_) {
+    return fail_run(fmt::format("entry {} was acknowledged, but the log ended before {}", applied_.value(), cut_.value()));
   }
   for (const FlightPtr& flight : std::exchange(in_flight_, {})) {
-    const bool survived = flight->offset != no_offset && flight->offset < barrier;
-    auto answer = take_answer(*flight);
-    if (answer && !*answer) {
-      flight->refused = answer->error() != make_error_code(replica::ShardError::outcome_unknown);
-      answer.reset();
+    const bool lasted = flight->offset() != no_offset && flight->offset() < cut_;
+    const bool answered = take_answer(*flight) && *flight->answer;
+    const bool refused = flight->answer && !answered &&
+                         flight->answer->error() != make_error_code(replica::ShardError::outcome_unknown);
+    if (lasted && refused) return fail_run("what was refused as not applied has been applied");
+    if (answered && !lasted && flight->offset() != no_offset) {
+      return fail_run(fmt::format("entry {} was acknowledged and is lost", flight->offset().value()));
     }
-    if (survived && flight->refused) fail_run("what was refused as not applied has been applied");
-    if (answer && !survived && flight->offset != no_offset) {
-      fail_run(fmt::format("entry {} was acknowledged and is lost", flight->offset.value()));
-    }
-    if (survived) {
-      apply(*flight, answer);
+    if (flight->operation.id && !answered) retries_.push_back(flight->operation);
+    if (lasted) {
+      in_flight_.push_back(flight);
     } else {
       ++report_.lost_in_flight;
     }
-    if (flight->kind == Flight::Kind::write && flight->operation.id) retries_.push_back(flight->operation);
   }
-  applied_ = machine_.shard()->recovery().barrier;
-  const TimePoint now = machine_.core().now();
-  for (auto& [session, heard] : heard_) heard = now;   // each has its whole timeout again
-  check_notifications();
+  cut_ = nowhere;
+  closing_.clear();
+  for (auto& [session, heard] : heard_) heard = machine_.core().now();   // each has its whole timeout again
 }
 
 void StoreSim::start_tasks() {

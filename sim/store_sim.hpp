@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <deque>
+#include <limits>
 #include <string>
 
 #include "sim/store_machine.hpp"
 #include "sim/store_model.hpp"
 #include "sim/trace.hpp"
+#include "store/entry.hpp"
 
 namespace skerry::sim {
 
@@ -28,25 +30,26 @@ struct StoreSimReport {
 // sessions while the process crashes and comes back. A model written from the protocol says what must have happened:
 // nothing acknowledged is lost, nothing is invented, every answer is exactly what it must be, every change is told once, in
 // order, sessions end when they must and not before.
-class StoreSim {
+class StoreSim final : private AppendListener {
  public:
   explicit StoreSim(StoreSimOptions options);
   StoreSimReport run();
 
  private:
-  // A proposal whose outcome is not yet known, in the order of evaluation.
+  static constexpr Offset nowhere{std::numeric_limits<std::int64_t>::max()};
+  // A write whose outcome is not yet judged, in the order proposed.
   struct Flight {
-    enum class Kind : std::uint8_t { write, create_session, end_sessions };
-    Kind kind = Kind::write;
     Operation operation;
-    std::vector<SessionId> sessions;    // that end
-    bool resolved = true;               // false: the shard chose them, and its entry is not read yet
-    replica::Ticket ticket;             // of a write
-    bool taken = false;                 // the ticket's answer
-    bool refused = false;               // it said that nothing was applied
-    Offset offset = no_offset;          // of its entry; no_offset: changes nothing
+    replica::Ticket ticket;
+    std::optional<Result<store::WriteOutcome>> answer;   // once taken from the ticket
+    Offset offset() const { return ticket.offset(); }    // no_offset: not evaluated yet, or changes nothing
   };
   using FlightPtr = std::shared_ptr<Flight>;
+  // What the log holds, as the sim saw it being appended.
+  struct Logged {
+    store::EntryKind kind{};
+    std::vector<SessionId> sessions;   // that begin or end with it
+  };
 
   // --- the story (store_sim.cpp)
   void live();
@@ -55,8 +58,7 @@ class StoreSim {
   Task<> boot_task(std::optional<Result<>>& outcome);
   void start_tasks();
   void end_life();
-  Task<Offset> first_barrier();
-  void resolve_after_crash(Offset barrier);
+  void resolve_after_crash();
   Task<> check_task(bool& done);
   Task<> stop_task(std::optional<Result<>>& outcome);
 
@@ -70,7 +72,6 @@ class StoreSim {
   Task<> heartbeats();
   Task<> checkpoints();
   Task<> follow();
-  Task<> resolve(FlightPtr flight);
   void get();
   Task<> scan();
   Operation any_operation(int client);
@@ -78,12 +79,15 @@ class StoreSim {
   std::optional<SessionId> any_session();
 
   // --- judgement (store_sim_checks.cpp)
+  void on_append(Offset offset, BytesView entry) override;
   void advance();
   bool advance_one();
-  // `answer`: what its client has been told, if anything.
-  void apply(const Flight& flight, const std::optional<Result<store::WriteOutcome>>& answer);
-  static std::optional<Result<store::WriteOutcome>> take_answer(Flight& flight);
-  void check_answer(const Flight& flight, const store::WriteOutcome& expected, const Result<store::WriteOutcome>& answer);
+  void apply_entry(Offset offset);
+  void apply_write(Offset offset);
+  bool changes_nothing_as_answered(const Flight& flight) const;
+  static bool take_answer(Flight& flight);
+  // What is wrong with an answer; empty when nothing is.
+  static std::string judge(const Operation& operation, const store::WriteOutcome& expected, const store::WriteOutcome& found);
   void check_notifications();
   void compare_get(const store::Get& get, const store::GetOutcome& found);
   Task<> check_everything();
@@ -102,13 +106,15 @@ class StoreSim {
   StoreSimReport report_;
 
   std::deque<FlightPtr> in_flight_;
+  std::map<Offset, Logged> logged_;     // above applied_
+  Offset cut_ = nowhere;                // since the last crash: where the first new term began
   std::vector<Operation> retries_;      // with a request id, outcome unknown since a crash
   bool stopped_ = false;                // the log has stopped, the process must go
   bool quiet_ = false;                  // clients write no more
-  Offset applied_ = no_offset;          // of the last flight in the model
+  Offset applied_ = no_offset;          // of the last entry in the model
   std::map<SessionId, TimePoint> heard_;   // since when at most each session has been silent
   std::map<SessionId, std::chrono::milliseconds> timeouts_;
-  std::set<SessionId> kept_alive_;
+  std::set<SessionId> kept_alive_, closing_;
   std::vector<std::pair<Offset, StoreModel::Notifications>> told_;   // by the model, in order, none empty
   std::vector<store::NotificationBatch> received_;
   std::size_t compared_ = 0;            // of received_

@@ -3,6 +3,7 @@
 
 #include "replica/shard_error.hpp"
 #include "sim/note.hpp"
+#include "store/layout.hpp"
 
 namespace skerry::sim {
 
@@ -14,6 +15,37 @@ void StoreSim::fail_run(std::string what) {
   report_.failure = std::move(what);
 }
 
+// An entry of an earlier process at this place, or above it, has not lasted.
+void StoreSim::on_append(Offset offset, BytesView bytes) {
+  const auto entry = store::decode_entry(bytes);
+  if (!entry) return fail_run("the shard logs an entry that can't be decoded");
+  logged_.erase(logged_.lower_bound(offset), logged_.end());
+  Logged& logged = logged_[offset];
+  logged.kind = entry->header.kind;
+  if (logged.kind == store::EntryKind::barrier) cut_ = std::min(cut_, offset);
+  for (const store::Effect& effect : entry->effects) {
+    if (effect.space != store::Space::sessions) continue;
+    const SessionId session = *store::decode_session_key(effect.key);
+    logged.sessions.push_back(session);
+    if (effect.action == store::Effect::Action::put) {
+      timeouts_[session] = store::decode_session(effect.value)->timeout;
+      heard_[session] = machine_.core().now();
+    } else if (!closing_.contains(session)) {
+      expired(session);
+    }
+  }
+}
+
+void StoreSim::expired(SessionId session) {
+  ++report_.sessions_expired;
+  note("session ", session.value(), " expires");
+  const Duration silent = machine_.core().now() - heard_[session];
+  if (silent < timeouts_[session]) {
+    fail_run(fmt::format("session {} was ended after {} ms of silence, its timeout is {} ms", session.value(),
+                         silent.count() / 1'000'000, timeouts_[session].count()));
+  }
+}
+
 // Brings the model up to what the shard has committed, judging each answer on the way. The shard applies and answers in one go,
 // so between two turns its committed state is exactly the model's.
 void StoreSim::advance() {
@@ -22,84 +54,90 @@ void StoreSim::advance() {
   check_notifications();
 }
 
+bool StoreSim::take_answer(Flight& flight) {
+  if (!flight.answer && flight.ticket.ready()) flight.answer = flight.ticket.take();
+  return flight.answer.has_value();
+}
+
+// One entry, or one write that made none: that stood somewhere between the entries around it, and fits one such place.
 bool StoreSim::advance_one() {
-  if (in_flight_.empty()) return false;
-  const FlightPtr flight = in_flight_.front();
-  const bool write = flight->kind == Flight::Kind::write;
-  const bool committed = flight->offset != no_offset && flight->offset <= machine_.shard()->commit();
-  if (!committed && write && flight->ticket.ready() && !flight->taken) {
-    const auto answer = *take_answer(*flight);
-    if (flight->offset == no_offset && answer) {   // changes nothing
+  const bool more = applied_ < machine_.shard()->commit();
+  if (!in_flight_.empty() && in_flight_.front()->offset() == no_offset && take_answer(*in_flight_.front())) {
+    const FlightPtr flight = in_flight_.front();
+    if (!*flight->answer) {
       in_flight_.pop_front();
-      check_answer(*flight, model_.write(flight->operation), answer);
-      if (!model_.notifications().empty()) fail_run("a write that changes nothing had to tell something");
+      if (quiet_ && flight->answer->error() == make_error_code(replica::ShardError::not_serving)) return true;
+      if (flight->answer->error() != make_error_code(replica::ShardError::log_stopped)) {
+        fail_run("a write was refused: " + flight->answer->error().message());
+      }
+      report_.log_stops += stopped_ ? 0 : 1;
+      stopped_ = true;
       return true;
     }
-    if (answer) {
-      fail_run(fmt::format("entry {} was answered before it was committed", flight->offset.value()));
-      return false;
+    if (changes_nothing_as_answered(*flight)) {
+      ++report_.answered;
+      in_flight_.pop_front();
+      return true;
     }
-    const bool unknown = answer.error() == make_error_code(replica::ShardError::outcome_unknown);
-    if (!unknown && answer.error() != make_error_code(replica::ShardError::log_stopped)) {
-      fail_run("a write was refused: " + answer.error().message());
-    }
-    if (!unknown && flight->offset == no_offset) in_flight_.pop_front();
-    flight->refused = !unknown;
-    if (!stopped_) ++report_.log_stops;
-    stopped_ = true;
-    return !unknown && flight->offset == no_offset;
+    if (!more) fail_run("a write that made no entry was answered wrongly");
   }
-  if (!committed || !flight->resolved) return false;
-  in_flight_.pop_front();
-  if (write && !flight->ticket.ready()) fail_run("what is committed was not answered");
-  apply(*flight, take_answer(*flight));
+  if (!more) return false;
+  apply_entry(applied_.next());
   return true;
 }
 
-std::optional<Result<store::WriteOutcome>> StoreSim::take_answer(Flight& flight) {
-  if (flight.kind != Flight::Kind::write || flight.taken || !flight.ticket.ready()) return std::nullopt;
-  flight.taken = true;
-  return flight.ticket.take();
+bool StoreSim::changes_nothing_as_answered(const Flight& flight) const {
+  StoreModel trial = model_;
+  const store::WriteOutcome expected = trial.write(flight.operation);
+  return trial.notifications().empty() && judge(flight.operation, expected, **flight.answer).empty();
 }
 
-void StoreSim::apply(const Flight& flight, const std::optional<Result<store::WriteOutcome>>& answer) {
-  switch (flight.kind) {
-    case Flight::Kind::write: {
-      const store::WriteOutcome expected = model_.write(flight.operation);
-      if (answer) check_answer(flight, expected, *answer);
-      break;
-    }
-    case Flight::Kind::create_session: model_.create_session(flight.sessions.front()); break;
-    case Flight::Kind::end_sessions: model_.end_sessions(flight.sessions); break;
+void StoreSim::apply_entry(Offset offset) {
+  applied_ = offset;
+  const auto found = logged_.find(offset);
+  if (found == logged_.end()) return fail_run(fmt::format("entry {} is committed, but nobody logged it", offset.value()));
+  const Logged logged = found->second;
+  logged_.erase(found);
+  switch (logged.kind) {
+    case store::EntryKind::write: apply_write(offset); break;
+    case store::EntryKind::create_session: model_.create_session(logged.sessions.front()); break;
+    case store::EntryKind::end_sessions: model_.end_sessions(logged.sessions); break;
+    case store::EntryKind::barrier:
+    case store::EntryKind::sweep: return;
   }
-  applied_ = std::max(applied_, flight.offset);
-  if (!model_.notifications().empty()) told_.emplace_back(flight.offset, model_.notifications());
+  if (!model_.notifications().empty()) told_.emplace_back(offset, model_.notifications());
 }
 
-void StoreSim::check_answer(const Flight& flight, const store::WriteOutcome& expected,
-                            const Result<store::WriteOutcome>& answer) {
-  if (!answer) return fail_run("a committed write was answered with an error: " + answer.error().message());
+void StoreSim::apply_write(Offset offset) {
+  if (in_flight_.empty() || in_flight_.front()->offset() != offset) {
+    return fail_run(fmt::format("entry {} holds a write that nobody asked for now", offset.value()));
+  }
+  const FlightPtr flight = in_flight_.front();
+  in_flight_.pop_front();
+  const store::WriteOutcome expected = model_.write(flight->operation);
+  if (!take_answer(*flight) || !*flight->answer) return;   // a crash, or a log that stopped, took the answer
   ++report_.answered;
-  const auto at = [&] { return fmt::format("entry {}", flight.offset.value()); };
-  if (answer->puts.size() != expected.puts.size()) return fail_run(at() + ": wrong number of answers");
+  const std::string wrong = judge(flight->operation, expected, **flight->answer);
+  if (!wrong.empty()) fail_run(fmt::format("entry {}: {}", offset.value(), wrong));
+}
+
+std::string StoreSim::judge(const Operation& operation, const store::WriteOutcome& expected, const store::WriteOutcome& found) {
+  if (found.puts.size() != expected.puts.size()) return "wrong number of answers";
   for (std::size_t i = 0; i < expected.puts.size(); ++i) {
-    const auto &found = answer->puts[i], &wanted = expected.puts[i];
-    if (found.status != wanted.status || found.key != wanted.key) {
-      return fail_run(fmt::format("{}: put {} of {} answered {} {}, expected {} {}", at(), i, flight.operation.puts[i].key,
-                                  static_cast<int>(found.status), found.key.value_or(""), static_cast<int>(wanted.status),
-                                  wanted.key.value_or("")));
+    const auto &got = found.puts[i], &wanted = expected.puts[i];
+    if (got.status != wanted.status || got.key != wanted.key) {
+      return fmt::format("put {} of {} answered {} {}, expected {} {}", i, operation.puts[i].key, static_cast<int>(got.status),
+                         got.key.value_or(""), static_cast<int>(wanted.status), wanted.key.value_or(""));
     }
     if (wanted.status != store::Status::ok) continue;
-    if (found.version.version_id != wanted.version.version_id || found.version.modifications != wanted.version.modifications ||
-        found.version.session != wanted.version.session || found.version.created_millis > found.version.modified_millis) {
-      return fail_run(fmt::format("{}: put {} got version {} after {} modifications, expected {} after {}", at(), i,
-                                  found.version.version_id.value(), found.version.modifications,
-                                  wanted.version.version_id.value(), wanted.version.modifications));
+    if (got.version.version_id != wanted.version.version_id || got.version.modifications != wanted.version.modifications ||
+        got.version.session != wanted.version.session || got.version.created_millis > got.version.modified_millis) {
+      return fmt::format("put {} got version {} after {} modifications, expected {} after {}", i, got.version.version_id.value(),
+                         got.version.modifications, wanted.version.version_id.value(), wanted.version.modifications);
     }
   }
-  if (answer->deletes != expected.deletes || answer->delete_ranges != expected.delete_ranges) {
-    fail_run(at() + ": a delete was answered wrongly");
-  }
+  if (found.deletes != expected.deletes || found.delete_ranges != expected.delete_ranges) return "a delete was answered wrongly";
+  return {};
 }
 
 void StoreSim::check_notifications() {
@@ -118,12 +156,11 @@ void StoreSim::check_notifications() {
       }
     }
   }
-  if (compared_ < received_.size() && in_flight_.empty()) fail_run("the follower was told of a change that never was");
+  if (compared_ < received_.size() && received_[compared_].offset <= applied_) fail_run("the follower was told of a change that never was");
 }
 
 void StoreSim::get() {
   advance();
-  if (!in_flight_.empty() && !in_flight_.front()->resolved) return;   // the model lags
   const Bytes key = any_key();
   const store::Get get{key, static_cast<Comparison>(world_.random.below(5)), true, std::nullopt};
   const auto found = machine_.shard()->try_get(get);
@@ -162,7 +199,6 @@ void StoreSim::compare_get(const store::Get& get, const store::GetOutcome& found
 // A range, against the model's state at this moment, however long the scan takes.
 Task<> StoreSim::scan() {
   advance();
-  if (!in_flight_.empty() && !in_flight_.front()->resolved) co_return;
   const Bytes start = any_key(), end = any_key();
   StoreModel::Records wanted(model_.records().key_comp());
   for (auto at = model_.records().lower_bound(start); at != model_.records().end() && model_.records().key_comp()(at->first, end); ++at) {

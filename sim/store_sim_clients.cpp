@@ -5,8 +5,6 @@
 
 #include "replica/shard_error.hpp"
 #include "sim/note.hpp"
-#include "store/entry.hpp"
-#include "store/layout.hpp"
 
 namespace skerry::sim {
 namespace {
@@ -79,105 +77,49 @@ Task<> StoreSim::write(Operation operation) {
   std::optional<store::RequestId> id;
   if (flight->operation.id) id = {flight->operation.id->client, flight->operation.id->sequence};
   flight->ticket = machine_.shard()->propose(request.view(), id);
-  flight->offset = flight->ticket.offset();
   in_flight_.push_back(flight);
   ++report_.operations;
-  note("write of ", flight->operation.puts.size(), " puts, entry ", flight->offset.value());
+  note("write of ", flight->operation.puts.size(), " puts, entry ", flight->offset().value());
   if (world_.random.chance(0.5)) co_await flight->ticket.wait();   // others go on at once
   advance();
 }
 
 Task<> StoreSim::create_session() {
-  auto flight = std::make_shared<Flight>();
-  flight->kind = Flight::Kind::create_session;
-  flight->offset = machine_.shard()->figures().head.next();
-  const SessionId id(StoreMachine::shard_id.value() << 44 | flight->offset.value());
   const std::chrono::milliseconds timeout(2000 + world_.random.below(2000));
-  flight->sessions = {id};
-  timeouts_[id] = timeout;
-  heard_[id] = machine_.core().now();
-  in_flight_.push_back(flight);
-  if (world_.random.chance(0.5)) kept_alive_.insert(id);
   const auto created = co_await machine_.shard()->create_session(timeout, "client");
+  advance();
+  note("session ", created ? created->value() : -1, " created");
   if (!created) {
     stopped_ = true;
-  } else if (*created != id) {
-    fail_run(fmt::format("session {} was created where {} was due", created->value(), id.value()));
+  } else if (!timeouts_.contains(*created) || timeouts_[*created] != timeout) {
+    fail_run(fmt::format("session {} was created, but the log has none", created->value()));
+  } else if (world_.random.chance(0.5)) {
+    kept_alive_.insert(*created);
   }
-  note("session ", id.value(), created ? " created" : " unknown");
-  advance();
 }
 
 Task<> StoreSim::close_session() {
   advance();
   const auto session = any_session();
   if (!session || !up()) co_return;
-  for (const FlightPtr& flight : in_flight_) {
-    if (flight->kind == Flight::Kind::end_sessions && (!flight->resolved || std::ranges::count(flight->sessions, *session) > 0)) {
-      co_return;   // it ends already; whether our own closing makes an entry would be hard to tell
-    }
-  }
-  auto flight = std::make_shared<Flight>();
-  flight->kind = Flight::Kind::end_sessions;
-  flight->sessions = {*session};
-  flight->offset = machine_.shard()->figures().head.next();
-  in_flight_.push_back(flight);
+  closing_.insert(*session);
   const auto closed = co_await machine_.shard()->close_session(*session);
-  if (!closed) {
-    stopped_ = true;
-    if (closed.error() == make_error_code(replica::ShardError::session_not_found)) fail_run("a session that lives was not found");
-  }
-  note("session ", session->value(), closed ? " closed" : " unknown");
   advance();
+  note("session ", session->value(), closed ? " closed" : " not closed");
+  if (!closed) {
+    if (closed.error() == make_error_code(replica::ShardError::session_not_found)) co_return fail_run("a session that lives was not found");
+    stopped_ = true;
+  } else if (model_.sessions().contains(*session)) {
+    fail_run("a closed session lives on");
+  }
 }
 
-// The shard decides which sessions to end; its entries tell which.
 Task<> StoreSim::expiry() {
   for (;;) {
     co_await machine_.core().sleep_for(250ms);
     if (!up()) continue;
-    advance();
-    const Offset before = machine_.shard()->figures().head;
     machine_.shard()->expire_sessions();
-    std::vector<FlightPtr> made;
-    for (Offset at = before.next(); at <= machine_.shard()->figures().head; at = at.next()) {
-      auto flight = std::make_shared<Flight>();
-      flight->kind = Flight::Kind::end_sessions;
-      flight->resolved = false;
-      flight->offset = at;
-      in_flight_.push_back(flight);
-      made.push_back(std::move(flight));
-    }
-    for (const FlightPtr& flight : made) {
-      co_await resolve(flight);
-      for (const SessionId session : flight->sessions) expired(session);
-    }
-    if (!stopped_) machine_.shard()->sweep();
-  }
-}
-
-Task<> StoreSim::resolve(FlightPtr flight) {
-  const auto entries = co_await machine_.log().read(StoreMachine::shard_id, flight->offset, 1);
-  if (!entries || entries->empty() || entries->front().offset != flight->offset) {
-    stopped_ = true;   // the disk fails; the entry may still have reached it
-    co_return;
-  }
-  const auto entry = store::decode_entry(entries->front().payload);
-  if (!entry) co_return fail_run("an entry in the log can't be decoded");
-  for (const store::Effect& effect : entry->effects) {
-    if (effect.space != store::Space::sessions || effect.action != store::Effect::Action::erase) continue;
-    flight->sessions.push_back(*store::decode_session_key(effect.key));
-  }
-  flight->resolved = true;
-}
-
-void StoreSim::expired(SessionId session) {
-  ++report_.sessions_expired;
-  note("session ", session.value(), " expired");
-  const Duration silent = machine_.core().now() - heard_[session];
-  if (silent < timeouts_[session]) {
-    fail_run(fmt::format("session {} was ended after {} ms of silence, its timeout is {} ms", session.value(),
-                         silent.count() / 1'000'000, timeouts_[session].count()));
+    machine_.shard()->sweep();
   }
 }
 
@@ -207,9 +149,6 @@ Task<> StoreSim::checkpoints() {
     note("checkpoint at ", machine_.shard()->durable().value());
     advance();
     Offset needed = std::min(machine_.shard()->durable().next(), last_received_.next());
-    for (const FlightPtr& flight : in_flight_) {
-      if (flight->offset != no_offset) needed = std::min(needed, flight->offset);
-    }
     if (needed > Offset(0) && !machine_.log().trim(StoreMachine::shard_id, needed)) stopped_ = true;
   }
 }
