@@ -158,9 +158,11 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
     if (error == asio::error::address_family_not_supported && &host != &hosts.back()) continue;   // no IPv6 here
     if (!error && everywhere && host.is_v6()) acceptor.set_option(asio::ip::v6_only(false), error);
     if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
-    if (!error && options_.reuse_port) acceptor.set_option(ReusePort(true), error);
+    if (!error && options_.port == PortUse::join) acceptor.set_option(ReusePort(true), error);
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(options_.backlog, error);
+    // Only now: two sockets that both share from the start would not see that the port is taken.
+    if (!error && options_.port == PortUse::first) acceptor.set_option(ReusePort(true), error);
     if (error) return cannot_listen(address, error);
     const Address real{address.host, acceptor.local_endpoint(error).port()};
     return std::make_unique<TcpListener>(core_, std::move(acceptor), real);

@@ -10,8 +10,16 @@ class Core;
 
 namespace skerry::net {
 
+enum class PortUse {
+  alone,
+  // Several cores listen on one port and the kernel spreads the connections. The first takes it, which fails like `alone` when
+  // any other process has it; from then on the others join. A port that nobody shares can't be joined by mistake.
+  first,
+  join,
+};
+
 struct TcpOptions {
-  bool reuse_port = false;   // several cores listen on one port, the kernel spreads the connections
+  PortUse port = PortUse::alone;
   int backlog = 1'024;
 };
 

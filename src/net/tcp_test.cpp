@@ -139,12 +139,32 @@ TEST_F(Tcp, a_busy_port_is_an_error_that_names_it_and_says_what_to_do) {
   EXPECT_NE(second.error().text.find("another port"), std::string::npos);
 }
 
-TEST_F(Tcp, several_cores_may_share_a_port_when_asked_to) {
-  TcpNetwork sharing(world.core, {.reuse_port = true});
-  const auto first = listen_somewhere(sharing, world.core);
-  ASSERT_TRUE(first);
-  const auto second = sharing.listen((*first)->address());
-  EXPECT_TRUE(second) << second.error().message();
+TEST_F(Tcp, cores_join_the_port_that_the_first_of_them_took) {
+  TcpNetwork first(world.core, {.port = PortUse::first}), join(world.core, {.port = PortUse::join});
+  const auto taken = listen_somewhere(first, world.core);
+  ASSERT_TRUE(taken);
+  for (int core = 1; core < 3; ++core) {
+    const auto joined = join.listen((*taken)->address());
+    EXPECT_TRUE(joined) << joined.error().message();
+  }
+}
+
+TEST_F(Tcp, a_port_that_others_share_is_taken_for_a_new_first) {
+  TcpNetwork first(world.core, {.port = PortUse::first}), another(world.core, {.port = PortUse::first});
+  const auto taken = listen_somewhere(first, world.core);
+  ASSERT_TRUE(taken);
+  const auto second = another.listen((*taken)->address());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(), Errc::already_exists);
+}
+
+TEST_F(Tcp, a_port_that_is_not_shared_cannot_be_joined) {
+  TcpNetwork join(world.core, {.port = PortUse::join});
+  const auto taken = listen_somewhere(network, world.core);
+  ASSERT_TRUE(taken);
+  const auto joined = join.listen((*taken)->address());
+  ASSERT_FALSE(joined);
+  EXPECT_EQ(joined.error(), Errc::already_exists);
 }
 
 TEST_F(Tcp, an_address_of_another_machine_cannot_be_listened_on) {

@@ -7,12 +7,18 @@ namespace {
 // How long calls that are running when the process stops may take to end.
 constexpr auto drain_time = 3s;
 
+net::PortUse port_use(const AppletContext& context) {
+  if (context.cores().size() == 1) return net::PortUse::alone;
+  return context.core.id() == CoreId{0} ? net::PortUse::first : net::PortUse::join;
+}
+
 }  // namespace
 
 PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts)
     : context_(context), log_(context.log("public")), options_(std::move(options)),
-      network_(context.core, {.reuse_port = context.cores().size() > 1}), method_metrics_(context.metrics()),
+      network_(context.core, {.port = port_use(context)}), method_metrics_(context.metrics()),
       directory_(context.core), oxia_(context.core, *hosts, directory_, {}), health_(context.core) {
+  directory_.set(options_.assignments);   // before any core listens
   oxia_.register_in(methods_);
   health_.add_to(methods_);
   rpc::ServerOptions server;
@@ -21,11 +27,9 @@ PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, 
 }
 
 Task<Result<>> PublicServer::start() {
-  directory_.set(options_.assignments);
   health_.set("", rpc::Health::Serving::yes);
   health_.set("oxia-readiness", rpc::Health::Serving::yes);
   if (context_.core.id() != CoreId{0}) co_return Result<>{};   // the first core starts them all
-  CO_TRYV(check_free());
   CO_TRY(const net::Address address, listen(options_.address));
   const auto& siblings = context_.sharded<PublicServer>();
   for (std::uint32_t core = 1; core < siblings.size(); ++core) {
@@ -34,12 +38,6 @@ Task<Result<>> PublicServer::start() {
   }
   log_.info("Started Grpc server", {{"address", address.text()}, {"cores", siblings.size()}});
   co_return Result<>{};
-}
-
-Result<> PublicServer::check_free() const {
-  net::TcpNetwork alone(context_.core);
-  TRY(const auto probe, alone.listen(options_.address));
-  return {};
 }
 
 Result<net::Address> PublicServer::listen(net::Address address) { return server_->start(address); }

@@ -26,8 +26,6 @@ class PublicServer {
 
  private:
   Result<net::Address> listen(net::Address address);
-  // Several sockets may share a port, also with another process: whether it is really free shows only without sharing.
-  Result<> check_free() const;
 
   AppletContext& context_;
   Logger log_;
