@@ -113,9 +113,10 @@ void App::wait_for_end() {
   bool told = false;
   while (!control_->over()) {
     pollfd watched[] = {{signals_->descriptor(), POLLIN, 0}, {control_->over_descriptor(), POLLIN, 0}};
-    const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(options_.slow_stop).count();
-    const int ready = ::poll(watched, 2, told ? static_cast<int>(patience) : -1);
-    if (ready == 0) log_.warn("still stopping", {{"waiting_for", applets_.busy_with()}});
+    const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(options_.patience).count();
+    if (::poll(watched, 2, static_cast<int>(patience)) == 0) {
+      if (const std::string busy = applets_.busy_with(); !busy.empty()) log_.warn("still waiting", {{"for", busy}});
+    }
     const auto signal = signals_->take();
     if (!signal) continue;
     if (told) ::_exit(128 + *signal);   // the user's second wish: now

@@ -16,7 +16,7 @@ struct AppOptions {
   Duration busy_wait = Duration::zero();
   std::size_t helper_threads = 2;
   Duration stall_limit = 25ms;        // a longer loop turn is logged with a backtrace
-  Duration slow_stop = 10s;           // who keeps a stop waiting this long is named in the log
+  Duration patience = 10s;            // whose start or stop takes longer is named in the log, each time this has passed again
   std::uint64_t seed = 0;             // of the cores' random numbers; 0: from the operating system
 };
 

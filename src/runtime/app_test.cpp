@@ -30,9 +30,10 @@ class Diary {
 };
 
 struct World {
-  explicit World(std::size_t cores) : app(options(cores), clock, log) {}
-  static AppOptions options(std::size_t cores) {
+  explicit World(std::size_t cores, Duration patience = 10s) : app(options(cores, patience), clock, log) {}
+  static AppOptions options(std::size_t cores, Duration patience) {
     AppOptions options;
+    options.patience = patience;
     options.placement = *CorePlacement::parse(std::to_string(cores), false);
     return options;
   }
@@ -220,6 +221,31 @@ TEST(App, a_stop_during_start_cancels_the_start) {
   world.app.add<StartsForever>("waits", &world.app);
   EXPECT_EQ(world.app.run(), 0);
   EXPECT_EQ(std::ranges::count(world.diary.lines(), "1 stopped on 1"), 1);
+}
+
+// Starts, and stops, once the log has told that it is waited for.
+class Slow {
+ public:
+  Slow(AppletContext& context, World* world) : context_(context), world_(*world) {}
+  Task<Result<>> start() {
+    co_await until_told("start of slow");
+    world_.app.stop();
+    co_return Result<>();
+  }
+  Task<> stop() { return until_told("stop of slow"); }
+
+ private:
+  Task<> until_told(std::string what) {
+    while (!world_.logged(what)) co_await context_.core.sleep_for(1ms);
+  }
+  AppletContext& context_;
+  World& world_;
+};
+
+TEST(App, who_keeps_a_start_or_a_stop_waiting_is_named_in_the_log) {
+  World world(1, 5ms);
+  world.app.add<Slow>("slow", &world);
+  EXPECT_EQ(world.app.run(), 0);
 }
 
 class Fatal {

@@ -122,6 +122,7 @@ Task<Result<>> Applets::start() {
 Task<> Applets::stop() {
   while (begun_ > 0) co_await stop_one(*kinds_[--begun_]);
   // Calls whose callers have gone may still be running.
+  note_busy("end of calls between cores");
   co_await services_.cores.end_calls();
   for (auto kind = kinds_.rbegin(); kind != kinds_.rend(); ++kind) {
     for (const auto& context : contexts_) {
