@@ -148,6 +148,71 @@ TEST(RunAll, cancelling_the_caller_cancels_all) {
   EXPECT_FALSE(world.core.next_timer());
 }
 
+// Notes when it is left, however that comes.
+Task<> attend(Core& core, Duration length, std::string& notes, char note) {
+  struct Guard {
+    std::string& into;
+    char what;
+    ~Guard() { into += what; }
+  } guard{notes, note};
+  co_await core.sleep_for(length);
+}
+Task<> beside(Core& core, Task<> main, Task<> helper, std::string& notes) {
+  try {
+    co_await run_beside(core, std::move(main), std::move(helper));
+  } catch (const std::logic_error&) {
+    notes += '!';
+  }
+  notes += '.';
+}
+
+TEST(RunBeside, the_end_of_the_main_task_ends_the_helper) {
+  World world;
+  std::string notes;
+  world.tasks.spawn(beside(world.core, attend(world.core, 1s, notes, 'm'), attend(world.core, 1h, notes, 'h'), notes));
+  world.run();
+  EXPECT_EQ(notes, "");
+  world.advance(1s);
+  EXPECT_EQ(notes, "mh.");
+  EXPECT_FALSE(world.core.next_timer());
+}
+
+TEST(RunBeside, a_helper_that_ends_first_leaves_the_main_task_running) {
+  World world;
+  std::string notes;
+  world.tasks.spawn(beside(world.core, attend(world.core, 2s, notes, 'm'), attend(world.core, 1s, notes, 'h'), notes));
+  world.run();
+  world.advance(1s);
+  EXPECT_EQ(notes, "h");
+  world.advance(1s);
+  EXPECT_EQ(notes, "hm.");
+}
+
+TEST(RunBeside, an_exception_of_either_comes_through_once_both_have_ended) {
+  for (const bool of_main : {false, true}) {
+    World world;
+    std::string notes;
+    Task<> failing = fail_after(world.core, 1s), lasting = attend(world.core, 2s, notes, 'l');
+    world.tasks.spawn(of_main ? beside(world.core, std::move(failing), std::move(lasting), notes)
+                              : beside(world.core, std::move(lasting), std::move(failing), notes));
+    world.run();
+    world.advance(1s);
+    EXPECT_EQ(notes, of_main ? "l!." : "");   // the main task goes on without its helper
+    world.advance(1s);
+    EXPECT_EQ(notes, "l!.");
+  }
+}
+
+TEST(RunBeside, cancelling_the_caller_cancels_both) {
+  World world;
+  std::string notes;
+  world.tasks.spawn(beside(world.core, attend(world.core, 1h, notes, 'm'), attend(world.core, 1h, notes, 'h'), notes));
+  world.run();
+  world.cancel();
+  EXPECT_EQ(notes, "mh");
+  EXPECT_FALSE(world.core.next_timer());
+}
+
 Task<> hold(Semaphore& semaphore, std::size_t count, std::string& notes, char note, Event& release) {
   auto units = co_await semaphore.acquire(count);
   if (!units) {
