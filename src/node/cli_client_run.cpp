@@ -9,6 +9,7 @@
 #include "node/cli_command.hpp"
 #include "node/cli_output.hpp"
 #include "node/cli_parse.hpp"
+#include "runtime/setting_value.hpp"
 
 namespace skerry::node {
 namespace {

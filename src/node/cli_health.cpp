@@ -8,9 +8,9 @@
 
 #include "health/health.pb.h"
 #include "net/tcp.hpp"
-#include "node/cli_parse.hpp"
 #include "rpc/channel.hpp"
 #include "runtime/core.hpp"
+#include "runtime/setting_value.hpp"
 #include "runtime/task_scope.hpp"
 
 namespace skerry::node {
@@ -65,6 +65,7 @@ Error failure(const HealthFlags& flags, const rpc::Status& status) {
 int run_health(const HealthFlags& flags) {
   const auto timeout = parse_duration(flags.timeout);
   if (!timeout) return report(timeout.error());
+  if (*timeout <= Duration::zero()) return report({Errc::invalid_argument, "--timeout must be longer than nothing, such as 10s"});
   const Probe probe = probe_server(flags, *timeout);
   if (!probe.status.ok()) return report(failure(flags, probe.status));
   const std::string name = pb::HealthCheckResponse::ServingStatus_Name(probe.reply.status());

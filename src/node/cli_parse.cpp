@@ -6,7 +6,6 @@
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
-#include <cmath>
 #include <optional>
 
 #include "base/bytes.hpp"
@@ -18,22 +17,6 @@ namespace {
 namespace json = boost::json;
 
 std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
-
-struct Unit {
-  std::string_view name;
-  double nanos;
-};
-// Longer names before those that they begin with.
-constexpr std::array units{Unit{"ms", 1e6}, Unit{"us", 1e3}, Unit{"ns", 1}, Unit{"h", 3600e9}, Unit{"m", 60e9}, Unit{"s", 1e9}};
-
-const Unit* take_unit(std::string_view& rest) {
-  for (const Unit& unit : units) {
-    if (!rest.starts_with(unit.name)) continue;
-    rest.remove_prefix(unit.name.size());
-    return &unit;
-  }
-  return nullptr;
-}
 
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
@@ -84,25 +67,6 @@ Result<> take_field(std::string_view name, const json::value& value, BulkPut& pu
 }
 
 }  // namespace
-
-Result<Duration> parse_duration(std::string_view text) {
-  const auto expected = [&] {
-    return refuse(fmt::format("{} is not a duration; expected numbers with units, as 30s, 500ms or 1m30s", printable(text)));
-  };
-  std::string_view rest = text;
-  double nanos = 0;
-  while (!rest.empty()) {
-    const std::size_t digits = rest.find_first_not_of("0123456789.");
-    if (digits == 0 || digits == std::string_view::npos) return expected();
-    const auto number = parse_number<double>(rest.substr(0, digits));
-    rest.remove_prefix(digits);
-    const Unit* unit = take_unit(rest);
-    if (!number || unit == nullptr) return expected();
-    nanos += *number * unit->nanos;
-  }
-  if (text.empty() || !(nanos < 9e18)) return expected();
-  return Duration(static_cast<std::int64_t>(std::llround(nanos)));
-}
 
 Result<client::IndexKey> parse_index(std::string_view text) {
   const std::size_t equals = text.find('=');

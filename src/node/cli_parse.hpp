@@ -5,15 +5,12 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/time.hpp"
 #include "client/types.hpp"
 
 // From the words of a command line, and lines of a file, to what the client library takes. Pure; every failure is
 // invalid_argument and says what is expected.
 namespace skerry::node {
 
-// "30s", "1m30s", "500ms", "1.5h": numbers with a unit of h, m, s, ms or us.
-Result<Duration> parse_duration(std::string_view text);
 // "name=key"; the key may contain further '='.
 Result<client::IndexKey> parse_index(std::string_view text);
 Result<client::Comparison> parse_comparison(std::string_view text);

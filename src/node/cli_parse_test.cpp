@@ -6,20 +6,6 @@
 namespace skerry::node {
 namespace {
 
-TEST(ParseDuration, adds_numbers_with_units) {
-  EXPECT_EQ(parse_duration("30s"), Duration(30s));
-  EXPECT_EQ(parse_duration("1m30s"), Duration(90s));
-  EXPECT_EQ(parse_duration("500ms"), Duration(500ms));
-  EXPECT_EQ(parse_duration("1.5h"), Duration(90min));
-  EXPECT_EQ(parse_duration("250us"), Duration(250us));
-}
-
-TEST(ParseDuration, refuses_what_is_none) {
-  for (const char* text : {"", "30", "s", "-1s", "1x", "1..5s", "1s2", "99999999999999h"}) {
-    EXPECT_EQ(parse_duration(text).error(), Errc::invalid_argument) << text;
-  }
-}
-
 TEST(ParseIndex, splits_at_the_first_equals_sign) {
   const auto index = parse_index("by-owner=anna=1");
   ASSERT_TRUE(index);

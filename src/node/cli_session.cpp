@@ -14,7 +14,7 @@
 #include <filesystem>
 
 #include "node/cli_command.hpp"
-#include "node/cli_parse.hpp"
+#include "runtime/setting_value.hpp"
 
 namespace skerry::node {
 namespace {
