@@ -170,17 +170,19 @@ GetOutcome ModelShard::get(const Get& get) const {
 
 std::vector<GetOutcome> ModelShard::scan(const Range& range) const {
   std::vector<GetOutcome> shown;
-  const auto add = [&](const Record& r) { shown.push_back({Status::ok, r.version, r.value, r.key, std::nullopt}); };
+  const auto add = [&](const Record& r, std::optional<Bytes> secondary) {
+    shown.push_back({Status::ok, r.version, r.value, r.key, std::move(secondary)});
+  };
   if (range.index) {
     for (const Entry& entry : index(*range.index))
       if ((range.start.empty() || entry.sorted >= part(range.start)) && (range.end.empty() || entry.sorted < part(range.end)))
-        add(*entry.record);
+        add(*entry.record, entry.secondary);
     return shown;
   }
   for (const auto& [encoded, record] : records_)
     if (!is_internal(record.key) && (range.start.empty() || encoded >= encode_key(order_, range.start)) &&
         (range.end.empty() || encoded < encode_key(order_, range.end)))
-      add(record);
+      add(record, std::nullopt);
   return shown;
 }
 
