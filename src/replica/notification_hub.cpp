@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
@@ -14,7 +15,12 @@
 namespace skerry::replica {
 namespace {
 
-constexpr std::size_t log_chunk_bytes = 1 << 20;   // held in memory by each follower that reads old changes
+constexpr std::size_t log_chunk_bytes = 128 << 10;   // of log, read at once by each of many followers of old changes
+
+// The first offset that a follower is told of. What clients send may be any number.
+Offset begin_after(Offset start_exclusive) {
+  return std::clamp(start_exclusive, no_offset, Offset(std::numeric_limits<std::int64_t>::max() - 1)).next();
+}
 constexpr int batches_between_yields = 256;
 
 }  // namespace
@@ -22,7 +28,7 @@ constexpr int batches_between_yields = 256;
 class NotificationHub::Follower final : public NotificationFollower {
  public:
   Follower(NotificationHub& hub, std::optional<Offset> start_exclusive)
-      : hub_(hub), hub_alive_(hub.self_), next_(std::max(start_exclusive.value_or(hub.last_), no_offset).next()) {
+      : hub_(hub), hub_alive_(hub.self_), next_(begin_after(start_exclusive.value_or(hub.last_))) {
     ++hub_.followers_;
     if (!start_exclusive) {
       first_ = std::make_shared<store::NotificationBatch>(store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "replica/testing/shard_world.hpp"
 
 namespace skerry::replica {
@@ -91,6 +93,18 @@ TEST_F(ShardFollowersTest, a_slow_follower_is_served_from_the_log_and_holds_up_n
   for (int i = 0; i < 500; ++i) EXPECT_EQ(next_key(*slow), "key-with-some-length-" + std::to_string(i));
   put("last");
   EXPECT_EQ(next_key(*slow), "last");
+}
+
+TEST_F(ShardFollowersTest, a_start_that_is_no_offset_at_all_harms_nobody) {
+  put("a");
+  const auto from_below = follow(Offset(std::numeric_limits<std::int64_t>::min()));
+  EXPECT_EQ(next_key(*from_below), "a");
+  const auto from_above = follow(Offset(std::numeric_limits<std::int64_t>::max()));
+  std::optional<Result<Batch>> change;
+  world.tasks().spawn(keep_next(*from_above, change));
+  put("b");
+  world.settle();
+  EXPECT_FALSE(change);   // what it waits for is far away
 }
 
 TEST_F(ShardFollowersTest, a_start_that_was_trimmed_continues_at_the_oldest_kept) {
