@@ -50,7 +50,7 @@ WritePipeline::~WritePipeline() { parts_.log.remove_listener(*this); }
 Ticket WritePipeline::propose(const store::WriteRequest& request, const std::optional<store::RequestId>& id) {
   auto pending = std::make_shared<PendingAnswer>(parts_.core);
   const std::size_t bytes = request_bytes(request);
-  std::optional<Error> refused = refusal(bytes);
+  std::optional<Error> refused = refusal();
   if (!refused) {
     if (auto checked = parts_.machine.check(request); !checked) refused = std::move(checked).error();
   }
@@ -71,7 +71,7 @@ Ticket WritePipeline::propose(const store::WriteRequest& request, const std::opt
 Ticket WritePipeline::propose(CreateSession request) {
   auto pending = std::make_shared<PendingAnswer>(parts_.core);
   const std::size_t bytes = request.client_identity.size();
-  std::optional<Error> refused = refusal(bytes);
+  std::optional<Error> refused = refusal();
   if (!refused) {
     auto checked = store::StateMachine::check_session(request.timeout, request.client_identity);
     if (!checked) refused = std::move(checked).error();
@@ -84,7 +84,7 @@ Ticket WritePipeline::propose(CreateSession request) {
 }
 
 void WritePipeline::propose_sweep() {
-  if (refusal(0) || sweeping_ || !queue_.empty()) return;   // there is a next time
+  if (refusal() || sweeping_ || !queue_.empty()) return;   // there is a next time
   sweeping_ = true;
   tasks_.spawn(sweep(evaluate_or_queue(Sweep{}, std::make_shared<PendingAnswer>(parts_.core), 0)));
 }
@@ -96,7 +96,7 @@ Task<> WritePipeline::sweep(Ticket ticket) {
 
 Ticket WritePipeline::propose(EndSessions request) {
   auto pending = std::make_shared<PendingAnswer>(parts_.core);
-  if (auto refused = refusal(0)) {
+  if (auto refused = refusal()) {
     keep_sessions(request.sessions);
     answer(pending, fail(*std::move(refused)));
     return Ticket(std::move(pending));
@@ -105,15 +105,11 @@ Ticket WritePipeline::propose(EndSessions request) {
   return wait_in_queue(std::move(request), std::move(pending), 0);
 }
 
-std::optional<Error> WritePipeline::refusal(std::size_t bytes) const {
+std::optional<Error> WritePipeline::refusal() const {
   if (stopped_) return not_applied(*stopped_);
   if (stopping_ || parts_.replica.role() != ReplicaCore::Role::serving) {
     return Error{make_error_code(ShardError::not_serving),
                  fmt::format("not applied: shard {} is {}", parts_.shard.value(), stopping_ ? "stopping" : "not open yet")};
-  }
-  if (bytes > limits::entry_bytes_max) {
-    return Error{make_error_code(Errc::invalid_argument),
-                 fmt::format("the request carries {} bytes, the limit is {}; split it", bytes, limits::entry_bytes_max)};
   }
   if (!has_room()) {
     return Error{make_error_code(Errc::resource_exhausted),

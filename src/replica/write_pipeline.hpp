@@ -103,7 +103,7 @@ class WritePipeline final : public disk::LogListener {
   void on_synced(disk::Sequence up_to) override;
   void on_stopped(const Error& reason) override;
 
-  std::optional<Error> refusal(std::size_t bytes) const;
+  std::optional<Error> refusal() const;
   bool must_queue() const { return !queue_.empty() || overlay_stale_; }
   Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);

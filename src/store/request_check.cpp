@@ -95,6 +95,7 @@ std::size_t bytes_of(const WriteRequest& request) {
   std::size_t bytes = 0;
   for (const Put& put : request.puts) {
     bytes += 2 * put.key.size() + put.value.size();
+    bytes += put.client_identity.value_or(BytesView{}).size() + put.partition_key.value_or(BytesView{}).size();
     for (const SecondaryIndex& index : put.indexes) bytes += 2 * (index.name.size() + index.key.size()) + put.key.size();
   }
   for (const Delete& one : request.deletes) bytes += one.key.size();
@@ -115,7 +116,7 @@ Result<> check_write(const WriteRequest& request) {
     TRYV(name_operation(check_bounds(request.delete_ranges[i].start, request.delete_ranges[i].end), "delete_range", i));
   // The entry itself is measured when it is made; this saves evaluating what can never fit.
   if (const std::size_t bytes = bytes_of(request); bytes > limits::entry_bytes_max)
-    return too_much(fmt::format("the request has {} bytes, more than fit in one log entry", bytes), limits::entry_bytes_max);
+    return too_much(fmt::format("the request has {} bytes, more than fit in one log entry: send smaller batches", bytes), limits::entry_bytes_max);
   return {};
 }
 

@@ -10,7 +10,7 @@
 namespace skerry::store {
 namespace {
 
-// Orphans skipped in one go; then the scan reports cold once, so that its driver can let others run.
+// Orphans, or keys outside the range, skipped in one go; then the scan reports cold once, so that its driver can let others run.
 constexpr std::size_t skips_max = 1024;
 
 Scan::State to_scan(Cursor::State state) {
@@ -199,73 +199,73 @@ class MergedScan final : public Scan {
  public:
   MergedScan(KeyOrder order, Bytes from, std::optional<Bytes> end, std::vector<std::unique_ptr<Scan>> sorted,
              std::unique_ptr<Scan> last)
-      : order_(order), from_(std::move(from)), end_(std::move(end)), last_(std::move(last)) {
-    for (auto& scan : sorted) parts_.push_back({std::move(scan), {}});
+      : order_(order), from_(std::move(from)), end_(std::move(end)), last_{std::move(last)} {
+    for (auto& scan : sorted) parts_.push_back({std::move(scan)});
     for (Part& part : parts_) refresh(part);
-    refresh_last();
+    refresh(last_);
     choose();
   }
   State state() const override { return current_ ? current_->state() : State::end; }
   void next() override {
-    current_->next();
-    refresh_current();
+    current_->scan->next();
+    refresh(*current_);
     choose();
   }
   Task<Result<>> load() override {
-    CO_TRYV(co_await current_->load());
-    refresh_current();
+    if (current_->paused) {
+      current_->scan->next();
+    } else {
+      CO_TRYV(co_await current_->scan->load());
+    }
+    refresh(*current_);
     choose();
     co_return Result<>{};
   }
-  BytesView key() const override { return current_->key(); }
-  GetOutcome record() const override { return current_->record(); }
-  Error error() const override { return current_->error(); }
+  BytesView key() const override { return current_->scan->key(); }
+  GetOutcome record() const override { return current_->scan->record(); }
+  Error error() const override { return current_->scan->error(); }
 
  private:
   struct Part {
     std::unique_ptr<Scan> scan;
-    Bytes encoded;   // of the key it stands on
+    Bytes encoded = {};    // of the key it stands on
+    bool paused = false;   // on a key outside the range, after many of them
+
+    State state() const { return paused ? State::cold : scan->state(); }
   };
 
   bool wanted(const Bytes& encoded) const { return encoded >= from_ && (!end_ || encoded < *end_); }
   void refresh(Part& part) {
-    for (; part.scan->state() == State::record; part.scan->next()) {
+    part.paused = false;
+    for (std::size_t skips = 0; part.scan->state() == State::record; part.scan->next()) {
       part.encoded = encode_key(order_, part.scan->key());
       if (wanted(part.encoded)) return;
+      if (++skips == skips_max) {
+        part.paused = true;
+        return;
+      }
     }
-  }
-  void refresh_last() {
-    while (last_->state() == State::record && !wanted(encode_key(order_, last_->key()))) last_->next();
-  }
-  void refresh_current() {
-    for (Part& part : parts_)
-      if (part.scan.get() == current_) return refresh(part);
-    refresh_last();
   }
   // A part that is cold or has failed comes first: nothing can be said before it is settled.
   void choose() {
-    const Part* best = nullptr;
-    for (const Part& part : parts_) {
-      const State state = part.scan->state();
+    current_ = nullptr;
+    for (Part& part : parts_) {
+      const State state = part.state();
       if (state == State::cold || state == State::failed) {
-        current_ = part.scan.get();
+        current_ = &part;
         return;
       }
-      if (state == State::record && (!best || part.encoded < best->encoded)) best = &part;
+      if (state == State::record && (!current_ || part.encoded < current_->encoded)) current_ = &part;
     }
-    if (best) {
-      current_ = best->scan.get();
-    } else {
-      current_ = last_->state() == State::end ? nullptr : last_.get();
-    }
+    if (!current_ && last_.state() != State::end) current_ = &last_;
   }
 
   KeyOrder order_;
   Bytes from_;
   std::optional<Bytes> end_;
   std::vector<Part> parts_;
-  std::unique_ptr<Scan> last_;
-  Scan* current_ = nullptr;
+  Part last_;
+  Part* current_ = nullptr;
 };
 
 Result<OwnedScan::Owned> read_index_entry(KeyOrder order, BytesView key) {
@@ -320,8 +320,8 @@ std::unique_ptr<Scan> make_scan(const ShardState& state, Range range, StateMachi
   Bytes from = range.start.empty() ? Bytes{} : encode_key(state.order, range.start);
   std::optional<Bytes> end;
   if (!range.end.empty()) end = encode_key(state.order, range.end);
-  if (range.include_internal_keys) return scan_everything(state, std::move(from), std::move(end));
   const BytesView internal = internal_start(state.order);
+  if (range.include_internal_keys && (!end || *end > internal)) return scan_everything(state, std::move(from), std::move(end));
   if (!end || *end > internal) end = Bytes(internal);
   return std::make_unique<RecordScan>(state, from, std::move(end));
 }

@@ -250,6 +250,42 @@ TEST(StateMachine, a_barrier_made_before_earlier_entries_were_applied_takes_noth
   EXPECT_EQ(write(new_leader, {put_of("c")}).outcome.puts[0].version.version_id, VersionId(2));
 }
 
+// A walk over the whole state for nothing would hold up everyone else on the core.
+TEST(StateMachine, a_scan_lets_others_run_while_it_skips_what_its_range_leaves_out) {
+  TestShard shard(KeyOrder::hierarchical);
+  const auto session = SessionId(static_cast<std::int64_t>(shard.log().size()));
+  shard.create_session(5s, "me");
+  std::vector<Bytes> keys;
+  for (int i = 0; i < 3000; ++i) keys.push_back("/mine/" + std::to_string(i));
+  const SecondaryIndex index[] = {{"i", "1"}};
+  std::vector<Put> puts;
+  for (const Bytes& key : keys) {
+    puts.push_back(put_of(key));
+    puts.back().session = session;
+    puts.back().indexes = index;
+  }
+  write(shard, puts);
+  shard.commit_all();
+  for (const auto kind : {StateMachine::ScanKind::keys, StateMachine::ScanKind::records}) {
+    const auto scan = shard.machine().scan({"__oxia/zz/zz/zz/zz", "", std::nullopt, true}, kind);
+    EXPECT_EQ(scan->state(), Scan::State::cold);
+  }
+  EXPECT_TRUE(shard.list({"__oxia/zz/zz/zz/zz", "", std::nullopt, true}).empty());
+  const auto users = shard.machine().scan({"/a", "/b", std::nullopt, true}, StateMachine::ScanKind::keys);
+  EXPECT_EQ(users->state(), Scan::State::end);   // looks at no internal record at all
+}
+
+TEST(StateMachine, a_write_is_measured_with_all_that_it_carries) {
+  TestShard shard(KeyOrder::hierarchical);
+  const Bytes identity(limits::key_bytes_max, 'i');
+  Put put = put_of("k");
+  put.client_identity = put.partition_key = identity;
+  const std::vector<Put> many(limits::entry_bytes_max / (2 * identity.size()) + 1, put);
+  const Error error = refusal(shard, {many, {}, {}});
+  EXPECT_EQ(error, Errc::resource_exhausted);
+  EXPECT_NE(error.text.find("more than fit in one log entry: send smaller batches"), std::string::npos) << error.text;
+}
+
 TEST(StateMachine, a_scan_tells_of_the_state_at_its_start) {
   TestShard shard(KeyOrder::hierarchical);
   const SecondaryIndex one[] = {{"i", "1"}}, two[] = {{"i", "2"}};
