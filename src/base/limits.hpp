@@ -16,6 +16,7 @@ constexpr std::size_t batch_operations_max = 100'000;  // operations in one writ
 constexpr std::size_t secondary_indexes_max = 64;      // of one record
 
 constexpr std::size_t stream_writes_in_flight_max = 1024;   // on one WriteStream; then the stream is read no further
+constexpr std::size_t stream_bytes_in_flight_max = 16 << 20;    // of their requests; one more may begin below it
 constexpr std::size_t response_bytes_max = 2 << 20;         // one chunk of reads, lists and scans
 constexpr std::size_t scan_records_max = 1000;              // records in one chunk of a scan
 

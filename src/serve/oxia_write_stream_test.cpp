@@ -51,6 +51,22 @@ TEST_P(OxiaWriteStreamTest, a_write_stream_reads_no_further_than_it_may_have_in_
   EXPECT_EQ(stream->replies.size(), 3000);
 }
 
+TEST_P(OxiaWriteStreamTest, a_write_stream_reads_no_further_than_it_may_have_bytes_in_flight) {
+  world.state.faults.sync_takes = 10ms;
+  auto* stream = world.write_stream(shard);
+  constexpr std::size_t value_bytes = 1 << 20, fit = limits::stream_bytes_in_flight_max / value_bytes;
+  for (std::size_t i = 0; i < 2 * fit; ++i) {
+    proto::WriteRequest request;
+    add_put(request, std::to_string(i), std::string(value_bytes, 'v'));
+    stream->push(request);
+  }
+  world.settle();
+  EXPECT_EQ(world.shard(shard).figures().puts, fit);
+  stream->half_close();
+  world.run_until([&] { return stream->status.has_value(); });
+  EXPECT_EQ(stream->replies.size(), 2 * fit);
+}
+
 TEST_P(OxiaWriteStreamTest, a_refused_write_ends_its_stream_after_the_answers_before_it) {
   auto* stream = world.write_stream(shard);
   for (const char* key : {"good", "__oxia/session/x", "late"}) {

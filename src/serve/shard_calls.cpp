@@ -32,6 +32,20 @@ class Budget {
   std::size_t used_ = 0;
 };
 
+// Lets the scan go on when it is cold. Also where all is in memory: it is cold now and then while it skips what is not told.
+Task<Result<>> settle(Core& core, store::Scan& scan) {
+  while (scan.state() == store::Scan::State::cold) {
+    CO_TRYV(co_await scan.load());
+    if (core.yield_due()) co_await core.yield();
+  }
+  if (scan.state() == store::Scan::State::failed) co_return fail(scan.error());
+  co_return Result<>{};
+}
+
+bool unsettled(const store::Scan& scan) {
+  return scan.state() == store::Scan::State::cold || scan.state() == store::Scan::State::failed;
+}
+
 class ReadChunks final : public Chunks<proto::ReadResponse> {
  public:
   ReadChunks(Core& core, replica::Shard& shard, proto::ReadRequest request)
@@ -89,8 +103,7 @@ class ListChunks final : public Chunks<proto::ListResponse> {
     reply.clear_keys();
     Budget budget;
     for (;; scan_->next()) {
-      while (scan_->state() == store::Scan::State::cold) CO_TRYV(co_await scan_->load());
-      if (scan_->state() == store::Scan::State::failed) co_return fail(scan_->error());
+      if (unsettled(*scan_)) CO_TRYV(co_await settle(core_, *scan_));
       if (scan_->state() == store::Scan::State::end || !budget.takes(scan_->key().size())) break;
       reply.add_keys(scan_->key().data(), scan_->key().size());
       if (core_.yield_due()) co_await core_.yield();
@@ -111,8 +124,7 @@ class ScanChunks final : public Chunks<proto::RangeScanResponse> {
     reply.clear_records();
     Budget budget;
     for (; static_cast<std::size_t>(reply.records_size()) < limits::scan_records_max; scan_->next()) {
-      while (scan_->state() == store::Scan::State::cold) CO_TRYV(co_await scan_->load());
-      if (scan_->state() == store::Scan::State::failed) co_return fail(scan_->error());
+      if (unsettled(*scan_)) CO_TRYV(co_await settle(core_, *scan_));
       if (scan_->state() == store::Scan::State::end) break;
       proto::GetResponse record;
       fill(record, scan_->record(), true);
@@ -142,6 +154,7 @@ class SequenceChunks final : public Chunks<proto::GetSequenceUpdatesResponse> {
   std::unique_ptr<replica::SequenceFollower> follower_;
 };
 
+// One message for each entry, however large, as clients expect: its offset is its name, and where they resume.
 class NotificationChunks final : public Chunks<proto::NotificationBatch> {
  public:
   NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)

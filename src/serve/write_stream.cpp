@@ -52,20 +52,26 @@ Task<WriteLane::Answers> WriteStream::answers_there(Lane lane) { co_return co_aw
 
 // --- run on the connection's core
 
+bool WriteStream::has_room() const {
+  return unanswered_.size() < limits::stream_writes_in_flight_max && unanswered_bytes_ < limits::stream_bytes_in_flight_max;
+}
+
 Task<> WriteStream::read() {
   proto::WriteRequest request;
   for (;;) {
-    while (unanswered_ >= limits::stream_writes_in_flight_max) co_await answered_.wait();
+    while (!has_room()) co_await answered_.wait();
     const auto more = co_await requests_.next(request);
     if (!more) status_ = rpc::Status::from(more.error());
     if (!more || !*more) break;
+    const std::size_t bytes = request.ByteSizeLong();
     if (local_) {
       (*lane_)->push(request);
     } else {
       co_await cores_.post(lane_->home(), push_there, lane_, std::move(request));
       request.Clear();
     }
-    ++unanswered_;
+    unanswered_.push_back(bytes);
+    unanswered_bytes_ += bytes;
     pushed_.wake_all();
   }
   reading_ = false;
@@ -74,8 +80,8 @@ Task<> WriteStream::read() {
 
 // Ends the stream with the first error, whoever met it.
 Task<> WriteStream::write() {
-  while (reading_ || unanswered_ > 0) {
-    if (unanswered_ == 0) {
+  while (reading_ || !unanswered_.empty()) {
+    if (unanswered_.empty()) {
       co_await pushed_.wait();
       continue;
     }
@@ -92,10 +98,13 @@ Task<> WriteStream::write() {
       }
     }
     if (answers.end) {
-      status_ = oxia_status(*answers.end);
+      if (status_.ok()) status_ = oxia_status(*answers.end);
       co_return;
     }
-    unanswered_ -= answers.replies.size();
+    for (std::size_t answered = 0; answered < answers.replies.size(); ++answered) {
+      unanswered_bytes_ -= unanswered_.front();
+      unanswered_.pop_front();
+    }
     answered_.wake_all();
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace skerry::serve {
 Result<ShardId> parse_shard_header(std::optional<std::string_view> header);
 
 // The connection's half of one WriteStream: reads requests into the shard's lane and, beside that, writes its answers. At most
-// limits::stream_writes_in_flight_max are unanswered, then it reads no further. Lives in the handler's frame.
+// limits::stream_writes_in_flight_max or stream_bytes_in_flight_max are unanswered, then it reads no further. Lives in the handler's frame.
 class WriteStream {
  public:
   // References are the handler's own.
@@ -29,6 +30,7 @@ class WriteStream {
   WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<proto::WriteRequest>& requests,
               rpc::Replies<proto::WriteResponse>& replies);
 
+  bool has_room() const;
   Task<> read();
   Task<> write();
   static Result<Lane> open_lane(ShardHost& host, Core* core, ShardId shard);
@@ -40,7 +42,8 @@ class WriteStream {
   const bool local_;
   rpc::Requests<proto::WriteRequest>& requests_;
   rpc::Replies<proto::WriteResponse>& replies_;
-  std::size_t unanswered_ = 0;
+  std::deque<std::size_t> unanswered_;   // bytes of each
+  std::size_t unanswered_bytes_ = 0;
   bool reading_ = true;
   rpc::Status status_;
   WaitList pushed_, answered_;
