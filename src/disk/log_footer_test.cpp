@@ -332,6 +332,24 @@ TEST(LogFooter, a_segment_without_room_for_one_goes_without) {
   EXPECT_EQ(world.read(one, Offset(0))->size(), 4U);
 }
 
+TEST(LogFooter, many_shards_in_small_segments_still_leave_most_room_to_entries) {
+  LogWorld world;
+  ASSERT_TRUE(world.open());
+  constexpr std::int64_t shards = 200, rounds = 10;
+  for (std::int64_t i = 0; i < shards * rounds; ++i) {
+    ASSERT_TRUE(world.append(ShardId(i % shards), term, Offset(i / shards), "x"));
+    if (i % 20 == 19) ASSERT_TRUE(world.sync());
+  }
+  world.settle();
+  EXPECT_LT(world.log().bytes(), 25 * world.options().segment_bytes);
+  const auto known = world.log().shards();
+  ASSERT_TRUE(world.reopen_after_crash());
+  EXPECT_EQ(world.log().shards().size(), known.size());
+  for (std::int64_t shard = 0; shard < shards; ++shard) {
+    ASSERT_EQ(world.read(ShardId(shard), Offset(0))->size(), static_cast<std::size_t>(rounds)) << shard;
+  }
+}
+
 TEST(LogFooter, a_failed_write_of_one_stops_the_log_and_loses_nothing) {
   int stopped = 0;
   for (std::uint64_t nth = 1; nth < 12; ++nth) {

@@ -98,9 +98,11 @@ bool SegmentedLog::fits_here(std::size_t bytes, bool may_use_reserve) const {
 
 std::uint64_t SegmentedLog::reserve() const { return std::min(reserve_max, options_.segment_bytes / 16); }
 
-// For the current segment's footer, and the batch that closes the log.
+// For the current segment's footer, and the batch that closes the log. Within limits: with thousands of shards in small
+// segments it is better to go without footers than without entries.
 std::uint64_t SegmentedLog::footer_room() const {
-  return 2 * record_header_bytes + table_.state_bytes_max(segments_.back()->header.generation);
+  const std::uint64_t wanted = 2 * record_header_bytes + table_.state_bytes_max(segments_.back()->header.generation);
+  return std::min(wanted, options_.segment_bytes / 8);
 }
 
 Result<> SegmentedLog::next_segment(std::size_t bytes) {
