@@ -24,7 +24,10 @@ struct Subcommand {
 };
 using Shared = std::shared_ptr<const ClientFlags>;
 
-constexpr const char* partition_help = "Partition key: decides the shard in place of the key";
+// The parser alone would take -1 for the greatest number there is.
+std::string refuse_negative(const std::string& text) { return text.starts_with('-') ? "expected 0 or more, not " + text : std::string(); }
+
+constexpr const char* partition_help = "Partition key: decides the shard in place of the key; a record is found with the one it was put with";
 
 void add_put(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<PutFlags> put(client, "put", "Put value");
@@ -41,9 +44,9 @@ void add_put(CLI::App& client, Command& chosen, Shared shared) {
   put.app.add_option("-d,--sequence-keys-deltas", flags.deltas, "Append numbers to the key, each the highest so far plus a delta; needs -p")
       ->delimiter(',')->allow_extra_args(false);
   put.app.add_option("--index", flags.indexes, "Secondary index entry, NAME=KEY; may be repeated")->allow_extra_args(false);
-  put.app.add_flag("--ephemeral", flags.ephemeral, "Keep the record while this command runs: until Ctrl-C");
+  CLI::Option* ephemeral = put.app.add_flag("--ephemeral", flags.ephemeral, "Keep the record while this command runs: until Ctrl-C");
   put.app.add_option("--session-timeout", flags.session_timeout, "How long an ephemeral record outlives a command that was killed")
-      ->capture_default_str();
+      ->needs(ephemeral)->capture_default_str();
   put.app.add_flag("--json-lines", flags.json_lines,
                    "Load many records from standard input or --file, one JSON object a line:\n"
                    "{\"key\":\"/a\",\"value\":\"x\",\"indexes\":{\"by-owner\":\"anna\"}}; also value_base64, partition_key, expected_version");
@@ -90,7 +93,7 @@ void add_range_options(CLI::App& app, RangeFlags& flags) {
   app.add_option("-p,--partition-key", flags.partition_key, "Ask only the shard of this partition key");
   app.add_option("--index", flags.index, "Walk in the order of this secondary index; the range is of its keys");
   app.add_flag("--internal-keys", flags.internal_keys, "Show the store's own records below __oxia/ too");
-  app.add_option("--limit", flags.limit, "Stop after so many");
+  app.add_option("--limit", flags.limit, "Stop after so many")->check(refuse_negative);
 }
 
 void add_walks(CLI::App& client, Command& chosen, Shared shared) {
@@ -114,7 +117,7 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
                           "Example: skerry client notifications -o json");
   changes.app.add_option("--after", changes.flags->after, "Continue after a position, SHARD=OFFSET as -o json prints them; may be repeated")
       ->allow_extra_args(false);
-  changes.app.add_option("--limit", changes.flags->limit, "Stop after so many");
+  changes.app.add_option("--limit", changes.flags->limit, "Stop after so many")->check(refuse_negative);
   changes.runs(chosen, shared, run_notifications);
 
   Subcommand<SequenceFlags> sequence(client, "sequence-updates", "Follow a sequence");
@@ -122,7 +125,7 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
                            "Example: skerry client sequence-updates -p orders /orders/id");
   sequence.app.add_option("KEY", sequence.flags->key, "The sequence's prefix: the key that was put with deltas")->required();
   sequence.app.add_option("-p,--partition-key", sequence.flags->partition_key, partition_help)->required();
-  sequence.app.add_option("--limit", sequence.flags->limit, "Stop after so many");
+  sequence.app.add_option("--limit", sequence.flags->limit, "Stop after so many")->check(refuse_negative);
   sequence.runs(chosen, std::move(shared), run_sequence_updates);
 }
 
@@ -134,9 +137,9 @@ void add_shared_options(CLI::App& client, ClientFlags& flags) {
   client.add_option("--auth-token-file", flags.auth_token_file, "File that holds the token");
   client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
       ->check(CLI::IsMember({"hierarchical", "natural"}))->capture_default_str();
-  const std::map<std::string, Format> formats{{"text", Format::text}, {"json", Format::json}};
-  client.add_option("-o,--output", flags.format, "json: one object a line, for scripts")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))->option_text("text|json (text)");
+  const auto take_format = [&flags](const std::string& name) { flags.format = name == "json" ? Format::json : Format::text; };
+  client.add_option_function<std::string>("-o,--output", take_format, "json: one object a line, for scripts")
+      ->transform(CLI::IsMember({"text", "json"}, CLI::ignore_case))->option_text("text|json (text)");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cli_command.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
@@ -33,7 +33,9 @@ int exit_for(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining(true);
   const bool misspelt = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty();
   if (misspelt) {
-    fmt::print(stderr, "Error: unknown: {}\n", unknown.front());
+    fmt::print(stderr, "Error: unknown {}: {}\n", unknown.front().starts_with('-') ? "flag" : "subcommand", unknown.front());
+  } else if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && !unknown.empty()) {
+    fmt::print(stderr, "Error: not expected: {}\n", fmt::join(unknown, " "));   // in the order they were written
   } else {
     fmt::print(stderr, "Error: {}\n", error.what());
   }

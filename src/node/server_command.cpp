@@ -74,6 +74,7 @@ void add_standalone_command(CLI::App& app, Command& chosen) {
                                     "  skerry client put /greeting hello && skerry client get /greeting\n\n"
                                     "Every flag is also a key of the YAML file (--config) and a variable SKERRY_…; flags win over\n"
                                     "variables, variables over the file. `skerry config show` prints all with where they come from.\n"
+                                    "What is on by default is switched off with =false: --notifications-enabled=false.\n"
                                     "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
   const auto standalone = std::make_shared<StandaloneSettings>();
   const auto path = std::make_shared<std::string>();

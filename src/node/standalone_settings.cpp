@@ -71,7 +71,8 @@ void StandaloneSettings::declare_serving() {
                                         "Order of keys in the namespace \"default\"; fixed when the data folder is made.")
                               .flags("--key-sorting")
                               .choices({"hierarchical", "natural"});
-  settings_.add("namespaces", namespaces_, "More namespaces, each NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural.")
+  settings_.add("namespaces", namespaces_,
+                "More namespaces, each NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural. Once made they stay, named again or not.")
       .flags("--namespace");
 }
 
@@ -139,6 +140,7 @@ Result<StandaloneOptions> StandaloneSettings::options() const {
   }
   TRY(options.namespaces, namespaces());
   if (data_dir_.empty()) return fail(Errc::invalid_argument, "storage.data-dir: name a folder");
+  if (!cores_.empty()) TRYV(CorePlacement::parse(cores_, pin_));   // refused here, so that `config check` refuses it too
   options.insecure = insecure_;
   options.data_folder = data_dir_;
   options.cores = cores_;

@@ -167,8 +167,9 @@ void add_wal_command(CLI::App& app, Command& chosen) {
   scanning->add_option("--shard", flags->shard, "Only this shard's");
   scanning->add_option("--offset-first", flags->offset_first, "Only entries from this offset on")->check(CLI::NonNegativeNumber);
   scanning->add_option("--offset-last", flags->offset_last, "Only entries up to this offset")->check(CLI::NonNegativeNumber);
-  add("verify", "Say whether a start would accept the logs, and what it would cut",
-      "Reads everything and checks every checksum. Exits with 1 when a log is damaged, and says where.\n\n"
+  add("verify", "Say whether the logs are whole, and what a start would cut",
+      "Reads everything and checks every checksum. Exits with 1 when a log is damaged, and says where. Whether a log\n"
+      "reaches as far as the engine beside it is known only to a start, which refuses one that was lost or cut.\n\n"
       "Example:\n  skerry wal verify --data-dir /var/lib/skerry", verify);
 }
 
