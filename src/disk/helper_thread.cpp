@@ -2,6 +2,7 @@
 #include "disk/helper_thread.hpp"
 
 #include "runtime/core.hpp"
+#include "runtime/signals.hpp"
 
 namespace skerry::disk {
 
@@ -22,7 +23,10 @@ Task<long> HelperThread::run(std::move_only_function<long()> call) {
     jobs_.push_back({std::move(call), pending});
   }
   ready_.notify_one();
-  if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
+  if (!thread_.joinable()) {
+    const SignalsBlocked blocked;   // the process may not have claimed its signals yet
+    thread_ = std::thread([this] { loop(); });
+  }
   co_await pending->done.wait();
   co_return pending->result;
 }

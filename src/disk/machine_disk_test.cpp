@@ -16,6 +16,7 @@
 #include <fstream>
 #include <optional>
 
+#include "disk/helper_thread.hpp"
 #include "disk/log.hpp"
 #include "runtime/core.hpp"
 #include "runtime/task_scope.hpp"
@@ -90,6 +91,17 @@ TEST_P(MachineDiskTest, many_syncs_at_once_all_end) {
     if (!core_.run_turn()) core_.wait(clock_.now() + 100ms);
   }
   for (const auto& result : results) ASSERT_TRUE(result && *result);
+}
+
+// It may be started before the process claims its signals; a SIGTERM that it took would kill without stopping.
+TEST_P(MachineDiskTest, its_helper_thread_takes_no_signals) {
+  HelperThread helper(core_);
+  const auto blocks_sigterm = []() -> long {
+    sigset_t blocked;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+    return ::sigismember(&blocked, SIGTERM);
+  };
+  EXPECT_EQ(run(helper.run(blocks_sigterm)), 1);
 }
 
 TEST_P(MachineDiskTest, errors_name_path_operation_reason_and_remedy) {

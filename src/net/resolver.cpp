@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "runtime/core.hpp"
 #include "runtime/event.hpp"
+#include "runtime/signals.hpp"
 
 namespace skerry::net {
 namespace {
@@ -74,7 +75,10 @@ Task<Result<IpAddresses>> Resolver::resolve(std::string host, Deadline deadline)
     }
     waiting_.push_back(lookup);
   }
-  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
+  if (!thread_.joinable()) {
+    const SignalsBlocked blocked;   // a program with signal handlers of its own wants them elsewhere
+    thread_ = std::jthread([this](const std::stop_token& stopping) { run(stopping); });
+  }
   changed_.notify_one();
   if (deadline != no_deadline) core_.timers().arm(*lookup, deadline);
   while (!lookup->done.is_set()) co_await lookup->done.wait();
