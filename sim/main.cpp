@@ -21,10 +21,11 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
   StoreSimOptions options = arguments.options;
   options.seed = seed;
   const StoreSimReport report = StoreSim(options).run();
-  fmt::print("seed {}: {} operations, {} answered, {} retried, {} reads, {} notifications, {} sessions expired, {} crashes, "
-             "{} log stops, trace {:016x}\n",
-             seed, report.operations, report.answered, report.retries, report.reads, report.notifications,
-             report.sessions_expired, report.crashes, report.log_stops, report.trace_hash);
+  fmt::print(
+      "seed {}: {} operations, {} answered, {} retried, {} reads, {} notifications, {} sessions expired, {} crashes, "
+      "{} log stops, trace {:016x}\n",
+      seed, report.operations, report.answered, report.retries, report.reads, report.notifications, report.sessions_expired,
+      report.crashes, report.log_stops, report.trace_hash);
   if (!report.failure.empty()) {
     fmt::print("seed {} FAILED: {}\nsee it again: skerry_sim --seed {} --seeds 1 --trace\n", seed, report.failure, seed);
     return false;
@@ -41,9 +42,8 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
 int main(int argc, char** argv) {
   CLI::App app{"Simulates the store on a fake clock and a disk that forgets"};
   Arguments arguments;
-  const std::map<std::string, Planted> bugs{{"none", Planted::nothing},
-                                            {"early-answer", Planted::early_answer},
-                                            {"unsynced-names", Planted::unsynced_names}};
+  const std::map<std::string, Planted> bugs{
+      {"none", Planted::nothing}, {"early-answer", Planted::early_answer}, {"unsynced-names", Planted::unsynced_names}};
   bool trace = false;
   app.add_option("--seed", arguments.first, "The first seed")->capture_default_str();
   app.add_option("--seeds", arguments.count, "How many seeds to run")->capture_default_str();

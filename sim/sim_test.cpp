@@ -38,8 +38,7 @@ TEST(World, time_stands_still_while_there_is_work_and_jumps_when_there_is_none) 
   const TimePoint begun = world.clock.now();
   TimePoint woken{};
   tasks.spawn(note_waking(core, woken));
-  while (world.step()) {
-  }
+  while (world.step()) {}
   EXPECT_GE(woken, begun + 1h);
   EXPECT_LT(woken, begun + 1h + 1s);
 }

@@ -66,7 +66,8 @@ store::PutOutcome StoreModel::put(const Operation::Put& put) {
 Bytes StoreModel::next_in_sequence(const Bytes& prefix, std::uint64_t delta) const {
   std::uint64_t last = 0;
   for (const auto& [key, record] : records_) {
-    if (key.starts_with(prefix + '-')) last = std::max(last, static_cast<std::uint64_t>(std::stoull(key.substr(prefix.size() + 1))));
+    if (key.starts_with(prefix + '-'))
+      last = std::max(last, static_cast<std::uint64_t>(std::stoull(key.substr(prefix.size() + 1))));
   }
   return fmt::format("{}-{:020}", prefix, last + delta);
 }

@@ -53,8 +53,7 @@ bool StoreSim::boot() {
   machine_.tasks().spawn(boot_task(outcome));
   const bool interrupted = world_.random.chance(0.1);
   const auto turns = interrupted ? world_.random.below(60) : boot_turns_max;
-  for (std::uint64_t turn = 0; turn < turns && !outcome && report_.failure.empty() && world_.step(); ++turn) {
-  }
+  for (std::uint64_t turn = 0; turn < turns && !outcome && report_.failure.empty() && world_.step(); ++turn) {}
   if (outcome && !*outcome) fail_run("the shard does not open: " + outcome->error().message());
   if (!outcome && !interrupted) fail_run("the shard never opens");
   if (!report_.failure.empty()) return false;
@@ -84,8 +83,8 @@ void StoreSim::resolve_after_crash() {
   for (const FlightPtr& flight : std::exchange(in_flight_, {})) {
     const bool lasted = flight->offset() != no_offset && flight->offset() < cut_;
     const bool answered = take_answer(*flight) && *flight->answer;
-    const bool refused = flight->answer && !answered &&
-                         flight->answer->error() != make_error_code(replica::ShardError::outcome_unknown);
+    const bool refused =
+        flight->answer && !answered && flight->answer->error() != make_error_code(replica::ShardError::outcome_unknown);
     if (lasted && refused) return fail_run("what was refused as not applied has been applied");
     if (answered && !lasted && flight->offset() != no_offset) {
       return fail_run(fmt::format("entry {} was acknowledged and is lost", flight->offset().value()));
@@ -127,8 +126,7 @@ void StoreSim::end_life() {
     quiet_ = true;
     std::optional<Result<>> outcome;
     machine_.tasks().spawn(stop_task(outcome));
-    for (int turn = 0; turn < boot_turns_max && !outcome && world_.step(); ++turn) {
-    }
+    for (int turn = 0; turn < boot_turns_max && !outcome && world_.step(); ++turn) {}
     quiet_ = false;
     if (!outcome) fail_run("the shard never stops");
     // A fault that was planted in the disk may strike now; what it leaves is for the next boot to tell.
@@ -144,13 +142,11 @@ void StoreSim::settle_down() {
   machine_.platters.faults = {};
   quiet_ = true;
   kept_alive_.clear();
-  while (report_.failure.empty() && !boot()) {
-  }
+  while (report_.failure.empty() && !boot()) {}
   if (!report_.failure.empty()) return;
   start_tasks();
   const TimePoint until = world_.clock.now() + 20s;
-  while (report_.failure.empty() && world_.clock.now() < until && world_.step()) {
-  }
+  while (report_.failure.empty() && world_.clock.now() < until && world_.step()) {}
   advance();
   if (!report_.failure.empty()) return;
   if (!in_flight_.empty()) return fail_run("something is in flight for ever");
@@ -162,8 +158,7 @@ void StoreSim::settle_down() {
   }
   bool checked = false;
   machine_.tasks().spawn(check_task(checked));
-  while (!checked && world_.step()) {
-  }
+  while (!checked && world_.step()) {}
 }
 
 Task<> StoreSim::check_task(bool& done) {

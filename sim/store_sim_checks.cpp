@@ -49,8 +49,7 @@ void StoreSim::expired(SessionId session) {
 // Brings the model up to what the shard has committed, judging each answer on the way. The shard applies and answers in one go,
 // so between two turns its committed state is exactly the model's.
 void StoreSim::advance() {
-  while (report_.failure.empty() && machine_.running() && machine_.shard() != nullptr && advance_one()) {
-  }
+  while (report_.failure.empty() && machine_.running() && machine_.shard() != nullptr && advance_one()) {}
   check_notifications();
 }
 
@@ -156,7 +155,8 @@ void StoreSim::check_notifications() {
       }
     }
   }
-  if (compared_ < received_.size() && received_[compared_].offset <= applied_) fail_run("the follower was told of a change that never was");
+  if (compared_ < received_.size() && received_[compared_].offset <= applied_)
+    fail_run("the follower was told of a change that never was");
 }
 
 void StoreSim::get() {
@@ -201,7 +201,8 @@ Task<> StoreSim::scan() {
   advance();
   const Bytes start = any_key(), end = any_key();
   StoreModel::Records wanted(model_.records().key_comp());
-  for (auto at = model_.records().lower_bound(start); at != model_.records().end() && model_.records().key_comp()(at->first, end); ++at) {
+  for (auto at = model_.records().lower_bound(start); at != model_.records().end() && model_.records().key_comp()(at->first, end);
+       ++at) {
     wanted.insert(*at);
   }
   ++report_.reads;
@@ -216,7 +217,8 @@ Task<> StoreSim::scan() {
     }
     if (world_.random.chance(0.2)) co_await machine_.core().sleep_for(1ms);
   }
-  if ((*scan)->state() != store::Scan::State::end || at != wanted.end()) fail_run(fmt::format("a scan from {} to {} ends early", start, end));
+  if ((*scan)->state() != store::Scan::State::end || at != wanted.end())
+    fail_run(fmt::format("a scan from {} to {} ends early", start, end));
 }
 
 // The whole state: records, counters and sessions, as a client that looks at everything sees them.
@@ -244,7 +246,8 @@ Task<> StoreSim::check_everything() {
     ++at;
   }
   if (at != model_.records().end()) co_return fail_run(fmt::format("{} is gone", at->first));
-  if (sessions != model_.sessions()) co_return fail_run(fmt::format("{} sessions live, expected {}", sessions.size(), model_.sessions().size()));
+  if (sessions != model_.sessions())
+    co_return fail_run(fmt::format("{} sessions live, expected {}", sessions.size(), model_.sessions().size()));
 }
 
 }  // namespace skerry::sim

@@ -107,7 +107,8 @@ Task<> StoreSim::close_session() {
   advance();
   note("session ", session->value(), closed ? " closed" : " not closed");
   if (!closed) {
-    if (closed.error() == make_error_code(replica::ShardError::session_not_found)) co_return fail_run("a session that lives was not found");
+    if (closed.error() == make_error_code(replica::ShardError::session_not_found))
+      co_return fail_run("a session that lives was not found");
     stopped_ = true;
   } else if (model_.sessions().contains(*session)) {
     fail_run("a closed session lives on");

@@ -23,9 +23,8 @@ struct Walkers {
 class RandomRun {
  public:
   explicit RandomRun(std::uint64_t seed)
-      : random_(seed),
-        rocksdb_(seed % 3 == 0 ? 8 << 20 : 64 << 10,
-                 seed % 2 == 0 ? testing::RocksDbSubject::Threads::helper : testing::RocksDbSubject::Threads::none) {
+      : random_(seed), rocksdb_(seed % 3 == 0 ? 8 << 20 : 64 << 10, seed % 2 == 0 ? testing::RocksDbSubject::Threads::helper
+                                                                                  : testing::RocksDbSubject::Threads::none) {
     for (auto* subject : subjects_) start(*subject);
   }
   ~RandomRun() {

@@ -57,9 +57,7 @@ class MemoryShard final : public ShardEngine {
     return Lookup::value;
   }
   Task<Result<>> load(Space, std::vector<Bytes>) override { co_return Result<>{}; }
-  std::unique_ptr<Cursor> cursor(Space space) override {
-    return std::make_unique<MemoryCursor>(state.spaces[index(space)]);
-  }
+  std::unique_ptr<Cursor> cursor(Space space) override { return std::make_unique<MemoryCursor>(state.spaces[index(space)]); }
   void apply(std::span<const Write> writes, Offset offset) override {
     for (const Write& write : writes) {
       MemoryTree& tree = state.spaces[index(write.space)];
@@ -89,9 +87,7 @@ struct MemoryEngine::Place {
   std::string folder;
   WaitList turns{core};
 
-  std::string file(ShardId shard) const {
-    return fmt::format("{}/{}{}{}", folder, file_prefix, shard.value(), file_suffix);
-  }
+  std::string file(ShardId shard) const { return fmt::format("{}/{}{}{}", folder, file_prefix, shard.value(), file_suffix); }
 };
 
 // Gives the turn to write to the next, however the holder ends.
@@ -110,8 +106,7 @@ class MemoryEngine::Turn {
 };
 
 MemoryEngine::MemoryEngine() = default;
-MemoryEngine::MemoryEngine(Core& core, disk::Disk& disk, std::string folder)
-    : place_(new Place{core, disk, std::move(folder)}) {}
+MemoryEngine::MemoryEngine(Core& core, disk::Disk& disk, std::string folder) : place_(new Place{core, disk, std::move(folder)}) {}
 MemoryEngine::~MemoryEngine() = default;
 
 Task<Result<std::unique_ptr<MemoryEngine>>> MemoryEngine::open(Core& core, disk::Disk& disk, std::string folder) {

@@ -30,4 +30,4 @@ Task<Result<>> write_memory_file(Core& core, disk::Disk& disk, std::string path,
 // Fails with corrupt, naming path, position and what to do, on anything that write_memory_file did not write whole.
 Task<Result<MemoryState>> read_memory_file(Core& core, disk::Disk& disk, std::string path, ShardId shard);
 
-}  // namespace skerry::store
+}   // namespace skerry::store

@@ -20,7 +20,7 @@ void own(NodePtr& node) {
 }
 
 // The child on `up` takes its parent's place. Requires: both are ours alone.
-void rotate(NodePtr& at, NodePtr Node::*up, NodePtr Node::*other) {
+void rotate(NodePtr& at, NodePtr Node::* up, NodePtr Node::* other) {
   NodePtr child = std::move((*at).*up);
   (*at).*up = std::move((*child).*other);
   recount(*at);

@@ -18,9 +18,7 @@ rocksdb::WriteOptions without_log() {
   return out;
 }
 
-rocksdb::SliceParts parts(std::span<const rocksdb::Slice> slices) {
-  return {slices.data(), static_cast<int>(slices.size())};
-}
+rocksdb::SliceParts parts(std::span<const rocksdb::Slice> slices) { return {slices.data(), static_cast<int>(slices.size())}; }
 
 struct LoadJob {
   std::vector<Bytes> keys;   // with their prefix

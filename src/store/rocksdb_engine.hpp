@@ -66,4 +66,4 @@ class RocksDbEngine final : public Engine {
   std::unique_ptr<Members> members_;
 };
 
-}  // namespace skerry::store
+}   // namespace skerry::store

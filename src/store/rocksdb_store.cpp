@@ -23,9 +23,7 @@ namespace {
 constexpr std::string_view format_file = "SKERRY_ENGINE";
 constexpr std::string_view format_text = "skerry engine over RocksDB, format 1\n";
 
-bool supported(rocksdb::CompressionType type) {
-  return std::ranges::count(rocksdb::GetSupportedCompressions(), type) > 0;
-}
+bool supported(rocksdb::CompressionType type) { return std::ranges::count(rocksdb::GetSupportedCompressions(), type) > 0; }
 
 rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -167,7 +165,8 @@ Error rocksdb_error(const std::string& folder, const rocksdb::Status& status) {
                         "that the node is filled again from its peers",
                         folder, text)};
   }
-  if (status.IsNoSpace()) return {make_error_code(Errc::io_failed), fmt::format("no space left for the engine in {} ({})", folder, text)};
+  if (status.IsNoSpace())
+    return {make_error_code(Errc::io_failed), fmt::format("no space left for the engine in {} ({})", folder, text)};
   if (text.find("lock ") != text.npos) {
     return {make_error_code(Errc::already_exists), fmt::format("the engine in {} is held by another process ({})", folder, text)};
   }
@@ -201,8 +200,8 @@ Result<std::map<ShardId, Offset>> read_offsets(RocksDbStore& store) {
     ByteReader value(BytesView(it->value().data(), it->value().size()));
     const Offset offset(static_cast<std::int64_t>(value.little_endian<std::uint64_t>()));
     if (found != rocksdb::Slice(wanted) || !value.done()) {
-      return fail(rocksdb_error(store.folder, rocksdb::Status::Corruption(
-          fmt::format("shard {} has records but no applied offset", shard.value()))));
+      return fail(rocksdb_error(
+          store.folder, rocksdb::Status::Corruption(fmt::format("shard {} has records but no applied offset", shard.value()))));
     }
     offsets.emplace(shard, offset);
     it->Seek(prefix_end(wanted.substr(0, 4)));

@@ -22,7 +22,9 @@ class EngineSubject {
   Engine& engine() { return *engine_; }
   ShardEngine& shard(ShardId id) { return **engine_->shard(id); }
   template <class T>
-  T run(Task<T> task) { return testing::run(*core_, std::move(task)); }
+  T run(Task<T> task) {
+    return testing::run(*core_, std::move(task));
+  }
 
   Result<> start() {
     core_ = std::make_unique<Core>(CoreId(0), clock_, 1);

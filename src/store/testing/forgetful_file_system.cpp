@@ -320,8 +320,8 @@ Status ForgetfulFileSystem::ReuseWritableFile(const std::string&, const std::str
   return Status::NotSupported("reusing files");
 }
 
-Status ForgetfulFileSystem::NewDirectory(const std::string& name, const Options&,
-                                         std::unique_ptr<rocksdb::FSDirectory>* result, Debug*) {
+Status ForgetfulFileSystem::NewDirectory(const std::string& name, const Options&, std::unique_ptr<rocksdb::FSDirectory>* result,
+                                         Debug*) {
   const std::lock_guard lock(contents_->mutex);
   if (!contents_->folders.contains(tidy(name))) return missing(name);
   *result = std::make_unique<Folder>(contents_);

@@ -35,8 +35,8 @@ class ForgetfulFileSystem final : public rocksdb::FileSystemWrapper {
                            std::unique_ptr<rocksdb::FSSequentialFile>* result, Debug*) override;
   Status NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions&,
                              std::unique_ptr<rocksdb::FSRandomAccessFile>* result, Debug*) override;
-  Status NewWritableFile(const std::string& name, const rocksdb::FileOptions&,
-                         std::unique_ptr<rocksdb::FSWritableFile>* result, Debug*) override;
+  Status NewWritableFile(const std::string& name, const rocksdb::FileOptions&, std::unique_ptr<rocksdb::FSWritableFile>* result,
+                         Debug*) override;
   Status ReopenWritableFile(const std::string& name, const rocksdb::FileOptions&,
                             std::unique_ptr<rocksdb::FSWritableFile>* result, Debug*) override;
   Status ReuseWritableFile(const std::string& name, const std::string& old_name, const rocksdb::FileOptions&,
