@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/this_coro.hpp>
 #include <charconv>
 
 #include "base/hash.hpp"
+#include "runtime/core.hpp"
 
 namespace skerry::node {
 namespace {
@@ -15,6 +17,9 @@ constexpr std::string_view format_name = "skerry-format";
 constexpr std::string_view status_name = "cluster-status.yaml";
 constexpr std::string_view format_words = "skerry data folder, format ";
 constexpr std::string_view checksum_words = "# checksum of all above: ";
+constexpr const char* identity_name = "/identity";
+constexpr auto lock_patience = 2s;
+constexpr auto lock_retry = 20ms;
 constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
 
 std::string checksum_line(const std::string& text) {
@@ -70,7 +75,7 @@ Task<Result<std::unique_ptr<DataFolder>>> DataFolder::open(disk::Disk& disk, std
   std::unique_ptr<DataFolder> folder(new DataFolder(disk, std::move(path)));
   CO_TRYV(disk.make_folders(folder->path_));
   CO_TRY(folder->created_, folder->is_new());
-  CO_TRY(folder->lock_, disk.lock(folder->path_));
+  CO_TRYV(co_await folder->lock());
   if (folder->created_) {
     folder->status_.instance_id = fmt::format("{:016x}{:016x}", random.next(), random.next());
     folder->status_.nodes = wish.nodes;
@@ -84,13 +89,61 @@ Task<Result<std::unique_ptr<DataFolder>>> DataFolder::open(disk::Disk& disk, std
   for (auto& [name, space] : folder->status_.namespaces) {
     for (auto& [id, shard] : space.shards) shard.term = shard.term.next();
   }
-  for (std::uint32_t node = 0; node < folder->status_.nodes; ++node) CO_TRYV(disk.make_folders(folder->node_path(node)));
+  if (folder->created_) {
+    CO_TRYV(co_await folder->make_nodes());
+  } else {
+    CO_TRYV(folder->check_nodes());
+  }
   CO_TRYV(co_await folder->save());
   if (folder->created_) CO_TRYV(co_await folder->mark());
   co_return std::move(folder);
 }
 
 std::string DataFolder::node_path(std::uint32_t node) const { return fmt::format("{}/node-{}", path_, node); }
+
+// A process that was killed holds its locks until the system has taken it apart.
+Task<Result<>> DataFolder::lock() {
+  Core& core = Core::of(co_await asio::this_coro::executor);
+  const TimePoint patience_ends = core.clock().now() + lock_patience;
+  for (;;) {
+    Result<std::unique_ptr<disk::FolderLock>> held = disk_.lock(path_);
+    if (held) {
+      lock_ = *std::move(held);
+      co_return Result<>{};
+    }
+    if (held.error() != Errc::already_exists || core.clock().now() >= patience_ends) co_return fail(held.error());
+    co_await core.sleep_for(lock_retry);
+  }
+}
+
+std::string DataFolder::identity_of(std::uint32_t node) const {
+  return fmt::format("cluster {} node {}\n", status_.instance_id, node);
+}
+
+Task<Result<>> DataFolder::make_nodes() {
+  for (std::uint32_t node = 0; node < status_.nodes; ++node) {
+    CO_TRYV(disk_.make_folders(node_path(node)));
+    CO_TRYV(co_await disk::replace_file(disk_, node_path(node) + identity_name, identity_of(node)));
+  }
+  co_return co_await disk_.sync_folder(path_);
+}
+
+Result<> DataFolder::check_nodes() const {
+  for (std::uint32_t node = 0; node < status_.nodes; ++node) {
+    const std::string path = node_path(node) + identity_name;
+    TRY(const bool there, disk_.exists(path));
+    if (!there) {
+      return fail(Errc::corrupt, fmt::format("{} is missing, and with it the records of that node: put the node's folder back from a "
+                                             "backup of this data folder", path));
+    }
+    TRY(const Bytes text, disk::read_file(disk_, path));
+    if (text != identity_of(node)) {
+      return fail(Errc::corrupt, fmt::format("{} belongs to another cluster or node ({}): put this data folder's own node back",
+                                             path, printable(text)));
+    }
+  }
+  return {};
+}
 
 // New: empty, or left by a start that was killed before it had written the marker, which comes last.
 Result<bool> DataFolder::is_new() const {

@@ -29,13 +29,15 @@ struct FolderWish {
 //   LOCK                  held while a process runs on the folder
 //   skerry-format         "skerry data folder, format 1"
 //   cluster-status.yaml   see ClusterStatus; replaced atomically, its last line is a checksum of all above it
-//   node-K/               log and engine of node K
+//   node-K/               log and engine of node K, and `identity`: the cluster's id and K. A node that is gone, or another
+//                         cluster's, is refused: to serve its shards as empty would lose them without a word
 // One core's; opened at start, before any node, and closed after the last.
 class DataFolder {
  public:
   static constexpr int format = 1;
 
-  // Creates or opens. Every start takes higher terms: the status with them is durable when this returns.
+  // Creates or opens. Every start takes higher terms: the status with them is durable when this returns. Waits a moment for a
+  // process that is just ending.
   // Fails with already_exists (another process), invalid_argument (not a data folder, or a wish that contradicts it),
   // unsupported (written by a newer program), corrupt, io_failed; the text names path and remedy.
   static Task<Result<std::unique_ptr<DataFolder>>> open(disk::Disk& disk, std::string path, FolderWish wish, Random& random);
@@ -52,6 +54,10 @@ class DataFolder {
   Result<> load();
   Task<Result<>> save();
   Task<Result<>> mark();
+  Task<Result<>> lock();
+  Task<Result<>> make_nodes();
+  Result<> check_nodes() const;
+  std::string identity_of(std::uint32_t node) const;
 
   disk::Disk& disk_;
   std::string path_;

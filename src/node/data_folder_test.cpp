@@ -20,7 +20,10 @@ class DataFolderTest : public testing::Test {
   Result<std::unique_ptr<DataFolder>> open(FolderWish wish) {
     std::optional<Result<std::unique_ptr<DataFolder>>> outcome;
     tasks_.spawn(open_into(disk_, core_, std::move(wish), outcome));
-    while (core_.run_turn()) {
+    while (!outcome) {
+      while (core_.run_turn()) {
+      }
+      if (!outcome) clock_.advance(10ms);   // it waits for the lock
     }
     return *std::move(outcome);
   }
@@ -67,6 +70,32 @@ TEST_F(DataFolderTest, only_one_process_may_hold_it) {
   const auto second = open(shards(1));
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error(), Errc::already_exists);
+}
+
+TEST_F(DataFolderTest, a_node_that_is_gone_is_not_served_as_empty) {
+  ASSERT_TRUE(open(shards(1)).has_value());
+  state_.erase("data/node-0/identity");
+  const auto refused = open(shards(1));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error(), Errc::corrupt);
+  EXPECT_NE(refused.error().text.find("data/node-0/identity is missing"), std::string::npos) << refused.error().text;
+}
+
+TEST_F(DataFolderTest, a_node_of_another_cluster_is_refused) {
+  ASSERT_TRUE(open(shards(1)).has_value());
+  write("data/node-0/identity", "cluster 0123 node 0\n");
+  const auto refused = open(shards(1));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().text.find("belongs to another cluster"), std::string::npos) << refused.error().text;
+}
+
+TEST_F(DataFolderTest, a_start_that_dies_anywhere_before_the_marker_is_begun_again) {
+  ASSERT_TRUE(open(shards(2)).has_value());
+  state_.erase("data/skerry-format");
+  const auto again = open(shards(3));
+  ASSERT_TRUE(again.has_value()) << again.error().message();
+  EXPECT_TRUE((*again)->created());
+  EXPECT_EQ((*again)->status().namespaces.at("default").shards.size(), 3U);
 }
 
 TEST_F(DataFolderTest, a_folder_of_someone_else_is_left_alone) {

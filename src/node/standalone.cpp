@@ -29,10 +29,17 @@ Task<> open_folder(disk::Disk& disk, Core& core, std::string path, FolderWish wi
   outcome.emplace(co_await DataFolder::open(disk, std::move(path), std::move(wish), core.random()));
 }
 
-// The folder is opened before the process has cores, since it tells how many there should be.
-class FolderOpener {
+// What comes before the process has cores: the folder tells how many there should be.
+class Threshold {
  public:
-  explicit FolderOpener(const Clock& clock) : core_(CoreId{0}, clock, Random::system_seed()), disk_(core_), tasks_(core_) {}
+  explicit Threshold(const Clock& clock) : core_(CoreId{0}, clock, Random::system_seed()), disk_(core_), tasks_(core_) {}
+
+  // Before anything is made on disk: a start that fails for its port should leave nothing behind.
+  Result<> check_free(const net::Address& address) {
+    net::TcpNetwork network(core_);
+    TRY(const auto probe, network.listen(address));
+    return {};
+  }
 
   Result<std::unique_ptr<DataFolder>> open(const std::string& path, FolderWish wish) {
     std::optional<Result<std::unique_ptr<DataFolder>>> outcome;
@@ -94,8 +101,12 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   const SystemClock clock;
   const Result<CorePlacement> wished = place(options, processors());
   if (!wished) return refuse(wished.error());
-  FolderOpener opener(clock);
-  const auto folder = opener.open(options.data_folder, {nodes_for(options, wished->count), options.namespaces});
+  Threshold threshold(clock);
+  if (const Result<> free = threshold.check_free(options.public_address); !free) return refuse(free.error());
+  if (options.admin_address) {
+    if (const Result<> free = threshold.check_free(*options.admin_address); !free) return refuse(free.error());
+  }
+  const auto folder = threshold.open(options.data_folder, {nodes_for(options, wished->count), options.namespaces});
   if (!folder) return refuse(folder.error());
   Result<CorePlacement> placement = place(options, (*folder)->status().nodes);
   if (!placement) return refuse(placement.error());
