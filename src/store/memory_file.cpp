@@ -105,8 +105,8 @@ class FileReader {
   std::uint64_t rest() const { return rest_; }
   std::unexpected<Error> damaged(std::string_view what) const {
     return fail(Errc::corrupt,
-                fmt::format("state file {} is damaged: it {} near byte {}. Put back a copy of the node's folder, or remove the "
-                            "whole folder so that the node is filled again from its peers",
+                fmt::format("state file {} is damaged: it {} near byte {}. Put the node's folder back from "
+                            "a backup of the data folder",
                             path_, what, position_));
   }
 

@@ -161,8 +161,8 @@ Error rocksdb_error(const std::string& folder, const rocksdb::Status& status) {
   const std::string text = status.ToString();
   if (status.IsCorruption() || text.find("does not exist") != text.npos || text.find("No such file") != text.npos) {
     return {make_error_code(Errc::corrupt),
-            fmt::format("the engine in {} is damaged ({}): put back a copy of the node's folder, or remove the whole folder so "
-                        "that the node is filled again from its peers",
+            fmt::format("the engine in {} is damaged ({}): put the node's folder back from a backup of the "
+                        "data folder",
                         folder, text)};
   }
   if (status.IsNoSpace())
