@@ -31,7 +31,7 @@ void declare(Settings& settings, Fields& fields) {
   settings.add("peers", fields.peers, "Others.");
 }
 
-}  // namespace
+}   // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Fields fields, again;

@@ -27,8 +27,7 @@ struct World {
   TaskScope tasks{core};
 
   void settle() {
-    while (core.run_turn()) {
-    }
+    while (core.run_turn()) {}
   }
   void advance(Duration by) {
     const TimePoint until = clock.now() + by;
@@ -103,8 +102,7 @@ Task<> stream_calls(rpc::Channel& channel, Deadline deadline) {
   const test::EchoRequest request;
   test::EchoReply reply;
   if (!co_await (*call)->write(request)) co_return;
-  while ((co_await (*call)->read(reply)).value_or(false)) {
-  }
+  while ((co_await (*call)->read(reply)).value_or(false)) {}
   static_cast<void>(co_await (*call)->finish());
 }
 

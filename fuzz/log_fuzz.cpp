@@ -66,7 +66,9 @@ class Life {
 
  private:
   template <class T>
-  static Task<> keep(Task<T> task, std::optional<T>& result) { result = co_await std::move(task); }
+  static Task<> keep(Task<T> task, std::optional<T>& result) {
+    result = co_await std::move(task);
+  }
 
   ManualClock& clock_;
   Core core_;

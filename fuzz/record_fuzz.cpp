@@ -55,7 +55,7 @@ void try_tables(BytesView bytes) {
   if (const auto outcome = decode_outcome(bytes)) SKERRY_ASSERT(decode_outcome(encode_outcome(*outcome)).has_value());
 }
 
-}  // namespace
+}   // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const BytesView bytes(reinterpret_cast<const char*>(data), size);

@@ -26,8 +26,10 @@ void add_version_command(CLI::App& app, Command& chosen) {
 
 int main(int argc, char** argv) {
   using namespace skerry::node;
-  CLI::App app{"Skerry: a self-hosted platform for stateful applications, in one program.\n"
-               "Start a store with `skerry standalone`, talk to it with `skerry client`.", "skerry"};
+  CLI::App app{
+      "Skerry: a self-hosted platform for stateful applications, in one program.\n"
+      "Start a store with `skerry standalone`, talk to it with `skerry client`.",
+      "skerry"};
   app.require_subcommand(1);
   app.fallthrough();
   Command chosen;

@@ -95,17 +95,21 @@ int main(int argc, char** argv) {
   using namespace skerry::bench;
   Options options;
   CLI::App app{"Puts a store under load and prints what its clients saw as one line of JSON."};
-  const std::map<std::string, Protocol> protocols{{"store", Protocol::store}, {"etcd", Protocol::etcd}, {"redis", Protocol::redis}};
+  const std::map<std::string, Protocol> protocols{
+      {"store", Protocol::store}, {"etcd", Protocol::etcd}, {"redis", Protocol::redis}};
   app.add_option("--protocol", options.protocol, "store (Skerry and Oxia), etcd or redis")
       ->transform(CLI::CheckedTransformer(protocols, CLI::ignore_case));
   app.add_option("--address", options.address, "host:port")->required();
   app.add_option("--connections", options.connections)->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--put-share", options.load.put_share, "1: puts only, 0: gets only")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--put-share", options.load.put_share, "1: puts only, 0: gets only")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   app.add_option("--value-bytes", options.load.value_bytes)->capture_default_str();
   app.add_option("--keys", options.load.keys)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--batch", options.load.batch, "operations a message")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--in-flight", options.load.in_flight, "messages on the way")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--rate", options.load.rate, "operations a second, due at even intervals; 0: closed loop")->capture_default_str();
+  app.add_option("--rate", options.load.rate, "operations a second, due at even intervals; 0: closed loop")
+      ->capture_default_str();
   app.add_option("--seconds", options.seconds)->check(CLI::Range(0.1, 3600.0))->capture_default_str();
   app.add_option("--warm-up", options.warm_up_seconds)->check(CLI::Range(0.0, 600.0))->capture_default_str();
   app.add_flag("!--no-preload", options.preload, "the keys are there already");

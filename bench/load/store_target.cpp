@@ -65,7 +65,8 @@ class Connection {
       get.set_key(operation.key.data(), operation.key.size());
       get.set_include_value(true);
     }
-    CO_TRY(auto call, co_await channel_->open("/io.oxia.proto.v1.OxiaClient/Read", {.deadline = core_.now() + call_timeout, .metadata = {}}));
+    CO_TRY(auto call, co_await channel_->open("/io.oxia.proto.v1.OxiaClient/Read",
+                                              {.deadline = core_.now() + call_timeout, .metadata = {}}));
     CO_TRYV(co_await call->write(request));
     CO_TRYV(co_await call->finish_writing());
     oxia::ReadResponse reply;

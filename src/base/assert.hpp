@@ -9,5 +9,4 @@ namespace skerry {
 }  // namespace skerry
 
 // On in every build; a failure means a bug of ours. Bytes from peers, disks and users must never reach one unchecked.
-#define SKERRY_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) : ::skerry::assertion_failed(#condition, __FILE__, __LINE__))
+#define SKERRY_ASSERT(condition) ((condition) ? static_cast<void>(0) : ::skerry::assertion_failed(#condition, __FILE__, __LINE__))

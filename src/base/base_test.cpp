@@ -61,7 +61,10 @@ TEST(Bytes, reader_refuses_what_runs_past_the_end) {
   ByteReader overlong(BytesView("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11));
   overlong.varint();
   EXPECT_FALSE(overlong.ok());
-  ByteReader short_string(BytesView("\x05" "abc", 4));
+  ByteReader short_string(
+      BytesView("\x05"
+                "abc",
+                4));
   EXPECT_EQ(short_string.sized(), "");
   EXPECT_FALSE(short_string.ok());
 }

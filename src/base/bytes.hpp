@@ -50,9 +50,13 @@ class ByteReader {
   explicit ByteReader(BytesView bytes) : rest_(bytes) {}
 
   template <std::unsigned_integral T>
-  T little_endian() { return to_little_endian(raw<T>()); }
+  T little_endian() {
+    return to_little_endian(raw<T>());
+  }
   template <std::unsigned_integral T>
-  T big_endian() { return to_big_endian(raw<T>()); }
+  T big_endian() {
+    return to_big_endian(raw<T>());
+  }
   std::uint64_t varint();
   BytesView sized();
   BytesView bytes(std::size_t count);
@@ -60,7 +64,10 @@ class ByteReader {
   bool ok() const { return ok_; }
   bool done() const { return ok_ && rest_.empty(); }
   BytesView rest() const { return rest_; }
-  void fail() { ok_ = false; rest_ = {}; }
+  void fail() {
+    ok_ = false;
+    rest_ = {};
+  }
 
  private:
   template <std::unsigned_integral T>

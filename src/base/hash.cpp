@@ -41,8 +41,6 @@ std::uint32_t crc32c(BytesView bytes, std::uint32_t seed) {
   return ~crc;
 }
 
-std::uint32_t key_hash(BytesView key) {
-  return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size()));
-}
+std::uint32_t key_hash(BytesView key) { return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size())); }
 
 }  // namespace skerry

@@ -20,10 +20,10 @@ constexpr std::size_t stream_bytes_in_flight_max = 16 << 20;    // of their requ
 constexpr std::size_t response_bytes_max = 2 << 20;         // one chunk of reads, lists and scans
 constexpr std::size_t scan_records_max = 1000;              // records in one chunk of a scan
 
-constexpr std::size_t shard_entries_in_flight_max = 8192;        // proposed and not yet answered, in one shard; then writers wait
-constexpr std::size_t shard_bytes_in_flight_max = 64 << 20;      // of their requests and entries; one more may begin below it
-constexpr std::size_t shard_followers_max = 10'000;              // of notifications or of sequences, in one shard
-constexpr std::size_t sessions_expired_at_once_max = 128;        // in one log entry
+constexpr std::size_t shard_entries_in_flight_max = 8192;   // proposed and not yet answered, in one shard; then writers wait
+constexpr std::size_t shard_bytes_in_flight_max = 64 << 20;   // of their requests and entries; one more may begin below it
+constexpr std::size_t shard_followers_max = 10'000;   // of notifications or of sequences, in one shard
+constexpr std::size_t sessions_expired_at_once_max = 128;   // in one log entry
 
 constexpr auto session_timeout_min = 2s;
 constexpr auto session_timeout_max = 5min;
@@ -32,9 +32,9 @@ constexpr auto session_timeout_max = 5min;
 constexpr auto clock_jump_max = 1h;
 
 constexpr std::size_t request_window_replies = 1024;   // remembered replies of one client id
-constexpr auto request_window_age = std::chrono::milliseconds(15min);    // after which a reply is forgotten
-constexpr std::size_t remembered_reply_bytes_max = 256 << 10;            // of one request with an id
+constexpr auto request_window_age = std::chrono::milliseconds(15min);   // after which a reply is forgotten
+constexpr std::size_t remembered_reply_bytes_max = 256 << 10;   // of one request with an id
 
-constexpr std::size_t sequence_deltas_max = 64;        // parts of a key that the shard makes
+constexpr std::size_t sequence_deltas_max = 64;   // parts of a key that the shard makes
 
-}  // namespace skerry::limits
+}   // namespace skerry::limits

@@ -66,13 +66,13 @@ struct std::is_error_code_enum<skerry::Errc> : std::true_type {};
 
 #define SKERRY_CONCAT_(a, b) a##b
 #define SKERRY_CONCAT(a, b) SKERRY_CONCAT_(a, b)
-#define SKERRY_TRY_(leave, temporary, declaration, ...)                                         \
-  auto temporary = (__VA_ARGS__);                                                               \
-  if (!temporary.has_value()) [[unlikely]]                                                      \
-    leave std::unexpected(std::move(temporary).error());                                        \
+#define SKERRY_TRY_(leave, temporary, declaration, ...) \
+  auto temporary = (__VA_ARGS__); \
+  if (!temporary.has_value()) [[unlikely]] \
+    leave std::unexpected(std::move(temporary).error()); \
   declaration = *std::move(temporary)
-#define SKERRY_TRYV_(leave, temporary, ...)                                                     \
-  if (auto temporary = (__VA_ARGS__); !temporary.has_value()) [[unlikely]]                      \
+#define SKERRY_TRYV_(leave, temporary, ...) \
+  if (auto temporary = (__VA_ARGS__); !temporary.has_value()) [[unlikely]] \
   leave std::unexpected(std::move(temporary).error())
 
 // TRY(const ShardId shard, find(key));  declares `shard`, or returns the error from this function.

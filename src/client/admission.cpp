@@ -53,7 +53,8 @@ Task<Result<Admission::Lease>> Admission::enter(std::size_t bytes, Deadline dead
   if (!co_await waiter.wait()) {
     co_return fail(Errc::resource_exhausted,
                    fmt::format("no room in time: {} operations of {} bytes are under way, the limits are {} and {}; nothing was "
-                               "sent", operations_, bytes_, operations_max_, bytes_max_));
+                               "sent",
+                               operations_, bytes_, operations_max_, bytes_max_));
   }
   co_return Lease(*this, bytes);
 }

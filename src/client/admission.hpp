@@ -57,4 +57,4 @@ class Admission {
   std::list<Waiter*> waiters_;
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

@@ -20,8 +20,7 @@ struct World {
   TaskScope tasks{core};
 
   void run() {
-    while (core.run_turn()) {
-    }
+    while (core.run_turn()) {}
   }
   ~World() {
     core.drop_frames();

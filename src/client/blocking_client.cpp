@@ -102,7 +102,8 @@ Task<Result<Changes>> fetch_changes(ChangeFollower& follower) {
 }  // namespace
 
 struct BlockingClient::Members {
-  explicit Members() : cores(1, clock, Random::system_seed()), network(core()), calls(core()), interruption(core()), threads(cores, {}) {}
+  explicit Members()
+      : cores(1, clock, Random::system_seed()), network(core()), calls(core()), interruption(core()), threads(cores, {}) {}
 
   Core& core() { return cores.core(CoreId{0}); }
 
@@ -170,16 +171,15 @@ BlockingClient::~BlockingClient() {
     last.spawn(run_into<bool>([this] { return stop(members_->client.get(), members_->calls, members_->interruption); }, slot));
   });
   static_cast<void>(slot->wait());
-  while (members_->running(last)) {
-  }
+  while (members_->running(last)) {}
   members_->threads.stop();
 }
 
 Result<PutResult> BlockingClient::put(std::string key, std::string value, PutOptions options) {
-  return members_->call<PutResult>([client = members_->client.get(), key = std::move(key), value = std::move(value),
-                                    options = std::move(options)]() mutable {
-    return client->put(std::move(key), std::move(value), std::move(options));
-  });
+  return members_->call<PutResult>(
+      [client = members_->client.get(), key = std::move(key), value = std::move(value), options = std::move(options)]() mutable {
+        return client->put(std::move(key), std::move(value), std::move(options));
+      });
 }
 
 Result<Record> BlockingClient::get(std::string key, GetOptions options) {
@@ -195,9 +195,10 @@ Result<> BlockingClient::remove(std::string key, DeleteOptions options) {
 }
 
 Result<> BlockingClient::remove_range(KeyRange range, DeleteOptions options) {
-  return members_->call<void>([client = members_->client.get(), range = std::move(range), options = std::move(options)]() mutable {
-    return client->remove_range(std::move(range), std::move(options));
-  });
+  return members_->call<void>(
+      [client = members_->client.get(), range = std::move(range), options = std::move(options)]() mutable {
+        return client->remove_range(std::move(range), std::move(options));
+      });
 }
 
 // --- puts that nobody waits for one by one
@@ -228,7 +229,7 @@ Task<> put_and_tell(Client& client, std::string key, std::string value, PutOptio
   report.tell(co_await client.put(std::move(key), std::move(value), std::move(options)));
 }
 
-}  // namespace
+}   // namespace
 
 void BlockingClient::start_put(std::string key, std::string value, PutOptions options,
                                std::function<void(Result<PutResult>)> done_function) {
@@ -320,7 +321,7 @@ Result<> walk(Members& members, KeyRange range, RangeOptions options, Scan::Kind
   }
 }
 
-}  // namespace
+}   // namespace
 
 Result<> BlockingClient::list(KeyRange range, RangeOptions options, std::function<bool(const std::string&)> visit) {
   return walk(*members_, std::move(range), std::move(options), Scan::Kind::keys,
@@ -355,9 +356,10 @@ Result<> BlockingClient::follow_sequence(std::string key, std::string partition_
                                          std::function<bool(const std::string&)> visit) {
   using Follower = std::unique_ptr<SequenceFollower>;
   Client& client = *members_->client;
-  TRY(Follower made, members_->call<Follower>([&client, key = std::move(key), partition_key = std::move(partition_key)]() mutable {
-    return make_sequence(client, std::move(key), std::move(partition_key));
-  }));
+  TRY(Follower made,
+      members_->call<Follower>([&client, key = std::move(key), partition_key = std::move(partition_key)]() mutable {
+        return make_sequence(client, std::move(key), std::move(partition_key));
+      }));
   Borrowed<SequenceFollower, Members> follower(*members_, std::move(made));
   for (;;) {
     TRY(const std::string highest, members_->call<std::string>([&follower] { return (*follower).next(); }));
@@ -369,7 +371,7 @@ namespace {
 
 Task<> cancel_all(TaskScope& calls) { co_await calls.cancel_and_join(); }
 
-}  // namespace
+}   // namespace
 
 void BlockingClient::interrupt() {
   members_->core().post_from_outside([members = members_.get()] {
@@ -382,10 +384,10 @@ namespace {
 
 Task<Result<std::string>> tell_trouble(Client& client) { co_return client.trouble(); }
 
-}  // namespace
+}   // namespace
 
 std::string BlockingClient::trouble() {
   return members_->call<std::string>([client = members_->client.get()] { return tell_trouble(*client); }).value_or("");
 }
 
-}  // namespace skerry::client
+}   // namespace skerry::client

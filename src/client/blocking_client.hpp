@@ -53,4 +53,4 @@ class BlockingClient {
   std::unique_ptr<Members> members_;
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

@@ -43,10 +43,10 @@ TEST(BlockingClient, gives_up_at_the_deadline_and_says_why) {
 TEST(BlockingClient, interrupt_ends_calls_of_every_thread_and_refuses_later_ones) {
   const auto client = make(unreachable());
   auto put = std::async(std::launch::async, [&] { return client->put("a", "1"); });
-  auto follow = std::async(std::launch::async, [&] {
-    return client->follow_changes({}, {}, [](const Change&, const Positions&) { return true; });
-  });
-  auto sequence = std::async(std::launch::async, [&] { return client->follow_sequence("s", "p", [](const std::string&) { return true; }); });
+  auto follow = std::async(std::launch::async,
+                           [&] { return client->follow_changes({}, {}, [](const Change&, const Positions&) { return true; }); });
+  auto sequence =
+      std::async(std::launch::async, [&] { return client->follow_sequence("s", "p", [](const std::string&) { return true; }); });
   client->interrupt();
   EXPECT_EQ(put.get().error(), Errc::cancelled);
   EXPECT_EQ(follow.get().error(), Errc::cancelled);

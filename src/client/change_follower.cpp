@@ -109,8 +109,9 @@ Task<Result<std::unique_ptr<ChangeFollower>>> ChangeFollower::start(Cluster& clu
   while (!queue->all_ready()) {
     if (queue->error()) co_return fail(*queue->error());
     if (core.now() >= deadline) {
-      co_return fail(Errc::deadline_exceeded, "not every shard could be followed in time" +
-                                                  (cluster.trouble().empty() ? std::string() : "; last trouble: " + cluster.trouble()));
+      co_return fail(Errc::deadline_exceeded,
+                     "not every shard could be followed in time" +
+                         (cluster.trouble().empty() ? std::string() : "; last trouble: " + cluster.trouble()));
     }
     const Alarm alarm(core, queue->changed(), deadline);
     co_await queue->changed().wait();

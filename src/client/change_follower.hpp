@@ -38,4 +38,4 @@ class ChangeFollower {
   std::shared_ptr<ChangeQueue> queue_;   // shared with the background task of each shard
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

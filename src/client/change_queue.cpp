@@ -34,7 +34,8 @@ void ChangeQueue::push(ShardId shard, pb::NotificationBatch& message) {
   if (!seen) {
     state.received = offset;
     Batch batch{shard, offset, {}, message.ByteSizeLong() + sizeof(Batch)};
-    for (pb::NotificationEntry& entry : *message.mutable_notifications()) batch.changes.push_back(to_change(shard, message, entry));
+    for (pb::NotificationEntry& entry : *message.mutable_notifications())
+      batch.changes.push_back(to_change(shard, message, entry));
     bytes_ += batch.bytes;
     batches_.push_back(std::move(batch));
   }

@@ -73,8 +73,8 @@ Result<> check_key(std::string_view what, std::string_view key) {
 Result<> check_put(std::string_view key, std::string_view value, const PutOptions& options) {
   TRYV(check_key("key", key));
   if (value.size() > limits::value_bytes_max) {
-    return refuse(fmt::format("the value of {} is {} bytes long, the limit is {}", printable(key), value.size(),
-                              limits::value_bytes_max));
+    return refuse(
+        fmt::format("the value of {} is {} bytes long, the limit is {}", printable(key), value.size(), limits::value_bytes_max));
   }
   if (options.partition_key) TRYV(check_key("partition key", *options.partition_key));
   if (options.indexes.size() > limits::secondary_indexes_max) {

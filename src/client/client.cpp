@@ -69,8 +69,11 @@ Error status_error(pb::Status status, std::string_view key) {
     case pb::SESSION_DOES_NOT_EXIST:
       return {ClientErrc::session_expired,
               fmt::format("session expired: {} was not written, and earlier ephemeral records of this client on its shard are "
-                          "gone; the next ephemeral put begins a new session", printable(key))};
-    default: return {Errc::internal, fmt::format("the server answered with status {}, which is not known here", static_cast<int>(status))};
+                          "gone; the next ephemeral put begins a new session",
+                          printable(key))};
+    default:
+      return {Errc::internal,
+              fmt::format("the server answered with status {}, which is not known here", static_cast<int>(status))};
   }
 }
 
@@ -166,8 +169,9 @@ Task<Result<PutResult>> Client::put(std::string key, std::string value, PutOptio
   }
   if (options.override_version) request.set_override_version_id(options.override_version->value());
   if (options.override_modifications) request.set_override_modifications_count(*options.override_modifications);
-  CO_TRY(pb::PutResponse response, co_await members_->put(std::move(request), options.ephemeral, options.partition_key.value_or(key),
-                                                          members_->deadline(options.deadline)));
+  CO_TRY(pb::PutResponse response,
+         co_await members_->put(std::move(request), options.ephemeral, options.partition_key.value_or(key),
+                                members_->deadline(options.deadline)));
   if (response.status() != pb::OK) co_return fail(status_error(response.status(), key));
   if (response.has_key()) key = std::move(*response.mutable_key());
   co_return PutResult{std::move(key), from_wire(response.version())};

@@ -24,7 +24,8 @@ Task<> put_all(Fixture& f, std::vector<std::string> keys) {
 TEST_F(Follow, lists_merge_all_shards_in_key_order) {
   run([](Fixture& f) -> Task<> {
     co_await put_all(f, {"/z/a", "/a/b/c", "/b", "/a", "c", "/a/x", "a", "b"});
-    EXPECT_EQ(co_await collect(f.client->list({})), (std::vector<std::string>{"a", "b", "c", "/a", "/b", "/a/x", "/z/a", "/a/b/c"}));
+    EXPECT_EQ(co_await collect(f.client->list({})),
+              (std::vector<std::string>{"a", "b", "c", "/a", "/b", "/a/x", "/z/a", "/a/b/c"}));
     EXPECT_EQ(co_await collect(f.client->list({"/", "//"})), (std::vector<std::string>{"/a", "/b"}));
     EXPECT_EQ(co_await collect(f.client->list({"x", "y"})), std::vector<std::string>());
   });
@@ -76,9 +77,11 @@ TEST_F(Follow, a_partition_key_limits_a_walk_to_its_shard) {
 
 TEST_F(Follow, lists_over_an_index_are_in_the_order_of_its_keys) {
   run([](Fixture& f) -> Task<> {
-    const std::vector<std::pair<std::string, std::string>> owners{{"foo", "zoe"}, {"bar", "anna"}, {"baz", "mia"}, {"qux", "anna"}};
+    const std::vector<std::pair<std::string, std::string>> owners{
+        {"foo", "zoe"}, {"bar", "anna"}, {"baz", "mia"}, {"qux", "anna"}};
     for (const auto& [key, owner] : owners) CO_ASSERT(co_await f.client->put(key, "v", {.indexes = {{"by-owner", owner}}}));
-    EXPECT_EQ(co_await collect(f.client->list({}, {.index = "by-owner"})), (std::vector<std::string>{"bar", "qux", "baz", "foo"}));
+    EXPECT_EQ(co_await collect(f.client->list({}, {.index = "by-owner"})),
+              (std::vector<std::string>{"bar", "qux", "baz", "foo"}));
     EXPECT_EQ(co_await collect(f.client->list({"b", "n"}, {.index = "by-owner"})), (std::vector<std::string>{"baz"}));
   });
 }

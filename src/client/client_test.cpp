@@ -54,7 +54,8 @@ TEST_F(ThreeShards, a_partition_key_decides_the_shard) {
 TEST_F(OneShard, refusals_of_single_operations_come_back_as_errors) {
   run([](Fixture& f) -> Task<> {
     CO_ASSERT(co_await f.client->put("a", "1", {.expected_version = must_not_exist}));
-    EXPECT_EQ((co_await f.client->put("a", "2", {.expected_version = must_not_exist})).error(), ClientErrc::unexpected_version_id);
+    EXPECT_EQ((co_await f.client->put("a", "2", {.expected_version = must_not_exist})).error(),
+              ClientErrc::unexpected_version_id);
     EXPECT_EQ((co_await f.client->put("a", "2", {.expected_version = VersionId{7}})).error(), ClientErrc::unexpected_version_id);
     EXPECT_EQ((co_await f.client->remove("a", {.expected_version = VersionId{7}})).error(), ClientErrc::unexpected_version_id);
     EXPECT_EQ((co_await f.client->remove("missing")).error(), ClientErrc::key_not_found);
@@ -117,7 +118,9 @@ TEST_F(OneShard, batches_stay_within_their_limit) {
   EXPECT_EQ(store.write_batches, (std::vector<std::size_t>{1, 8, 8, 4}));
 }
 
-Task<> get_into(Client& client, std::string key, std::vector<bool>& found) { found.push_back((co_await client.get(key)).has_value()); }
+Task<> get_into(Client& client, std::string key, std::vector<bool>& found) {
+  found.push_back((co_await client.get(key)).has_value());
+}
 
 TEST_F(OneShard, reads_share_batches_too) {
   run([](Fixture& f) -> Task<> {
@@ -185,7 +188,9 @@ TEST_F(OneShard, a_sequence_put_whose_answer_was_lost_is_not_sent_again) {
 TEST_F(OneShard, a_delete_that_was_sent_again_has_succeeded_when_the_key_is_gone) {
   run([](Fixture& f) -> Task<> {
     CO_ASSERT(co_await f.client->put("a", "1"));
-    f.store.after_write = [count = 0](ShardId, const auto&) mutable { return count++ == 0 ? std::optional(lost()) : std::nullopt; };
+    f.store.after_write = [count = 0](ShardId, const auto&) mutable {
+      return count++ == 0 ? std::optional(lost()) : std::nullopt;
+    };
     EXPECT_TRUE(co_await f.client->remove("a"));
     EXPECT_EQ((co_await f.client->remove("a")).error(), ClientErrc::key_not_found);
   });
@@ -195,7 +200,9 @@ TEST_F(OneShard, what_is_sent_again_keeps_its_order) {
   run([](Fixture& f) -> Task<> {
     CO_ASSERT(co_await f.client->put("warm", "up"));
     f.fabric.set_delay(5ms);
-    f.store.after_write = [count = 0](ShardId, const auto&) mutable { return count++ == 0 ? std::optional(lost()) : std::nullopt; };
+    f.store.after_write = [count = 0](ShardId, const auto&) mutable {
+      return count++ == 0 ? std::optional(lost()) : std::nullopt;
+    };
     for (int i = 0; i < 4; ++i) {
       f.start_put("k", std::to_string(i));
       co_await f.core().sleep_for(1ms);
@@ -230,9 +237,7 @@ TEST_F(OneShard, an_answer_that_does_not_match_its_request_ends_the_operations) 
   store.after_write = [](ShardId, const auto&) -> std::optional<rpc::Status> {
     return rpc::Status{rpc::Code::data_loss, "broken", {}};
   };
-  run([](Fixture& f) -> Task<> {
-    EXPECT_EQ((co_await f.client->put("a", "1")).error(), Errc::internal);
-  });
+  run([](Fixture& f) -> Task<> { EXPECT_EQ((co_await f.client->put("a", "1")).error(), Errc::internal); });
 }
 
 TEST_F(OneShard, a_connection_that_breaks_is_made_again) {

@@ -133,8 +133,8 @@ void Cluster::note_failure(const std::string& address, const Verdict& verdict) {
 }
 
 Error Cluster::unreachable(std::string_view what) const {
-  return {Errc::deadline_exceeded, trouble_.empty() ? fmt::format("{} in time", what)
-                                                    : fmt::format("{} in time; last trouble: {}", what, trouble_)};
+  return {Errc::deadline_exceeded,
+          trouble_.empty() ? fmt::format("{} in time", what) : fmt::format("{} in time; last trouble: {}", what, trouble_)};
 }
 
 Task<Result<ShardId>> Cluster::route(std::uint32_t hash, Deadline deadline) {
@@ -155,7 +155,8 @@ Task<Result<std::vector<ShardId>>> Cluster::all_shards(Deadline deadline) {
     if (map_ && map_->covers_all_hashes()) co_return shards();
     if (!map_ && refused_) co_return fail(*refused_);
     if (core_.now() >= deadline) {
-      co_return fail(unreachable(map_ ? "some keys have no shard, and none was assigned" : "no server told where the shards are"));
+      co_return fail(
+          unreachable(map_ ? "some keys have no shard, and none was assigned" : "no server told where the shards are"));
     }
     const Alarm alarm(core_, changed_, deadline);
     co_await changed_.wait();

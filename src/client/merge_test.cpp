@@ -19,7 +19,8 @@ std::vector<std::string> sorted(KeyOrder order, std::vector<std::string> keys) {
 TEST(SortKey, is_the_order_in_which_servers_keep_keys) {
   EXPECT_EQ(sorted(KeyOrder::hierarchical, {"/a/b/c", "/z/a", "/b", "__oxia/x", "plain", "/a//", "/a/"}),
             (std::vector<std::string>{"plain", "/b", "/a/", "/a//", "/z/a", "/a/b/c", "__oxia/x"}));
-  EXPECT_EQ(sorted(KeyOrder::natural, {"/b", "/a/b/c", "__oxia/x", "zz"}), (std::vector<std::string>{"/a/b/c", "/b", "zz", "__oxia/x"}));
+  EXPECT_EQ(sorted(KeyOrder::natural, {"/b", "/a/b/c", "__oxia/x", "zz"}),
+            (std::vector<std::string>{"/a/b/c", "/b", "zz", "__oxia/x"}));
 }
 
 TEST(SortKey, follows_the_secondary_keys_over_an_index_and_the_primary_keys_among_equals) {

@@ -15,7 +15,9 @@ std::string because(const Cluster& cluster) {
 PendingWrite::PendingWrite(Core& core, Cluster& cluster, Request operation_request, Deadline deadline)
     : WriteOperation(std::move(operation_request)), answer(core, deadline) {
   answer.late = [this, &cluster] {
-    if (sent) return Error{ClientErrc::outcome_unknown, "outcome unknown: the write was sent and not answered in time" + because(cluster)};
+    if (sent)
+      return Error{ClientErrc::outcome_unknown,
+                   "outcome unknown: the write was sent and not answered in time" + because(cluster)};
     return Error{Errc::deadline_exceeded, "the write could not be sent in time; nothing was changed" + because(cluster)};
   };
 }

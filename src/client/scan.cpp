@@ -43,7 +43,8 @@ Task<Result<>> Scan::start() {
 Task<Result<>> Scan::advance(std::size_t shard) {
   CO_TRYV(co_await shards_[shard]->fill(step_deadline()));
   if (shards_[shard]->empty()) co_return Result<>();
-  std::string key = shards_.size() > 1 ? sort_key(cluster_.options().key_order, options_, shards_[shard]->front()) : std::string();
+  std::string key =
+      shards_.size() > 1 ? sort_key(cluster_.options().key_order, options_, shards_[shard]->front()) : std::string();
   heads_.push_back({std::move(key), shard});
   std::ranges::push_heap(heads_, std::ranges::greater(), &Head::sort_key);
   co_return Result<>();
@@ -68,4 +69,4 @@ Task<Result<std::optional<Record>>> Scan::next() {
   co_return record;
 }
 
-}  // namespace skerry::client
+}   // namespace skerry::client

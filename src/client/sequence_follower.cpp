@@ -59,7 +59,8 @@ Task<Result<>> SequenceFollower::open() {
 Task<Result<>> SequenceFollower::recover(const Verdict& verdict) {
   cluster_.learn(verdict);
   if (verdict.action == Verdict::Action::give_up && !verdict.maybe_applied) co_return fail(verdict.error);
-  if (cluster_.core().now() >= deadline_) co_return fail(Errc::deadline_exceeded, "no answer in time: " + verdict.error.message());
+  if (cluster_.core().now() >= deadline_)
+    co_return fail(Errc::deadline_exceeded, "no answer in time: " + verdict.error.message());
   co_await cluster_.pause(backoff_.next(cluster_.core().random()), deadline_);
   co_return Result<>();
 }

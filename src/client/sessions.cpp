@@ -64,8 +64,7 @@ Task<Result<SessionId>> Sessions::create(ShardId shard, Deadline deadline) {
   for (;;) {
     CO_TRY(rpc::Channel* const channel, co_await cluster_.leader(shard, deadline));
     pb::CreateSessionResponse answer;
-    const rpc::Status status =
-        co_await channel->unary(method("CreateSession"), request, answer, cluster_.call_options(deadline));
+    const rpc::Status status = co_await channel->unary(method("CreateSession"), request, answer, cluster_.call_options(deadline));
     if (status.ok()) {
       const SessionId made{answer.session_id()};
       sessions_[shard].id = made;
@@ -103,8 +102,8 @@ Task<> Sessions::keep_alive(ShardId shard, SessionId session) {
       continue;
     }
     pb::KeepAliveResponse answer;
-    const rpc::Status status =
-        co_await (*channel)->unary(method("KeepAlive"), request, answer, cluster_.call_options(core.now() + std::max<Duration>(interval, 1s)));
+    const rpc::Status status = co_await (*channel)->unary(method("KeepAlive"), request, answer,
+                                                          cluster_.call_options(core.now() + std::max<Duration>(interval, 1s)));
     if (status.ok()) {
       backoff.reset();
       due = core.now() + interval;
@@ -112,7 +111,8 @@ Task<> Sessions::keep_alive(ShardId shard, SessionId session) {
     }
     const Verdict verdict = judge(status);
     cluster_.learn(verdict);
-    if (verdict.error == ClientErrc::session_expired || verdict.action == Verdict::Action::reroute) co_return lost(shard, session);
+    if (verdict.error == ClientErrc::session_expired || verdict.action == Verdict::Action::reroute)
+      co_return lost(shard, session);
     co_await cluster_.pause(backoff.next(core.random()), no_deadline);
   }
 }

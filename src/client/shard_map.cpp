@@ -29,8 +29,8 @@ Result<ShardMap> ShardMap::from(const io::oxia::proto::v1::NamespaceShardsAssign
     const Shard& left = map.shards_[i - 1];
     const Shard& right = map.shards_[i];
     if (right.hash_min <= left.hash_max) {
-      return fail(Errc::corrupt, fmt::format("assignments: the hash ranges of shards {} and {} overlap", left.id.value(),
-                                             right.id.value()));
+      return fail(Errc::corrupt,
+                  fmt::format("assignments: the hash ranges of shards {} and {} overlap", left.id.value(), right.id.value()));
     }
   }
   return map;

@@ -11,7 +11,8 @@ namespace {
 
 using io::oxia::proto::v1::NamespaceShardsAssignment;
 
-void add(NamespaceShardsAssignment& assignment, std::int64_t id, std::uint32_t min, std::uint32_t max, std::string leader = "a:1") {
+void add(NamespaceShardsAssignment& assignment, std::int64_t id, std::uint32_t min, std::uint32_t max,
+         std::string leader = "a:1") {
   auto& shard = *assignment.add_assignments();
   shard.set_shard(id);
   shard.set_leader(std::move(leader));

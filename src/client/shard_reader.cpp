@@ -60,7 +60,8 @@ Task<> ShardReader::read_batch(Batch batch) {
     if (answered == batch.size()) break;
     cluster_.learn(verdict);
     if (verdict.action != Verdict::Action::retry || cluster_.core().now() >= deadline) {
-      settle_from(batch, answered, verdict.action == Verdict::Action::reroute ? Error{ClientErrc::shard_moved, {}} : verdict.error);
+      settle_from(batch, answered,
+                  verdict.action == Verdict::Action::reroute ? Error{ClientErrc::shard_moved, {}} : verdict.error);
       break;
     }
     if (answered > before) backoff.reset();
@@ -85,7 +86,11 @@ Task<Verdict> ShardReader::attempt(rpc::Channel& channel, Batch& batch, std::siz
     for (pb::GetResponse& get : *answer.mutable_gets()) {
       if (answered == batch.size()) {
         call.cancel();
-        co_return Verdict{Verdict::Action::give_up, false, std::nullopt, {}, Error{Errc::internal, "the server answered more gets than were asked"}};
+        co_return Verdict{Verdict::Action::give_up,
+                          false,
+                          std::nullopt,
+                          {},
+                          Error{Errc::internal, "the server answered more gets than were asked"}};
       }
       batch[answered++]->settle(std::move(get));
     }

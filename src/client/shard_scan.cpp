@@ -35,8 +35,8 @@ Task<Result<>> ShardScan::open(Deadline deadline) {
       continue;
     }
     call_ = std::move(*opened);
-    const Result<> written = keys ? co_await call_->write(request<pb::ListRequest>())
-                                  : co_await call_->write(request<pb::RangeScanRequest>());
+    const Result<> written =
+        keys ? co_await call_->write(request<pb::ListRequest>()) : co_await call_->write(request<pb::RangeScanRequest>());
     if (written) static_cast<void>(co_await call_->finish_writing());   // else the read tells why
   }
   co_return Result<>();
@@ -92,7 +92,8 @@ Task<Result<>> ShardScan::recover(Verdict verdict, Deadline deadline) {
   }
   if (cluster_.core().now() >= deadline) co_return fail(Errc::deadline_exceeded, "no answer in time: " + verdict.error.message());
   if (verdict.action == Verdict::Action::give_up) co_return fail(verdict.error);
-  if (!resumable) co_return fail(Errc::aborted, "the walk over an index was interrupted; start it again: " + verdict.error.message());
+  if (!resumable)
+    co_return fail(Errc::aborted, "the walk over an index was interrupted; start it again: " + verdict.error.message());
   co_await cluster_.pause(backoff_.next(cluster_.core().random()), deadline);
   co_return Result<>();
 }

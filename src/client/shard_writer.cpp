@@ -14,7 +14,8 @@ constexpr auto deposed_leader_grace = 250ms;
 Error unknown_outcome(const Error& cause) {
   return {ClientErrc::outcome_unknown,
           fmt::format("outcome unknown: the write was sent and may or may not have taken effect ({}); read the record before "
-                      "repeating it", cause.message())};
+                      "repeating it",
+                      cause.message())};
 }
 
 }  // namespace
@@ -189,4 +190,4 @@ void ShardWriter::bounce_all(const Error& error) {
   for (WriteOperationPtr& operation : queue_.take_all()) operation->settle(fail(error));
 }
 
-}  // namespace skerry::client
+}   // namespace skerry::client

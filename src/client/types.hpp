@@ -33,18 +33,18 @@ struct ClientOptions {
 
   std::size_t batch_operations_max = 1000;
   std::size_t batch_bytes_max = 128 << 10;        // a larger operation travels alone
-  std::size_t batches_in_flight_max = 4;          // a shard, for writes and for reads each; more operations wait and form batches
+  std::size_t batches_in_flight_max = 4;   // a shard, for writes and for reads each; more operations wait and form batches
   std::size_t pending_operations_max = 100'000;   // over all shards; then callers wait
   std::size_t pending_bytes_max = 64 << 20;
-  std::size_t scan_bytes_buffered_max = 8 << 20;  // unread notifications of one follower, over all shards
+  std::size_t scan_bytes_buffered_max = 8 << 20;   // unread notifications of one follower, over all shards
   Duration retry_pause_min = 20ms, retry_pause_max = 1s;
 };
 
 struct Version {
   VersionId version_id{};
-  std::int64_t modifications = 0;          // 0 when the record was created by this version
+  std::int64_t modifications = 0;   // 0 when the record was created by this version
   WallTime created, modified;
-  std::optional<SessionId> session;        // of an ephemeral record
+  std::optional<SessionId> session;   // of an ephemeral record
   std::string client_identity;
   friend bool operator==(const Version&, const Version&) = default;
 };
@@ -66,25 +66,25 @@ enum class Values : bool { no, yes };
 enum class InternalKeys : bool { hidden, shown };
 
 struct PutOptions {
-  std::optional<VersionId> expected_version = {};     // must_not_exist: only when there is no such record
+  std::optional<VersionId> expected_version = {};   // must_not_exist: only when there is no such record
   Ephemeral ephemeral = Ephemeral::no;
-  std::optional<std::string> partition_key = {};      // decides the shard in place of the key
-  std::vector<std::uint64_t> sequence_deltas = {};    // not empty: the server appends numbers to the key; needs a partition key
+  std::optional<std::string> partition_key = {};   // decides the shard in place of the key
+  std::vector<std::uint64_t> sequence_deltas = {};   // not empty: the server appends numbers to the key; needs a partition key
   std::vector<IndexKey> indexes = {};
-  std::optional<VersionId> override_version = {};     // migration: stored as given, the shard's counter stays
+  std::optional<VersionId> override_version = {};   // migration: stored as given, the shard's counter stays
   std::optional<std::int64_t> override_modifications = {};
   std::optional<Deadline> deadline = {};
 };
 
 struct PutResult {
-  std::string key;       // with the numbers that a sequence added
+  std::string key;   // with the numbers that a sequence added
   Version version;
 };
 
 struct GetOptions {
   Comparison comparison = Comparison::equal;
   Values values = Values::yes;
-  std::optional<std::string> index = {};              // compare in this index's keys
+  std::optional<std::string> index = {};   // compare in this index's keys
   std::optional<std::string> partition_key = {};
   std::optional<Deadline> deadline = {};
 };
@@ -103,9 +103,9 @@ struct KeyRange {
 
 struct RangeOptions {
   std::optional<std::string> index = {};
-  std::optional<std::string> partition_key = {};      // ask only the shard of this partition key
+  std::optional<std::string> partition_key = {};   // ask only the shard of this partition key
   InternalKeys internal_keys = InternalKeys::hidden;
-  std::optional<Deadline> deadline = {};              // for the whole walk; none: each step has the request timeout
+  std::optional<Deadline> deadline = {};   // for the whole walk; none: each step has the request timeout
 };
 
 enum class ChangeKind : std::uint8_t { created = 0, modified = 1, deleted = 2, range_deleted = 3 };
@@ -115,9 +115,9 @@ struct Change {
   Offset offset;
   WallTime time;
   ChangeKind kind{};
-  std::string key;                               // range_deleted: the start of the range
-  std::optional<VersionId> version_id;           // created, modified
-  std::string range_end;                         // range_deleted, exclusive
+  std::string key;   // range_deleted: the start of the range
+  std::optional<VersionId> version_id;   // created, modified
+  std::string range_end;   // range_deleted, exclusive
 };
 
 // The last change of each shard that its holder has seen.
@@ -126,7 +126,7 @@ using Positions = std::map<ShardId, Offset>;
 struct FollowOptions {
   // Continue after these. A shard that is not named is followed from now on.
   Positions after = {};
-  std::optional<Deadline> deadline = {};              // for reaching every shard at the start
+  std::optional<Deadline> deadline = {};   // for reaching every shard at the start
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

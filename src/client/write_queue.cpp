@@ -73,16 +73,17 @@ bool is_conditional(const WriteOperation::Request& request) {
 
 WriteOperation::WriteOperation(Request operation_request)
     : request(std::move(operation_request)),
-      bytes_(std::visit([](const auto& each) { return each.ByteSizeLong(); }, request) + 8),
-      has_sequence_(is_sequence(request)), repeatable_(!has_sequence_ && !is_conditional(request)) {}
+      bytes_(std::visit([](const auto& each) { return each.ByteSizeLong(); }, request) + 8), has_sequence_(is_sequence(request)),
+      repeatable_(!has_sequence_ && !is_conditional(request)) {}
 
 Result<> WriteBatch::answer(pb::WriteResponse& response) {
   if (static_cast<std::size_t>(response.puts_size()) != puts.size() ||
       static_cast<std::size_t>(response.deletes_size()) != deletes.size() ||
       static_cast<std::size_t>(response.delete_ranges_size()) != ranges.size()) {
     return fail(Errc::internal, fmt::format("the server answered {} puts, {} deletes and {} range deletions where {}, {} and {} "
-                                            "were asked", response.puts_size(), response.deletes_size(),
-                                            response.delete_ranges_size(), puts.size(), deletes.size(), ranges.size()));
+                                            "were asked",
+                                            response.puts_size(), response.deletes_size(), response.delete_ranges_size(),
+                                            puts.size(), deletes.size(), ranges.size()));
   }
   settle_all(puts, *response.mutable_puts());
   settle_all(deletes, *response.mutable_deletes());
@@ -106,8 +107,7 @@ std::vector<WriteOperationPtr> WriteBatch::take_back() {
 }
 
 void WriteQueue::push_front(std::vector<WriteOperationPtr> operations) {
-  operations_.insert(operations_.begin(), std::make_move_iterator(operations.begin()),
-                     std::make_move_iterator(operations.end()));
+  operations_.insert(operations_.begin(), std::make_move_iterator(operations.begin()), std::make_move_iterator(operations.end()));
 }
 
 WriteBatch WriteQueue::take(const BatchLimits& limits) {

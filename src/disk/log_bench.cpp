@@ -67,7 +67,9 @@ class Bench {
 
  private:
   template <class T>
-  static Task<> keep(Task<T> task, std::optional<T>& result) { result = co_await std::move(task); }
+  static Task<> keep(Task<T> task, std::optional<T>& result) {
+    result = co_await std::move(task);
+  }
 
   LogOptions options_;
   SystemClock clock_;

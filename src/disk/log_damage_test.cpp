@@ -257,8 +257,7 @@ TEST(LogInspect, a_torn_tail_and_damage_are_told_apart_and_nothing_is_changed) {
     content[bad] = static_cast<char>(content[bad] ^ 1);
     world.state.put(first_file, content);
     const auto verdict = world.run(verify_log(world.core(), world.disk(), "/log"));
-    const auto reports = world.run(
-        scan_log(world.core(), world.disk(), "/log", [](const LogRecordView&) { return Result<>{}; }));
+    const auto reports = world.run(scan_log(world.core(), world.disk(), "/log", [](const LogRecordView&) { return Result<>{}; }));
     ASSERT_TRUE(reports);
     EXPECT_EQ(world.state.content(first_file), content);
     if (damage) {

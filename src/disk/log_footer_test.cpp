@@ -159,8 +159,8 @@ TEST(LogFooter, a_crash_at_any_turn_loses_nothing_synced_and_leaves_a_log_that_g
     const bool begun = parts_of(world.state.content(path(2))).end > segment_data_start;
     const Bytes first = world.state.content(path(1));
     const Parts parts = parts_of(first);
-    const bool footer = parts.footer && parts.footer->holds(BytesView(first).substr(
-                                            parts.footer_begins(), parts.footer->state_bytes));
+    const bool footer =
+        parts.footer && parts.footer->holds(BytesView(first).substr(parts.footer_begins(), parts.footer->state_bytes));
     ASSERT_TRUE(begun || !footer) << "a footer tells that the next segment is begun";
     met_without = met_without || (begun && !footer);
     world.state.faults = {};

@@ -170,11 +170,13 @@ Result<SegmentHeader> decode_segment_header(BytesView bytes) {
   if (crc != crc32c(bytes.substr(12))) return fail(Errc::corrupt, "the segment header fails its checksum");
   if (version < log_format_version) {
     return fail(Errc::unsupported, fmt::format("log format version {} is older than version {}, the only one that this program "
-                                               "reads: use the program that wrote it", version, log_format_version));
+                                               "reads: use the program that wrote it",
+                                               version, log_format_version));
   }
   if (version > log_format_version) {
     return fail(Errc::unsupported, fmt::format("log format version {} (this program reads version {}): use the program that "
-                                               "wrote it, or a newer one", version, log_format_version));
+                                               "wrote it, or a newer one",
+                                               version, log_format_version));
   }
   SegmentHeader header;
   header.generation = reader.little_endian<std::uint64_t>();
@@ -212,15 +214,18 @@ std::optional<RecordHeader> decode_record_header(BytesView bytes, std::uint32_t 
 }
 
 RecordHeader batch_header(const SegmentHeader& segment, std::uint64_t synced, std::uint64_t bytes, std::uint64_t sequence) {
-  return {.kind = RecordKind::batch, .shard = ShardId(static_cast<std::int64_t>(segment.marker)),
-          .term = Term(static_cast<std::int64_t>(synced)), .offset = Offset(static_cast<std::int64_t>(bytes)),
+  return {.kind = RecordKind::batch,
+          .shard = ShardId(static_cast<std::int64_t>(segment.marker)),
+          .term = Term(static_cast<std::int64_t>(synced)),
+          .offset = Offset(static_cast<std::int64_t>(bytes)),
           .sequence = sequence};
 }
 
 bool SegmentFooter::holds(BytesView state) const { return state.size() == state_bytes && crc32c(state) == state_crc; }
 
 std::optional<Bytes> encode_footer(const SegmentHeader& segment, SegmentFooter footer, BytesView state) {
-  if (footer.end > SegmentFooter::place(segment) || state.size() > SegmentFooter::place(segment) - footer.end) return std::nullopt;
+  if (footer.end > SegmentFooter::place(segment) || state.size() > SegmentFooter::place(segment) - footer.end)
+    return std::nullopt;
   const RecordHeader header{.kind = RecordKind::footer,
                             .shard = ShardId(static_cast<std::int64_t>(segment.marker)),
                             .term = Term(static_cast<std::int64_t>(footer.end)),

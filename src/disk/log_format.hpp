@@ -133,8 +133,7 @@ struct SegmentScan {
 };
 
 // Called for every record of every whole batch, in order. Returning an error stops the scan.
-using RecordVisitor =
-    std::function<Result<>(const RecordHeader& header, std::uint64_t position, BytesView payload)>;
+using RecordVisitor = std::function<Result<>(const RecordHeader& header, std::uint64_t position, BytesView payload)>;
 
 // Reads the batches of a segment. `content` is the whole file, as long as it happens to be; nothing in it is trusted.
 // The error is the visitor's.

@@ -21,11 +21,11 @@ Task<Result<SegmentReport>> scan_file(Core& core, Disk& disk, std::string path, 
   }
   Bytes content;
   CO_TRYV(co_await read_whole(core, *file, content));
-  CO_TRY(const SegmentScan scan, scan_segment(content, *header, [&](const RecordHeader& record, std::uint64_t position,
-                                                                    BytesView payload) -> Result<> {
-    if (record.kind != RecordKind::batch) ++report.records;
-    return visit({path, position, record, payload});
-  }));
+  CO_TRY(const SegmentScan scan,
+         scan_segment(content, *header, [&](const RecordHeader& record, std::uint64_t position, BytesView payload) -> Result<> {
+           if (record.kind != RecordKind::batch) ++report.records;
+           return visit({path, position, record, payload});
+         }));
   report.end = scan.end;
   report.bad = scan.bad;
   if (scan.damaged) {

@@ -30,8 +30,11 @@ struct ModelShard {
   bool operator==(const ModelShard&) const = default;
 
   LogShard shown() const {
-    return {.term = term, .first = entries.empty() ? no_offset : entries.begin()->first, .last = last,
-            .last_term = last_term, .snapshot = snapshot};
+    return {.term = term,
+            .first = entries.empty() ? no_offset : entries.begin()->first,
+            .last = last,
+            .last_term = last_term,
+            .snapshot = snapshot};
   }
 };
 using Model = std::map<ShardId, ModelShard>;
@@ -79,7 +82,8 @@ void change(Model& model, const Step& step) {
 class ModelRun {
  public:
   explicit ModelRun(std::uint64_t seed)
-      : chance_(seed), world_({.segment_bytes = 8192 + 1024 * chance_.below(24), .spare_segments_max = chance_.below(4),
+      : chance_(seed), world_({.segment_bytes = 8192 + 1024 * chance_.below(24),
+                               .spare_segments_max = chance_.below(4),
                                .durable = chance_.chance(0.15) ? Durable::no : Durable::yes},
                               chance_.next()) {}
 
@@ -280,5 +284,5 @@ TEST(LogModel, random_records_crashes_and_openings_agree_with_the_model) {
   }
 }
 
-}  // namespace
-}  // namespace skerry::disk
+}   // namespace
+}   // namespace skerry::disk

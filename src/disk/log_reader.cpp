@@ -36,8 +36,8 @@ Task<Result<std::vector<LogEntry>>> SegmentedLog::read(ShardId shard, Offset fro
       co_return fail(Errc::not_found, fmt::format("shard {}: offset {} is no longer in the log, which starts at {}",
                                                   shard.value(), from.value(), known.first.value()));
     }
-    Walk walk{.shard = shard, .wanted = from, .last = known.last, .bytes_max = bytes_max,
-              .incarnation = table_.incarnation(shard)};
+    Walk walk{
+        .shard = shard, .wanted = from, .last = known.last, .bytes_max = bytes_max, .incarnation = table_.incarnation(shard)};
     auto whole = co_await this->walk(walk);
     // What was met while the shard changed underneath says nothing, neither entries nor damage.
     const LogShard after = table_.shard(shard);
@@ -54,8 +54,8 @@ Task<Result<bool>> SegmentedLog::walk(Walk& walk) {
   std::size_t at = 0;   // in chunk; `place` is where that is
   const auto move_to = [&](LogPlace place) {
     const std::uint64_t start = walk.place.position - at;   // of the chunk
-    const bool inside = place.generation == walk.place.generation && place.position >= start &&
-                        place.position - start < chunk.size();
+    const bool inside =
+        place.generation == walk.place.generation && place.position >= start && place.position - start < chunk.size();
     at = inside ? place.position - start : 0;
     if (!inside) chunk.clear();
     walk.place = place;
@@ -67,9 +67,7 @@ Task<Result<bool>> SegmentedLog::walk(Walk& walk) {
     lost = false;
     const auto from = segment(walk.place.generation);
     if (!from) co_return false;
-    const auto damaged = [&](std::string_view what) {
-      return fail(corrupt_at(pool_.path(*from), walk.place.position, what));
-    };
+    const auto damaged = [&](std::string_view what) { return fail(corrupt_at(pool_.path(*from), walk.place.position, what)); };
     const std::uint32_t seed = from->header.seed();
     if (chunk.size() - at < record_header_bytes) {
       CO_TRY(chunk, co_await fetch(walk.place, fetch_bytes));

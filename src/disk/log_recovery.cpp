@@ -100,10 +100,10 @@ class Recovery {
   Task<Result<>> take_batches(std::shared_ptr<Segment> segment) {
     const std::uint64_t generation = segment->header.generation;
     CO_TRYV(co_await read_whole(core_, *segment->file, content_));
-    CO_TRY(SegmentScan scan, scan_segment(content_, segment->header, [&](const RecordHeader& record, std::uint64_t position,
-                                                                        BytesView payload) {
-      return take(*segment, record, position, payload);
-    }));
+    CO_TRY(SegmentScan scan,
+           scan_segment(content_, segment->header, [&](const RecordHeader& record, std::uint64_t position, BytesView payload) {
+             return take(*segment, record, position, payload);
+           }));
     if (scan.damaged) co_return fail(corrupt_at(path(generation), scan.bad, scan.reason + ", though it was synced"));
     segment->end = scan.end;
     segment->first_sequence = scan.first_sequence;
@@ -138,9 +138,7 @@ class Recovery {
   }
 
   Result<> take(Segment& segment, const RecordHeader& record, std::uint64_t position, BytesView payload) {
-    const auto corrupt = [&](std::string_view what) {
-      return fail(corrupt_at(path(segment.header.generation), position, what));
-    };
+    const auto corrupt = [&](std::string_view what) { return fail(corrupt_at(path(segment.header.generation), position, what)); };
     if (record.kind == RecordKind::batch) {
       claimed_ = static_cast<std::uint64_t>(record.term.value());
       return {};
@@ -190,16 +188,17 @@ class Recovery {
     // A footer is written when the next segment's head is synced.
     if (!log_.segments.empty() && log_.segments.back()->footed) {
       if (never_begun_.empty()) {
-        return fail(Errc::corrupt, fmt::format("{}: {} is missing, though it was begun: restore it from a copy", folder_,
-                                               segment_name(next)));
+        return fail(Errc::corrupt,
+                    fmt::format("{}: {} is missing, though it was begun: restore it from a copy", folder_, segment_name(next)));
       }
       return fail(corrupt_at(path(next), segment_data_start, "the segment is empty, though the one before it tells of it"));
     }
     if (const auto shard = log_.table.incomplete()) {
-      return fail(Errc::corrupt,
-                  fmt::format("{}: entries of shard {} from offset {} on are missing: a segment before {} is gone: restore it "
-                              "from a copy", folder_, shard->value(), log_.table.shard(*shard).first.value(),
-                              segment_name(generations_.front())));
+      return fail(
+          Errc::corrupt,
+          fmt::format("{}: entries of shard {} from offset {} on are missing: a segment before {} is gone: restore it "
+                      "from a copy",
+                      folder_, shard->value(), log_.table.shard(*shard).first.value(), segment_name(generations_.front())));
     }
     return {};
   }

@@ -21,8 +21,7 @@ std::optional<Bytes> footer_of(const Segment& segment, const LogTable& table, st
                        table.encode_state(segment.previous, segment.header.generation));
 }
 
-SegmentPool::SegmentPool(Core& core, Disk& disk, std::string folder, const LogOptions& options,
-                         std::vector<std::string> spares)
+SegmentPool::SegmentPool(Core& core, Disk& disk, std::string folder, const LogOptions& options, std::vector<std::string> spares)
     : core_(core), disk_(disk), folder_(std::move(folder)), options_(options), spares_(spares.begin(), spares.end()) {
   for (const std::string& name : spares_) next_spare_ = std::max(next_spare_, spare_number(name) + 1);
 }
@@ -104,4 +103,4 @@ Task<Result<>> SegmentPool::recycle(std::vector<std::uint64_t> generations) {
   co_return Result<>{};
 }
 
-}  // namespace skerry::disk
+}   // namespace skerry::disk

@@ -20,7 +20,9 @@ constexpr std::uint64_t varint_bytes_max = 10;
 
 // Ids start at -1 (none), so they are stored one higher.
 template <class Id>
-void append_id(Bytes& out, Id id) { append_varint(out, static_cast<std::uint64_t>(id.value() + 1)); }
+void append_id(Bytes& out, Id id) {
+  append_varint(out, static_cast<std::uint64_t>(id.value() + 1));
+}
 
 template <class Id>
 Id read_id(ByteReader& reader) {
@@ -296,10 +298,10 @@ bool LogTable::decode_points(ByteReader& reader, Shard& shard, LogPlace end) {
   for (std::uint64_t count = reader.varint(); count > 0 && reader.ok(); --count) {
     const auto offset = read_id<Offset>(reader);
     const std::uint64_t position = reader.varint();
-    const bool follows = shard.points.empty() ||
-                         (offset > shard.points.back().offset && position > shard.points.back().place.position);
-    const bool stands = !shard.empty() && offset >= Offset(0) && offset <= shard.last && position > segment_data_start &&
-                        position < end.position;
+    const bool follows =
+        shard.points.empty() || (offset > shard.points.back().offset && position > shard.points.back().place.position);
+    const bool stands =
+        !shard.empty() && offset >= Offset(0) && offset <= shard.last && position > segment_data_start && position < end.position;
     if (!follows || !stands) reader.fail();
     shard.points.push_back({offset, {end.generation, position}});
   }

@@ -61,8 +61,8 @@ Task<Result<>> SegmentedLog::write(Batch& batch) {
   if (written_ != segment && written_->synced < written_->end) CO_TRYV(co_await written_->file->sync());
   if (written_ != segment) written_->synced = written_->end;
   written_ = segment;
-  const RecordHeader header = batch_header(segment->header, segment->synced, batch.bytes.size() - record_header_bytes,
-                                           batch.first_sequence);
+  const RecordHeader header =
+      batch_header(segment->header, segment->synced, batch.bytes.size() - record_header_bytes, batch.first_sequence);
   encode_record_header(header, segment->header.seed(), batch.bytes.data());
   for (std::size_t at = 0; at < batch.bytes.size(); at += write_step) {
     if (at > 0) co_await core_.yield();

@@ -99,8 +99,7 @@ Result<> MachineDisk::make_folders(const std::string& path) {
 Task<Result<>> MachineDisk::sync_folder(std::string path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) co_return fail(system_error(path, "open the folder", errno));
-  const long result =
-      co_await sync_descriptor(*helper_, ring_.get(), std::make_shared<Descriptor>(descriptor), SyncKind::all);
+  const long result = co_await sync_descriptor(*helper_, ring_.get(), std::make_shared<Descriptor>(descriptor), SyncKind::all);
   if (result < 0) co_return fail(system_error(path, "sync the folder", static_cast<int>(-result)));
   co_return Result<>{};
 }
@@ -112,12 +111,13 @@ Result<std::unique_ptr<FolderLock>> MachineDisk::lock(const std::string& folder)
   auto held = std::make_unique<HeldLock>(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail(system_error(path, "lock", errno));
-    return fail(Errc::already_exists, fmt::format("{}: in use by {}: stop it, or choose another data folder", folder,
-                                                  holder(descriptor)));
+    return fail(Errc::already_exists,
+                fmt::format("{}: in use by {}: stop it, or choose another data folder", folder, holder(descriptor)));
   }
   // Best effort: the pid is for the message above, the lock itself is the kernel's.
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(descriptor, 0) == 0) [[maybe_unused]] const auto written = ::pwrite(descriptor, pid.data(), pid.size(), 0);
+  if (::ftruncate(descriptor, 0) == 0) [[maybe_unused]]
+    const auto written = ::pwrite(descriptor, pid.data(), pid.size(), 0);
   return held;
 }
 

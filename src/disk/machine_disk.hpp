@@ -42,4 +42,4 @@ class MachineDisk final : public Disk {
   std::unique_ptr<SyncRing> ring_;   // null: the helper thread syncs
 };
 
-}  // namespace skerry::disk
+}   // namespace skerry::disk

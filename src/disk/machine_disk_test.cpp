@@ -33,7 +33,9 @@ class MachineDiskTest : public testing::TestWithParam<MachineDisk::SyncBy> {
   ~MachineDiskTest() override { std::filesystem::remove_all(folder_); }
 
   template <class T>
-  static Task<> keep(Task<T> task, std::optional<T>& result) { result = co_await std::move(task); }
+  static Task<> keep(Task<T> task, std::optional<T>& result) {
+    result = co_await std::move(task);
+  }
 
   template <class T>
   T run(Task<T> task) {

@@ -58,8 +58,8 @@ long write_zeros_fully(int file, std::uint64_t position, std::uint64_t bytes) {
   static constexpr std::array<char, 64 << 10> zeros{};
   std::uint64_t done = 0;
   while (done < bytes) {
-    const auto count = ::pwrite(file, zeros.data(), std::min<std::uint64_t>(zeros.size(), bytes - done),
-                                static_cast<off_t>(position + done));
+    const auto count =
+        ::pwrite(file, zeros.data(), std::min<std::uint64_t>(zeros.size(), bytes - done), static_cast<off_t>(position + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return -errno;
     done += static_cast<std::uint64_t>(count);
@@ -112,9 +112,8 @@ Task<Result<Bytes>> MachineFile::read(std::uint64_t position, std::size_t bytes)
   if (at_once == static_cast<long>(bytes)) co_return cached;
   // Something is not in memory, or the file ends here, or the file system doesn't know RWF_NOWAIT: let the thread find out.
   auto content = std::make_shared<Bytes>(std::move(cached));
-  const long count = co_await helper_.run([file = descriptor_, position, content] {
-    return read_fully(file->number(), position, *content, 0);
-  });
+  const long count =
+      co_await helper_.run([file = descriptor_, position, content] { return read_fully(file->number(), position, *content, 0); });
   if (count < 0) co_return fail(system_error(path_, "read", static_cast<int>(-count)));
   content->resize(static_cast<std::size_t>(count));
   co_return std::move(*content);
@@ -159,8 +158,8 @@ Task<Result<>> MachineFile::allocate(std::uint64_t bytes) {
 }
 
 Task<Result<>> MachineFile::write_zeros(std::uint64_t position, std::uint64_t bytes) {
-  const long result = co_await helper_.run(
-      [file = descriptor_, position, bytes] { return write_zeros_fully(file->number(), position, bytes); });
+  const long result =
+      co_await helper_.run([file = descriptor_, position, bytes] { return write_zeros_fully(file->number(), position, bytes); });
   if (result < 0) co_return fail(system_error(path_, "write", static_cast<int>(-result)));
   co_return Result<>{};
 }

@@ -24,9 +24,8 @@ SegmentedLog::SegmentedLog(Core& core, Disk& disk, std::string folder, const Log
                            std::unique_ptr<FolderLock> lock, RecoveredLog recovered)
     : core_(core), options_(options), lock_(std::move(lock)), table_(std::move(recovered.table)),
       pool_(core, disk, std::move(folder), options, std::move(recovered.spares)), segments_(std::move(recovered.segments)),
-      next_sequence_(recovered.next_sequence), synced_(recovered.next_sequence - 1),
-      released_up_to_(synced_), work_(core), durable_(core), made_(core),
-      chores_(core), tasks_(core) {}
+      next_sequence_(recovered.next_sequence), synced_(recovered.next_sequence - 1), released_up_to_(synced_), work_(core),
+      durable_(core), made_(core), chores_(core), tasks_(core) {}
 
 Task<Result<>> SegmentedLog::start(std::vector<std::uint64_t> unneeded) {
   CO_TRYV(co_await pool_.recycle(std::move(unneeded)));
@@ -112,7 +111,8 @@ Result<> SegmentedLog::next_segment(std::size_t bytes) {
   if (head + bytes > next_->header.bytes) {
     return fail(Errc::resource_exhausted,
                 fmt::format("a record of {} bytes does not fit in a log segment of {} bytes, {} of them taken by its head: "
-                            "write smaller batches, or raise wal-segment-bytes", bytes, next_->header.bytes, head));
+                            "write smaller batches, or raise wal-segment-bytes",
+                            bytes, next_->header.bytes, head));
   }
   if (!segments_.back()->begun()) {
     return fail(Errc::resource_exhausted, fmt::format("a record of {} bytes does not fit in a log segment of {} bytes", bytes,

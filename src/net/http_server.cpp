@@ -56,9 +56,10 @@ enum class KeepAlive { no, yes };
 enum class SendBody { no, yes };
 
 std::string head_of(const HttpResponse& response, KeepAlive keep_alive) {
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
-                                 std::string_view(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)))),
-                                 response.content_type, response.body.size());
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
+                  std::string_view(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)))),
+                  response.content_type, response.body.size());
   for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
   if (keep_alive == KeepAlive::no) head += "Connection: close\r\n";
   return head + "\r\n";
@@ -118,7 +119,8 @@ class HttpServer::Connection {
 
   // A whole request into the parser. Returns what to refuse it with; sets gone_ when there is nobody to tell.
   Task<std::optional<HttpResponse>> read(Parser& parser) {
-    Deadline deadline = server_.core_.now() + (pending_.empty() ? server_.options_.idle_timeout : server_.options_.request_timeout);
+    Deadline deadline =
+        server_.core_.now() + (pending_.empty() ? server_.options_.idle_timeout : server_.options_.request_timeout);
     bool told_to_continue = false;
     for (;;) {
       boost::system::error_code error;
@@ -175,7 +177,8 @@ class HttpServer::Connection {
     if (question != std::string_view::npos) request.query = target.substr(question + 1);
     for (const auto& field : message) {
       std::string name(field.name_string().data(), field.name_string().size());
-      std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+      std::ranges::transform(name, name.begin(),
+                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
       request.headers.emplace_back(std::move(name), std::string(field.value().data(), field.value().size()));
     }
     request.body = std::move(message.body());
@@ -194,7 +197,8 @@ class HttpServer::Connection {
   }
   // A client that doesn't read is left.
   Task<bool> write_pieces(std::span<const BytesView> pieces) {
-    const auto written = co_await with_deadline(server_.core_, stream_.write(pieces), server_.core_.now() + server_.options_.request_timeout);
+    const auto written =
+        co_await with_deadline(server_.core_, stream_.write(pieces), server_.core_.now() + server_.options_.request_timeout);
     gone_ = !written;
     co_return !gone_;
   }
@@ -250,7 +254,8 @@ Task<> HttpServer::serve(std::unique_ptr<Stream> stream) {
 
 const std::map<std::string, HttpServer::Handler>* HttpServer::find(std::string_view path) const {
   if (const auto exact = routes_.find(path); exact != routes_.end()) return &exact->second;
-  for (auto end = path.rfind('/'); end != std::string_view::npos; end = end == 0 ? std::string_view::npos : path.rfind('/', end - 1)) {
+  for (auto end = path.rfind('/'); end != std::string_view::npos;
+       end = end == 0 ? std::string_view::npos : path.rfind('/', end - 1)) {
     if (const auto below = routes_.find(path.substr(0, end + 1)); below != routes_.end()) return &below->second;
   }
   return nullptr;
@@ -271,7 +276,8 @@ Task<HttpResponse> HttpServer::answer(HttpRequest request) {
     response.headers.emplace_back("Allow", fmt::format("{}", fmt::join(names, ", ")));
     co_return response;
   }
-  auto response = co_await with_deadline(core_, as_result(handler->second(std::move(request))), core_.now() + options_.handler_timeout);
+  auto response =
+      co_await with_deadline(core_, as_result(handler->second(std::move(request))), core_.now() + options_.handler_timeout);
   if (!response) co_return refusal(503, "the answer took too long");
   co_return *std::move(response);
 }

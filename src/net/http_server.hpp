@@ -85,4 +85,4 @@ class HttpServer {
   TaskScope tasks_;
 };
 
-}  // namespace skerry::net
+}   // namespace skerry::net

@@ -109,8 +109,10 @@ TEST_F(HttpServerTest, answers_with_status_type_length_and_body) {
 
 TEST_F(HttpServerTest, hands_over_path_headers_and_body) {
   start();
-  EXPECT_THAT(ask("POST /things/a%20b HTTP/1.1\r\nX-Tag: t\r\nContent-Length: 4\r\n\r\nbody"), HasSubstr("\r\n\r\n/things/a b t body"));
-  EXPECT_THAT(ask("PUT /things/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), HasSubstr("/things/x  abcde"));
+  EXPECT_THAT(ask("POST /things/a%20b HTTP/1.1\r\nX-Tag: t\r\nContent-Length: 4\r\n\r\nbody"),
+              HasSubstr("\r\n\r\n/things/a b t body"));
+  EXPECT_THAT(ask("PUT /things/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
+              HasSubstr("/things/x  abcde"));
 }
 
 TEST_F(HttpServerTest, keeps_the_connection_for_further_and_pipelined_requests) {
@@ -133,14 +135,17 @@ TEST_F(HttpServerTest, a_head_request_gets_the_header_alone) {
 
 TEST_F(HttpServerTest, unknown_paths_and_methods_are_told_what_there_is) {
   start();
-  EXPECT_THAT(ask("GET /helo HTTP/1.1\r\n\r\n"), ::testing::AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("/hello, /never, /things/")));
-  EXPECT_THAT(ask("DELETE /things/x HTTP/1.1\r\n\r\n"), ::testing::AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: POST, PUT")));
+  EXPECT_THAT(ask("GET /helo HTTP/1.1\r\n\r\n"),
+              ::testing::AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("/hello, /never, /things/")));
+  EXPECT_THAT(ask("DELETE /things/x HTTP/1.1\r\n\r\n"),
+              ::testing::AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: POST, PUT")));
 }
 
 TEST_F(HttpServerTest, what_is_no_request_is_refused_and_the_connection_closed) {
   start();
-  for (const std::string request : {"nonsense\r\n\r\n", "GET hello HTTP/1.1\r\n\r\n", "GET /a%zz HTTP/1.1\r\n\r\n", "GET /a%00 HTTP/1.1\r\n\r\n",
-                                    "GET /hello HTTP/1.1\r\nContent-Length: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"}) {
+  for (const std::string request :
+       {"nonsense\r\n\r\n", "GET hello HTTP/1.1\r\n\r\n", "GET /a%zz HTTP/1.1\r\n\r\n", "GET /a%00 HTTP/1.1\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nContent-Length: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"}) {
     EXPECT_THAT(ask(request), StartsWith("HTTP/1.1 400 ")) << request;
   }
 }
@@ -150,7 +155,8 @@ TEST_F(HttpServerTest, headers_and_bodies_have_limits) {
   EXPECT_THAT(ask("GET /hello HTTP/1.1\r\nX: " + std::string(2000, 'x')), StartsWith("HTTP/1.1 431 "));
   EXPECT_THAT(ask("POST /things/ HTTP/1.1\r\nContent-Length: 11\r\n\r\n12345678901"), StartsWith("HTTP/1.1 413 "));
   EXPECT_THAT(ask("POST /things/ HTTP/1.1\r\nContent-Length: 10\r\n\r\n1234567890"), StartsWith("HTTP/1.1 201 "));
-  EXPECT_THAT(ask("POST /things/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(ask("POST /things/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
 }
 
 TEST_F(HttpServerTest, a_client_that_asks_before_sending_its_body_is_told_to_go_on) {

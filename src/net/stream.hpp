@@ -45,7 +45,7 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual Task<Result<std::unique_ptr<Stream>>> accept() = 0;   // fails with closed after close()
-  virtual Address address() const = 0;                          // with the real port
+  virtual Address address() const = 0;   // with the real port
   virtual void close() = 0;
 };
 
@@ -59,4 +59,4 @@ class Network {
   virtual Task<Result<std::unique_ptr<Stream>>> connect(Address address, Deadline deadline) = 0;
 };
 
-}  // namespace skerry::net
+}   // namespace skerry::net

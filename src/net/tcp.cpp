@@ -30,8 +30,8 @@ Address to_address(const Tcp::endpoint& endpoint) { return {endpoint.address().t
 // A socket operation that failed, as a value. `closed` when this end closed it or the other end is gone.
 std::unexpected<Error> failed(const Address& peer, std::string_view doing, const ErrorCode& error) {
   const bool gone = error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
-                    error == asio::error::connection_reset || error == asio::error::broken_pipe ||
-                    error == asio::error::eof || error == asio::error::not_connected;
+                    error == asio::error::connection_reset || error == asio::error::broken_pipe || error == asio::error::eof ||
+                    error == asio::error::not_connected;
   return fail(gone ? Errc::closed : Errc::io_failed,
               std::string(doing) + " " + peer.text() + ": " +
                   (error == asio::error::operation_aborted ? "the connection was closed here" : error.message()));
@@ -98,8 +98,8 @@ class TcpListener final : public Listener {
       }
       if (error == asio::error::connection_aborted || error == asio::error::interrupted) continue;
       // Out of descriptors or memory: the connection stays in the backlog; trying at once would only spin.
-      if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
-          error == asio::error::no_memory || error.value() == ENFILE) {
+      if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space || error == asio::error::no_memory ||
+          error.value() == ENFILE) {
         co_await core_.sleep_for(100ms);
         continue;
       }
@@ -121,15 +121,17 @@ class TcpListener final : public Listener {
 std::unexpected<Error> cannot_listen(const Address& address, const ErrorCode& error) {
   const std::string text = "address " + address.text();
   if (error == asio::error::address_in_use) {
-    return fail(Errc::already_exists, text + " is already in use: stop the process that listens there (`ss -ltnp` names it) "
-                                             "or choose another port");
+    return fail(Errc::already_exists, text +
+                                          " is already in use: stop the process that listens there (`ss -ltnp` names it) "
+                                          "or choose another port");
   }
   if (error.value() == EADDRNOTAVAIL) {
     return fail(Errc::unavailable, text + " does not belong to this machine: choose one that `ip address` lists, or :" +
                                        std::to_string(address.port) + " for all interfaces");
   }
   if (error == asio::error::access_denied) {
-    return fail(Errc::unavailable, text + " may not be listened on by this user: ports below 1024 need a privilege, choose a higher one");
+    return fail(Errc::unavailable,
+                text + " may not be listened on by this user: ports below 1024 need a privilege, choose a higher one");
   }
   return fail(Errc::io_failed, "cannot listen on " + text + ": " + error.message());
 }
@@ -144,10 +146,11 @@ TcpNetwork::~TcpNetwork() = default;
 
 Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address) {
   const bool everywhere = address.host.empty();
-  const IpAddresses hosts = everywhere ? IpAddresses{asio::ip::address_v6::any(), asio::ip::address_v4::any()}
-                                       : literal_addresses(address.host);
+  const IpAddresses hosts =
+      everywhere ? IpAddresses{asio::ip::address_v6::any(), asio::ip::address_v4::any()} : literal_addresses(address.host);
   if (hosts.empty()) {
-    return fail(Errc::invalid_argument, "address " + address.text() + " cannot be listened on: give a literal IP address, "
+    return fail(Errc::invalid_argument, "address " + address.text() +
+                                            " cannot be listened on: give a literal IP address, "
                                             "localhost, or no host at all for every interface");
   }
   ErrorCode error;

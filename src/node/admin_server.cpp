@@ -15,7 +15,8 @@ net::HttpResponse text(int status, std::string body) { return {.status = status,
 AdminServer::AdminServer(AppletContext& context, AdminServerOptions options)
     : context_(context), log_(context.log("admin")), options_(std::move(options)), network_(context.core),
       http_(context.core, network_) {
-  const auto route = [this](std::string method, std::string path, Task<net::HttpResponse> (AdminServer::*handler)(net::HttpRequest)) {
+  const auto route = [this](std::string method, std::string path,
+                            Task<net::HttpResponse> (AdminServer::*handler)(net::HttpRequest)) {
     http_.route(std::move(method), std::move(path), std::bind_front(handler, this));
   };
   route("GET", "/metrics", &AdminServer::metrics);
@@ -29,15 +30,17 @@ Task<Result<>> AdminServer::start() {
   if (context_.core.id() != CoreId{0}) co_return Result<>{};
   CO_TRY(const net::Address address, http_.start(options_.address));
   // Other tools wait for these words, with this host, in the log.
-  log_.info(fmt::format("Serving Prometheus metrics at http://localhost:{}/metrics", address.port), {{"address", address.text()}});
+  log_.info(fmt::format("Serving Prometheus metrics at http://localhost:{}/metrics", address.port),
+            {{"address", address.text()}});
   co_return Result<>{};
 }
 
 Task<> AdminServer::stop() { co_await http_.stop(); }
 
 Task<net::HttpResponse> AdminServer::metrics(net::HttpRequest) {
-  co_return net::HttpResponse{
-      .content_type = prometheus_text, .body = co_await context_.metrics_registry().collect_text(context_.cores()), .headers = {}};
+  co_return net::HttpResponse{.content_type = prometheus_text,
+                              .body = co_await context_.metrics_registry().collect_text(context_.cores()),
+                              .headers = {}};
 }
 
 Task<net::HttpResponse> AdminServer::healthy(net::HttpRequest) { co_return text(200, "ok\n"); }
@@ -46,9 +49,7 @@ Task<net::HttpResponse> AdminServer::ready(net::HttpRequest) {
   co_return ready_ ? text(200, "ready\n") : text(503, "not ready: shards are being recovered, or the process is stopping\n");
 }
 
-Task<net::HttpResponse> AdminServer::log_level(net::HttpRequest) {
-  co_return text(200, context_.log_registry().levels() + "\n");
-}
+Task<net::HttpResponse> AdminServer::log_level(net::HttpRequest) { co_return text(200, context_.log_registry().levels() + "\n"); }
 
 Task<net::HttpResponse> AdminServer::set_log_level(net::HttpRequest request) {
   std::string_view wanted = request.body;

@@ -84,7 +84,8 @@ class Tally {
   }
   int finish() {
     if (shows_progress_) fmt::print(stderr, "\r");
-    fmt::print(stderr, "{} records written, {} failed, {:.1f} s, {:.0f} records/s\n", written_.load(), failures_.load(), seconds(), rate());
+    fmt::print(stderr, "{} records written, {} failed, {:.1f} s, {:.0f} records/s\n", written_.load(), failures_.load(),
+               seconds(), rate());
     const std::lock_guard lock(mutex_);
     return first_ ? static_cast<int>(exit_status(*first_)) : exit_ok;
   }
@@ -124,9 +125,11 @@ Result<> load(client::BlockingClient& client, Lines& lines, Tally& tally, const 
 }  // namespace
 
 int run_bulk_put(const ClientFlags& shared, const PutFlags& flags) {
-  if (flags.key || flags.from_stdin || flags.ephemeral || flags.expected_version || !flags.deltas.empty() || !flags.indexes.empty()) {
-    return report(Error{Errc::invalid_argument, "--json-lines takes keys, values, versions and indexes from its lines; beside it only "
-                                                "--file, -p and --keep-going have a meaning"});
+  if (flags.key || flags.from_stdin || flags.ephemeral || flags.expected_version || !flags.deltas.empty() ||
+      !flags.indexes.empty()) {
+    return report(Error{Errc::invalid_argument,
+                        "--json-lines takes keys, values, versions and indexes from its lines; beside it only "
+                        "--file, -p and --keep-going have a meaning"});
   }
   Lines lines;
   if (const auto opened = lines.open(flags.file.value_or("-")); !opened) return report(opened.error());

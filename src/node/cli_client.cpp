@@ -15,9 +15,12 @@ using Run = int (*)(const ClientFlags&, const Flags&);
 // A subcommand of `client`, whose flags are its own plus those of `client`, before or after its name.
 template <class Flags>
 struct Subcommand {
-  Subcommand(CLI::App& parent, const char* name, const char* help) : app(*parent.add_subcommand(name, help)) { app.fallthrough(); }
+  Subcommand(CLI::App& parent, const char* name, const char* help) : app(*parent.add_subcommand(name, help)) {
+    app.fallthrough();
+  }
   void runs(Command& chosen, std::shared_ptr<const ClientFlags> shared, Run<Flags> run) {
-    app.callback([&chosen, shared = std::move(shared), own = flags, run] { chosen = [shared, own, run] { return run(*shared, *own); }; });
+    app.callback(
+        [&chosen, shared = std::move(shared), own = flags, run] { chosen = [shared, own, run] { return run(*shared, *own); }; });
   }
   CLI::App& app;
   std::shared_ptr<Flags> flags = std::make_shared<Flags>();
@@ -25,9 +28,12 @@ struct Subcommand {
 using Shared = std::shared_ptr<const ClientFlags>;
 
 // The parser alone would take -1 for the greatest number there is.
-std::string refuse_negative(const std::string& text) { return text.starts_with('-') ? "expected 0 or more, not " + text : std::string(); }
+std::string refuse_negative(const std::string& text) {
+  return text.starts_with('-') ? "expected 0 or more, not " + text : std::string();
+}
 
-constexpr const char* partition_help = "Partition key: decides the shard in place of the key; a record is found with the one it was put with";
+constexpr const char* partition_help =
+    "Partition key: decides the shard in place of the key; a record is found with the one it was put with";
 
 void add_put(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<PutFlags> put(client, "put", "Put value");
@@ -37,19 +43,27 @@ void add_put(CLI::App& client, Command& chosen, Shared shared) {
   PutFlags& flags = *put.flags;
   put.app.add_option("KEY", flags.key, "The record's key");
   put.app.add_option("VALUE", flags.value, "Its value; or take it from -c or --file");
-  put.app.add_option("-e,--expected-version", flags.expected_version, "Only if the record is of this version; -1: only if there is none");
+  put.app.add_option("-e,--expected-version", flags.expected_version,
+                     "Only if the record is of this version; -1: only if there is none");
   put.app.add_flag("-c,--std-in", flags.from_stdin, "Read the value from standard input");
   put.app.add_option("--file", flags.file, "Read the value from a file; with --json-lines, the lines");
   put.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
-  put.app.add_option("-d,--sequence-keys-deltas", flags.deltas, "Append numbers to the key, each the highest so far plus a delta; needs -p")
-      ->delimiter(',')->allow_extra_args(false);
+  put.app
+      .add_option("-d,--sequence-keys-deltas", flags.deltas,
+                  "Append numbers to the key, each the highest so far plus a delta; needs -p")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   put.app.add_option("--index", flags.indexes, "Secondary index entry, NAME=KEY; may be repeated")->allow_extra_args(false);
-  CLI::Option* ephemeral = put.app.add_flag("--ephemeral", flags.ephemeral, "Keep the record while this command runs: until Ctrl-C");
-  put.app.add_option("--session-timeout", flags.session_timeout, "How long an ephemeral record outlives a command that was killed")
-      ->needs(ephemeral)->capture_default_str();
-  put.app.add_flag("--json-lines", flags.json_lines,
-                   "Load many records from standard input or --file, one JSON object a line:\n"
-                   "{\"key\":\"/a\",\"value\":\"x\",\"indexes\":{\"by-owner\":\"anna\"}}; also value_base64, partition_key, expected_version");
+  CLI::Option* ephemeral =
+      put.app.add_flag("--ephemeral", flags.ephemeral, "Keep the record while this command runs: until Ctrl-C");
+  put.app
+      .add_option("--session-timeout", flags.session_timeout, "How long an ephemeral record outlives a command that was killed")
+      ->needs(ephemeral)
+      ->capture_default_str();
+  put.app.add_flag(
+      "--json-lines", flags.json_lines,
+      "Load many records from standard input or --file, one JSON object a line:\n"
+      "{\"key\":\"/a\",\"value\":\"x\",\"indexes\":{\"by-owner\":\"anna\"}}; also value_base64, partition_key, expected_version");
   put.app.add_flag("--keep-going", flags.keep_going, "With --json-lines: go on after a line that fails");
   put.runs(chosen, std::move(shared), run_put);
 }
@@ -63,8 +77,9 @@ void add_get(CLI::App& client, Command& chosen, Shared shared) {
   get.app.add_flag("--hex", flags.show.hex, "Print the value as a hex dump");
   get.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
   get.app.add_option("--index", flags.index, "Look the key up in this secondary index");
-  get.app.add_option("-t,--comparison-type", flags.comparison,
-                     "equal; floor: the greatest key <= KEY; ceiling: the least >=; lower: the greatest <; higher: the least >")
+  get.app
+      .add_option("-t,--comparison-type", flags.comparison,
+                  "equal; floor: the greatest key <= KEY; ceiling: the least >=; lower: the greatest <; higher: the least >")
       ->capture_default_str();
   get.runs(chosen, std::move(shared), run_get);
 }
@@ -98,31 +113,38 @@ void add_range_options(CLI::App& app, RangeFlags& flags) {
 
 void add_walks(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<RangeFlags> list(client, "list", "List keys");
-  list.app.description("List keys in order, one a line.\nExample: skerry client list -s /config/ -e /config//   (the direct children of /config)");
+  list.app.description(
+      "List keys in order, one a line.\nExample: skerry client list -s /config/ -e /config//   (the direct children of /config)");
   add_range_options(list.app, *list.flags);
   list.runs(chosen, shared, run_list);
 
   Subcommand<RangeFlags> scan(client, "range-scan", "Scan records");
-  scan.app.description("Print the values of a range of records in key order, with a line of dashes between them.\n"
-                       "Example: skerry client range-scan -v -s /config/ -e /config//");
+  scan.app.description(
+      "Print the values of a range of records in key order, with a line of dashes between them.\n"
+      "Example: skerry client range-scan -v -s /config/ -e /config//");
   add_range_options(scan.app, *scan.flags);
-  scan.app.add_flag("-v,--include-version", scan.flags->show.version, "Print each record's version too, as JSON after a line ---");
+  scan.app.add_flag("-v,--include-version", scan.flags->show.version,
+                    "Print each record's version too, as JSON after a line ---");
   scan.app.add_flag("--hex", scan.flags->show.hex, "Print values as hex dumps");
   scan.runs(chosen, std::move(shared), run_range_scan);
 }
 
 void add_followers(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<FollowFlags> changes(client, "notifications", "Follow changes");
-  changes.app.description("Follow the changes of every shard, one a line, until Ctrl-C.\n"
-                          "Example: skerry client notifications -o json");
-  changes.app.add_option("--after", changes.flags->after, "Continue after a position, SHARD=OFFSET as -o json prints them; may be repeated")
+  changes.app.description(
+      "Follow the changes of every shard, one a line, until Ctrl-C.\n"
+      "Example: skerry client notifications -o json");
+  changes.app
+      .add_option("--after", changes.flags->after,
+                  "Continue after a position, SHARD=OFFSET as -o json prints them; may be repeated")
       ->allow_extra_args(false);
   changes.app.add_option("--limit", changes.flags->limit, "Stop after so many")->check(refuse_negative);
   changes.runs(chosen, shared, run_notifications);
 
   Subcommand<SequenceFlags> sequence(client, "sequence-updates", "Follow a sequence");
-  sequence.app.description("Print the highest key of a sequence, and each higher one when it comes, until Ctrl-C.\n"
-                           "Example: skerry client sequence-updates -p orders /orders/id");
+  sequence.app.description(
+      "Print the highest key of a sequence, and each higher one when it comes, until Ctrl-C.\n"
+      "Example: skerry client sequence-updates -p orders /orders/id");
   sequence.app.add_option("KEY", sequence.flags->key, "The sequence's prefix: the key that was put with deltas")->required();
   sequence.app.add_option("-p,--partition-key", sequence.flags->partition_key, partition_help)->required();
   sequence.app.add_option("--limit", sequence.flags->limit, "Stop after so many")->check(refuse_negative);
@@ -130,16 +152,20 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
 }
 
 void add_shared_options(CLI::App& client, ClientFlags& flags) {
-  client.add_option("-a,--service-address", flags.address, "Address of any server; several with commas between")->capture_default_str();
+  client.add_option("-a,--service-address", flags.address, "Address of any server; several with commas between")
+      ->capture_default_str();
   client.add_option("-n,--namespace", flags.name_space, "The namespace to use")->capture_default_str();
-  client.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")->capture_default_str();
+  client.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")
+      ->capture_default_str();
   client.add_option("--auth-token", flags.auth_token, "Token that the server asks for");
   client.add_option("--auth-token-file", flags.auth_token_file, "File that holds the token");
   client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
-      ->check(CLI::IsMember({"hierarchical", "natural"}))->capture_default_str();
+      ->check(CLI::IsMember({"hierarchical", "natural"}))
+      ->capture_default_str();
   const auto take_format = [&flags](const std::string& name) { flags.format = name == "json" ? Format::json : Format::text; };
   client.add_option_function<std::string>("-o,--output", take_format, "json: one object a line, for scripts")
-      ->transform(CLI::IsMember({"text", "json"}, CLI::ignore_case))->option_text("text|json (text)");
+      ->transform(CLI::IsMember({"text", "json"}, CLI::ignore_case))
+      ->option_text("text|json (text)");
 }
 
 }  // namespace
@@ -147,8 +173,9 @@ void add_shared_options(CLI::App& client, ClientFlags& flags) {
 void add_client_command(CLI::App& app, Command& chosen) {
   CLI::App& client = *app.add_subcommand("client", "Read/Write records");
   client.description("Read, write and follow the records of a store.");
-  client.footer("Exit status: 0 done, 1 failed, 2 bad usage, 3 not found, 4 unexpected version id, 5 no answer in time and nothing changed,\n"
-                "6 outcome unknown (a write was sent and not answered).");
+  client.footer(
+      "Exit status: 0 done, 1 failed, 2 bad usage, 3 not found, 4 unexpected version id, 5 no answer in time and nothing changed,\n"
+      "6 outcome unknown (a write was sent and not answered).");
   client.require_subcommand(1);
   const auto shared = std::make_shared<ClientFlags>();
   add_shared_options(client, *shared);

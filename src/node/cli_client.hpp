@@ -8,4 +8,4 @@ namespace skerry::node {
 // Oxia's `oxia client`, and ours beside them.
 void add_client_command(CLI::App& app, Command& chosen);
 
-}  // namespace skerry::node
+}   // namespace skerry::node

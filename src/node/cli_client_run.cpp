@@ -37,7 +37,8 @@ void print_value(Output& out, const client::Record& record, Show show) {
 
 Result<std::string> value_of(const PutFlags& flags) {
   const int sources = int{flags.value.has_value()} + int{flags.from_stdin} + int{flags.file.has_value()};
-  if (sources > 1) return fail(Errc::invalid_argument, "the value can come from the command line, -c or --file: only one of them");
+  if (sources > 1)
+    return fail(Errc::invalid_argument, "the value can come from the command line, -c or --file: only one of them");
   if (flags.value) return *flags.value;
   if (flags.from_stdin) return read_all("-");
   if (flags.file) return read_all(*flags.file);
@@ -47,7 +48,8 @@ Result<std::string> value_of(const PutFlags& flags) {
 Result<client::PutOptions> put_options(const PutFlags& flags) {
   client::PutOptions options;
   if (flags.expected_version) {
-    if (*flags.expected_version < -1) return fail(Errc::invalid_argument, "the expected version is a version id, or -1: no record");
+    if (*flags.expected_version < -1)
+      return fail(Errc::invalid_argument, "the expected version is a version id, or -1: no record");
     options.expected_version = VersionId{*flags.expected_version};
   }
   options.partition_key = flags.partition_key;

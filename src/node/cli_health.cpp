@@ -78,7 +78,8 @@ int run_health(const HealthFlags& flags) {
 
 void add_health_command(CLI::App& app, Command& chosen) {
   CLI::App& health = *app.add_subcommand("health", "Check the health of a running server");
-  health.description("Ask a server once whether it serves; exit status 0 if it does.\nExample: skerry health --service oxia-readiness");
+  health.description(
+      "Ask a server once whether it serves; exit status 0 if it does.\nExample: skerry health --service oxia-readiness");
   const auto flags = std::make_shared<HealthFlags>();
   health.add_option("--host", flags->host, "Server host")->capture_default_str();
   health.add_option("--port", flags->port, "Server port; any of a server's ports answers")->capture_default_str();

@@ -126,4 +126,4 @@ std::string timestamp(WallTime time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z", parts, (time - second).count());
 }
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -55,7 +55,8 @@ Result<> take_field(std::string_view name, const json::value& value, BulkPut& pu
     TRY(put.options.partition_key, text_of(name, value));
   } else if (name == "expected_version") {
     const std::int64_t* version = value.if_int64();
-    if (version == nullptr || *version < -1) return refuse("\"expected_version\" must be a version id, or -1 for \"must not exist\"");
+    if (version == nullptr || *version < -1)
+      return refuse("\"expected_version\" must be a version id, or -1 for \"must not exist\"");
     put.options.expected_version = VersionId{*version};
   } else if (name == "indexes") {
     return take_indexes(value, put.options);

@@ -68,7 +68,8 @@ Result<std::string> read_all(const std::string& path) {
   const auto failed = [&] {
     return fail(Errc::io_failed, fmt::format("cannot read {}: {}", standard ? "standard input" : path, std::strerror(errno)));
   };
-  if (!standard && std::filesystem::is_directory(path)) return fail(Errc::io_failed, fmt::format("cannot read {}: it is a folder", path));
+  if (!standard && std::filesystem::is_directory(path))
+    return fail(Errc::io_failed, fmt::format("cannot read {}: it is a folder", path));
   std::FILE* file = standard ? stdin : std::fopen(path.c_str(), "rb");
   if (file == nullptr) return failed();
   std::string all;

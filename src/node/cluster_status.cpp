@@ -13,9 +13,7 @@ namespace {
 constexpr int steady_state = 1;   // Oxia's shard states are numbers; a standalone shard is always steady
 constexpr std::string_view node_prefix = "node-";
 
-std::string_view order_name(store::KeyOrder order) {
-  return order == store::KeyOrder::natural ? "natural" : "hierarchical";
-}
+std::string_view order_name(store::KeyOrder order) { return order == store::KeyOrder::natural ? "natural" : "hierarchical"; }
 
 void emit_server(YAML::Emitter& out, std::uint32_t node) {
   out << YAML::Flow << YAML::BeginMap << YAML::Key << "name" << YAML::Value << fmt::format("{}{}", node_prefix, node)
@@ -154,14 +152,13 @@ Result<ClusterStatus> ClusterStatus::from_yaml(const std::string& text) {
 }
 
 Result<> check_namespace_name(const std::string& name) {
-  const auto plain = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  };
+  const auto plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   const bool characters = std::ranges::all_of(name, [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
   if (!name.empty() && characters && plain(name.front()) && name.find("..") == std::string::npos) return {};
   return fail(Errc::invalid_argument,
               fmt::format("\"{}\" is not a namespace name: use letters, digits, '_', '.' and '-', start with a letter or digit, "
-                          "and leave out \"..\"", name));
+                          "and leave out \"..\"",
+                          name));
 }
 
 }  // namespace skerry::node

@@ -36,8 +36,8 @@ struct NamespaceStatus {
 // What exists in a data folder: namespaces, their shards, where each lives and its term. Kept as cluster-status.yaml in the shape
 // of Oxia's status document (servers are named node-K), with what that document lacks in fields of our own.
 struct ClusterStatus {
-  std::string instance_id;             // of this cluster; random, made once
-  std::uint32_t nodes = 0;             // folders node-0 … node-(nodes-1)
+  std::string instance_id;   // of this cluster; random, made once
+  std::uint32_t nodes = 0;   // folders node-0 … node-(nodes-1)
   ShardId next_shard{0};
   std::map<std::string, NamespaceStatus> namespaces;
 
@@ -52,4 +52,4 @@ struct ClusterStatus {
 // Letters, digits, '_', '.', '-', first a letter or digit, no "..". Fails with invalid_argument and the rule.
 Result<> check_namespace_name(const std::string& name);
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -117,7 +117,8 @@ _{0}_complete() {{
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }}
 complete -F _{0}_complete {0}
-)", program, value_flags(commands), known_paths(commands), shell_cases(commands, "words"));
+)",
+                     program, value_flags(commands), known_paths(commands), shell_cases(commands, "words"));
 }
 
 std::string zsh_completion(std::string_view program, const std::vector<CommandWords>& commands) {
@@ -142,7 +143,8 @@ _{0}() {{
   compadd -- ${{=words_known}}
 }}
 compdef _{0} {0}
-)", program, value_flags(commands), known_paths(commands), shell_cases(commands, "words_known"));
+)",
+                     program, value_flags(commands), known_paths(commands), shell_cases(commands, "words_known"));
 }
 
 std::string fish_completion(std::string_view program, const std::vector<CommandWords>& commands) {
@@ -158,13 +160,14 @@ function __{0}_at
   test (string join ' ' $path) = "$argv[1]"
 end
 complete -c {0} -f
-)", program, [&] {
-    std::string paths;
-    for (const CommandWords& command : commands) {
-      if (!command.path.empty()) paths += fmt::format("'{}' ", fmt::join(command.path, " "));
-    }
-    return paths.empty() ? std::string("-") : paths;
-  }());
+)",
+                                   program, [&] {
+                                     std::string paths;
+                                     for (const CommandWords& command : commands) {
+                                       if (!command.path.empty()) paths += fmt::format("'{}' ", fmt::join(command.path, " "));
+                                     }
+                                     return paths.empty() ? std::string("-") : paths;
+                                   }());
   for (const CommandWords& command : commands) {
     const std::string at = fmt::format("'__{}_at \"{}\"'", program, fmt::join(command.path, " "));
     if (!command.path.empty()) {

@@ -26,7 +26,9 @@ struct WholeApp {
   }
 };
 
-bool contains(const std::vector<std::string>& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 const CommandWords& find(const std::vector<CommandWords>& commands, const std::vector<std::string>& path) {
   return *std::ranges::find(commands, path, &CommandWords::path);
@@ -38,7 +40,8 @@ TEST(CommandWords, lists_every_subcommand_with_its_own_and_its_parents_flags) {
   EXPECT_EQ(find(commands, {}).subcommands, (std::vector<std::string>{"client", "health", "completion"}));
   EXPECT_EQ(find(commands, {"client"}).subcommands.size(), 8U);
   std::vector<std::string> names;
-  for (const auto& flag : find(commands, {"client", "put"}).flags) names.insert(names.end(), flag.names.begin(), flag.names.end());
+  for (const auto& flag : find(commands, {"client", "put"}).flags)
+    names.insert(names.end(), flag.names.begin(), flag.names.end());
   for (const char* name : {"-e", "--expected-version", "--json-lines", "-a", "--service-address", "--help"}) {
     EXPECT_TRUE(contains(names, name)) << name;
   }
@@ -71,10 +74,14 @@ TEST(Completion, scripts_name_every_path) {
 // --- the command line itself
 
 TEST(CommandLine, takes_the_flags_of_client_before_and_after_its_subcommand) {
-  for (const auto& words : {std::vector<std::string>{"client", "-a", "h:1", "put", "k", "v"}, {"client", "put", "-a", "h:1", "k", "v"},
-                            {"client", "put", "k", "v", "-n", "ns", "-o", "json"}, {"client", "put", "-e", "-1", "k", "v"},
-                            {"client", "put", "-p", "p", "-d", "1,2", "k", "v"}, {"client", "put", "-d", "1", "-d", "2", "k", "v", "-p", "x"},
-                            {"client", "list", "-s", "a", "-e", "b"}, {"client", "put", "--index", "a=b", "--index", "c=d", "k", "-c"}}) {
+  for (const auto& words : {std::vector<std::string>{"client", "-a", "h:1", "put", "k", "v"},
+                            {"client", "put", "-a", "h:1", "k", "v"},
+                            {"client", "put", "k", "v", "-n", "ns", "-o", "json"},
+                            {"client", "put", "-e", "-1", "k", "v"},
+                            {"client", "put", "-p", "p", "-d", "1,2", "k", "v"},
+                            {"client", "put", "-d", "1", "-d", "2", "k", "v", "-p", "x"},
+                            {"client", "list", "-s", "a", "-e", "b"},
+                            {"client", "put", "--index", "a=b", "--index", "c=d", "k", "-c"}}) {
     WholeApp whole;
     EXPECT_NO_THROW(whole.parse(words)) << words.back();
     EXPECT_TRUE(whole.chosen);
@@ -82,9 +89,15 @@ TEST(CommandLine, takes_the_flags_of_client_before_and_after_its_subcommand) {
 }
 
 TEST(CommandLine, refuses_what_it_does_not_know) {
-  for (const auto& words : {std::vector<std::string>{"client"}, {"client", "get"}, {"client", "get", "a", "b"}, {"client", "frobnicate"},
-                            {"client", "put", "--frobnicate"}, {"client", "delete-range", "-s", "a"}, {"completion", "csh"},
-                            {"client", "sequence-updates", "k"}, {"client", "-o", "xml", "list"}}) {
+  for (const auto& words : {std::vector<std::string>{"client"},
+                            {"client", "get"},
+                            {"client", "get", "a", "b"},
+                            {"client", "frobnicate"},
+                            {"client", "put", "--frobnicate"},
+                            {"client", "delete-range", "-s", "a"},
+                            {"completion", "csh"},
+                            {"client", "sequence-updates", "k"},
+                            {"client", "-o", "xml", "list"}}) {
     WholeApp whole;
     EXPECT_THROW(whole.parse(words), CLI::ParseError) << words.back();
   }

@@ -3,11 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/this_coro.hpp>
 #include <charconv>
 
 #include "base/hash.hpp"
-#include "runtime/core.hpp"
+#include "runtime/cores.hpp"
 
 namespace skerry::node {
 namespace {
@@ -22,31 +21,29 @@ constexpr auto lock_patience = 2s;
 constexpr auto lock_retry = 20ms;
 constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
 
-std::string checksum_line(const std::string& text) {
-  return fmt::format("{}{:08x}\n", checksum_words, crc32c(text));
-}
+std::string checksum_line(const std::string& text) { return fmt::format("{}{:08x}\n", checksum_words, crc32c(text)); }
 
 bool is_ours(const std::string& name) {
   return name == lock_name || name.starts_with(status_name) || name.starts_with(format_name) || name.starts_with("node-") ||
          name == "lost+found";
 }
 
-std::string_view order_name(store::KeyOrder order) {
-  return order == store::KeyOrder::natural ? "natural" : "hierarchical";
-}
+std::string_view order_name(store::KeyOrder order) { return order == store::KeyOrder::natural ? "natural" : "hierarchical"; }
 
 Result<> agree(const NamespaceWish& wish, NamespaceStatus& space) {
   if (wish.shards && *wish.shards != space.shards.size()) {
-    return fail(Errc::invalid_argument,
-                fmt::format("namespace \"{0}\" has {1} shards in this data folder, and {2} are asked for; a shard count is fixed when a "
-                            "namespace is made: start with {1}, or use another data folder",
-                            wish.name, space.shards.size(), *wish.shards));
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("namespace \"{0}\" has {1} shards in this data folder, and {2} are asked for; a shard count is fixed when a "
+                    "namespace is made: start with {1}, or use another data folder",
+                    wish.name, space.shards.size(), *wish.shards));
   }
   if (wish.order && *wish.order != space.order) {
-    return fail(Errc::invalid_argument,
-                fmt::format("namespace \"{0}\" sorts its keys in {1} order in this data folder, and {2} is asked for; the order is fixed "
-                            "when a namespace is made: start with {1}, or use another data folder",
-                            wish.name, order_name(space.order), order_name(*wish.order)));
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("namespace \"{0}\" sorts its keys in {1} order in this data folder, and {2} is asked for; the order is fixed "
+                    "when a namespace is made: start with {1}, or use another data folder",
+                    wish.name, order_name(space.order), order_name(*wish.order)));
   }
   space.notifications = wish.notifications.value_or(space.notifications);
   return {};
@@ -133,8 +130,10 @@ Result<> DataFolder::check_nodes() const {
     const std::string path = node_path(node) + identity_name;
     TRY(const bool there, disk_.exists(path));
     if (!there) {
-      return fail(Errc::corrupt, fmt::format("{} is missing, and with it the records of that node: put the node's folder back from a "
-                                             "backup of this data folder", path));
+      return fail(Errc::corrupt,
+                  fmt::format("{} is missing, and with it the records of that node: put the node's folder back from a "
+                              "backup of this data folder",
+                              path));
     }
     TRY(const Bytes text, disk::read_file(disk_, path));
     if (text != identity_of(node)) {
@@ -152,8 +151,10 @@ Result<bool> DataFolder::is_new() const {
   if (marked) return false;
   for (const std::string& name : names) {
     if (!is_ours(name)) {
-      return fail(Errc::invalid_argument, fmt::format("{} is no Skerry data folder and not empty (it holds \"{}\"): choose an empty or "
-                                                      "a new folder", path_, name));
+      return fail(Errc::invalid_argument,
+                  fmt::format("{} is no Skerry data folder and not empty (it holds \"{}\"): choose an empty or "
+                              "a new folder",
+                              path_, name));
     }
   }
   return true;
@@ -163,14 +164,16 @@ Result<> DataFolder::check_format() const {
   TRY(const Bytes text, disk::read_file(disk_, file(format_name)));
   int found = 0;
   const char* const digits = text.data() + format_words.size();
-  const bool readable = text.starts_with(format_words) && std::from_chars(digits, text.data() + text.size(), found).ec == std::errc{};
+  const bool readable =
+      text.starts_with(format_words) && std::from_chars(digits, text.data() + text.size(), found).ec == std::errc{};
   if (!readable || found < 1) {
     return fail(Errc::corrupt, fmt::format("{} does not say which format the data folder has: restore the file from a backup",
                                            file(format_name)));
   }
   if (found > format) {
-    return fail(Errc::unsupported, fmt::format("{} has format {}, and this program reads up to {}: start the newer Skerry that wrote it",
-                                               path_, found, format));
+    return fail(Errc::unsupported,
+                fmt::format("{} has format {}, and this program reads up to {}: start the newer Skerry that wrote it", path_,
+                            found, format));
   }
   return {};
 }

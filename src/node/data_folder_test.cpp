@@ -21,8 +21,7 @@ class DataFolderTest : public testing::Test {
     std::optional<Result<std::unique_ptr<DataFolder>>> outcome;
     tasks_.spawn(open_into(disk_, core_, std::move(wish), outcome));
     while (!outcome) {
-      while (core_.run_turn()) {
-      }
+      while (core_.run_turn()) {}
       if (!outcome) clock_.advance(10ms);   // it waits for the lock
     }
     return *std::move(outcome);
@@ -46,7 +45,8 @@ TEST_F(DataFolderTest, a_start_takes_a_higher_term_and_keeps_the_shards) {
   const std::string id = (*first)->status().instance_id;
   EXPECT_EQ((*first)->status().namespaces.at("default").shards.at(ShardId{0}).term, Term{1});
   first->reset();
-  const auto second = open(FolderWish{.nodes = 1, .namespaces = {{.name = "default", .shards = {}, .order = {}, .notifications = {}}}});
+  const auto second =
+      open(FolderWish{.nodes = 1, .namespaces = {{.name = "default", .shards = {}, .order = {}, .notifications = {}}}});
   ASSERT_TRUE(second.has_value()) << second.error().message();
   EXPECT_FALSE((*second)->created());
   EXPECT_EQ((*second)->status().instance_id, id);
@@ -59,9 +59,10 @@ TEST_F(DataFolderTest, another_shard_count_is_refused_and_the_remedy_named) {
   const auto refused = open(shards(1));
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error(), Errc::invalid_argument);
-  EXPECT_EQ(refused.error().text,
-            "data: namespace \"default\" has 4 shards in this data folder, and 1 are asked for; a shard count is fixed when a namespace is "
-            "made: start with 4, or use another data folder");
+  EXPECT_EQ(
+      refused.error().text,
+      "data: namespace \"default\" has 4 shards in this data folder, and 1 are asked for; a shard count is fixed when a namespace is "
+      "made: start with 4, or use another data folder");
 }
 
 TEST_F(DataFolderTest, only_one_process_may_hold_it) {

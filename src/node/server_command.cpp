@@ -70,12 +70,13 @@ int schema(const std::string& output) {
 
 void add_standalone_command(CLI::App& app, Command& chosen) {
   CLI::App& command = *app.add_subcommand("standalone", "Run a whole store in this one process")
-                           ->footer("Example:\n  skerry standalone --shards 4 --data-dir /var/lib/skerry\n"
-                                    "  skerry client put /greeting hello && skerry client get /greeting\n\n"
-                                    "Every flag is also a key of the YAML file (--config) and a variable SKERRY_…; flags win over\n"
-                                    "variables, variables over the file. `skerry config show` prints all with where they come from.\n"
-                                    "What is on by default is switched off with =false: --notifications-enabled=false.\n"
-                                    "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
+                           ->footer(
+                               "Example:\n  skerry standalone --shards 4 --data-dir /var/lib/skerry\n"
+                               "  skerry client put /greeting hello && skerry client get /greeting\n\n"
+                               "Every flag is also a key of the YAML file (--config) and a variable SKERRY_…; flags win over\n"
+                               "variables, variables over the file. `skerry config show` prints all with where they come from.\n"
+                               "What is on by default is switched off with =false: --notifications-enabled=false.\n"
+                               "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
   const auto standalone = std::make_shared<StandaloneSettings>();
   const auto path = std::make_shared<std::string>();
   command.add_option("--config", *path, "Configuration file (YAML)")->type_name("FILE");
@@ -93,7 +94,8 @@ void add_config_command(CLI::App& app, Command& chosen) {
     return command;
   };
   add("check", "Say whether `skerry standalone --config FILE` would accept it", check)
-      ->add_option("FILE", *path, "Configuration file (YAML)")->required();
+      ->add_option("FILE", *path, "Configuration file (YAML)")
+      ->required();
   add("show", "Print every setting, its value and where that comes from, as YAML", show)
       ->add_option("FILE", *path, "Configuration file (YAML); without it, defaults and variables");
   for (const char* name : {"schema", "create-schema"}) {   // the second is Oxia's word

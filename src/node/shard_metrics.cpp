@@ -18,15 +18,15 @@ struct ShardMetrics::Series {
 void ShardMetrics::add(const std::string& space, const replica::Shard& shard) {
   const Labels labels{{"oxia_namespace", space}, {"shard", std::to_string(shard.id().value())}};
   const auto gauge = [&](const char* name, const char* help) { return metrics_.gauge(name, help, labels); };
-  const auto series = std::make_shared<Series>(Series{
-      .shard = shard,
-      .head = gauge("oxia_server_leader_head_offset", "Offset of the newest entry in the log"),
-      .commit = gauge("oxia_server_leader_commit_offset", "Offset of the newest committed entry"),
-      .sessions = gauge("oxia_server_session_active", "Sessions that are alive"),
-      .followers = gauge("skerry_shard_followers", "Streams that follow the shard's changes"),
-      .entries_in_flight = gauge("skerry_shard_entries_in_flight", "Entries proposed and not yet committed"),
-      .bytes_in_flight = gauge("skerry_shard_bytes_in_flight", "Bytes proposed and not yet committed"),
-      .totals = {}});
+  const auto series = std::make_shared<Series>(
+      Series{.shard = shard,
+             .head = gauge("oxia_server_leader_head_offset", "Offset of the newest entry in the log"),
+             .commit = gauge("oxia_server_leader_commit_offset", "Offset of the newest committed entry"),
+             .sessions = gauge("oxia_server_session_active", "Sessions that are alive"),
+             .followers = gauge("skerry_shard_followers", "Streams that follow the shard's changes"),
+             .entries_in_flight = gauge("skerry_shard_entries_in_flight", "Entries proposed and not yet committed"),
+             .bytes_in_flight = gauge("skerry_shard_bytes_in_flight", "Bytes proposed and not yet committed"),
+             .totals = {}});
   using Figures = replica::ShardFigures;
   const auto total = [&](const char* name, const char* help, Series::Figure figure) {
     series->totals.push_back({metrics_.counter(name, help, labels), figure});

@@ -116,15 +116,17 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   Sharded<serve::ShardHost> hosts(app.cores());
   const std::size_t cores = app.cores().size();
   options.storage.folder = folder->get();
-  log.logger("standalone").info((*folder)->created() ? "made a new data folder" : "opened the data folder",
-                                {{"path", options.data_folder}, {"nodes", (*folder)->status().nodes}, {"cores", cores}});
+  log.logger("standalone")
+      .info((*folder)->created() ? "made a new data folder" : "opened the data folder",
+            {{"path", options.data_folder}, {"nodes", (*folder)->status().nodes}, {"cores", cores}});
   warn_of_exposure(options, log.logger("standalone"));
   if (options.storage.log.durable == disk::Durable::no) {
     log.logger("standalone").warn("writes are acknowledged before they are on disk: a power failure may lose the last of them");
   }
   if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{*options.admin_address});
   app.add<Storage>("storage", options.storage, &hosts);
-  app.add<PublicServer>("public", PublicServerOptions{options.public_address, assignments_of((*folder)->status(), cores)}, &hosts);
+  app.add<PublicServer>("public", PublicServerOptions{options.public_address, assignments_of((*folder)->status(), cores)},
+                        &hosts);
   if (options.admin_address) app.add<AdminReadiness>("ready");
   return app.run();
 }

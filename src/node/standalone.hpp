@@ -18,14 +18,14 @@ struct StandaloneOptions {
   std::optional<net::Address> admin_address;    // metrics, health, log level; nothing: not served
   bool insecure = false;                        // no warning about an address that others can reach
   std::string data_folder;
-  std::string cores;                            // as CorePlacement::parse takes it; empty: one for each node, at most the machine's
+  std::string cores;   // as CorePlacement::parse takes it; empty: one for each node, at most the machine's
   bool pin = false;
   std::vector<NamespaceWish> namespaces;
-  StorageOptions storage;                       // without its folder
-  AppOptions app;                               // without its placement
+  StorageOptions storage;   // without its folder
+  AppOptions app;   // without its placement
 };
 
 // Runs until a signal ends it; returns the exit code. Says on stderr what keeps it from starting.
 int run_standalone(StandaloneOptions options, LogRegistry& log);
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -26,8 +26,8 @@ Result<net::Address> address_of(const std::string& text, std::string_view key) {
 
 Result<NamespaceWish> parse_namespace(const std::string& text) {
   const auto wrong = [&](const char* what) {
-    return fail(Errc::invalid_argument, fmt::format("namespace \"{}\": {}; expected NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural",
-                                                    text, what));
+    return fail(Errc::invalid_argument,
+                fmt::format("namespace \"{}\": {}; expected NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural", text, what));
   };
   NamespaceWish wish;
   const std::size_t first = text.find(':');
@@ -57,22 +57,26 @@ StandaloneSettings::StandaloneSettings() {
 void StandaloneSettings::declare_serving() {
   settings_.add("public.address", public_address_, "Where clients connect, host:port. Loopback unless you say otherwise.")
       .flags("-p,--public-addr");
-  settings_.add("metrics.address", metrics_address_,
-                "Where GET /metrics, /healthz, /readyz and PUT /log-level are answered, host:port; \"none\" for nowhere.")
+  settings_
+      .add("metrics.address", metrics_address_,
+           "Where GET /metrics, /healthz, /readyz and PUT /log-level are answered, host:port; \"none\" for nowhere.")
       .flags("-m,--metrics-addr");
   settings_.add("insecure", insecure_, "Say nothing about an address that other machines can reach without authentication.")
       .flags("--insecure");
   shards_setting_ = &settings_.add("shards", shards_, "Shards of the namespace \"default\"; fixed when the data folder is made.")
                          .flags("-s,--shards")
                          .limits(1, shards_max);
-  notifications_setting_ = &settings_.add("notifications.enabled", notifications_, "Let clients follow changes.")
-                                .flags("--notifications-enabled");
-  key_sorting_setting_ = &settings_.add("key-sorting", key_sorting_,
-                                        "Order of keys in the namespace \"default\"; fixed when the data folder is made.")
-                              .flags("--key-sorting")
-                              .choices({"hierarchical", "natural"});
-  settings_.add("namespaces", namespaces_,
-                "More namespaces, each NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural. Once made they stay, named again or not.")
+  notifications_setting_ =
+      &settings_.add("notifications.enabled", notifications_, "Let clients follow changes.").flags("--notifications-enabled");
+  key_sorting_setting_ =
+      &settings_
+           .add("key-sorting", key_sorting_, "Order of keys in the namespace \"default\"; fixed when the data folder is made.")
+           .flags("--key-sorting")
+           .choices({"hierarchical", "natural"});
+  settings_
+      .add(
+          "namespaces", namespaces_,
+          "More namespaces, each NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural. Once made they stay, named again or not.")
       .flags("--namespace");
 }
 
@@ -80,19 +84,23 @@ void StandaloneSettings::declare_storage() {
   settings_.add("storage.data-dir", data_dir_, "The data folder; made when it is not there.").flags("--data-dir");
   settings_.add("storage.wal.dir", wal_dir_, "Keep the logs in this folder, for a disk of their own; empty: in the data folder.")
       .flags("--wal-dir");
-  settings_.add("storage.wal.sync-data", wal_sync_,
-                "Sync every write to disk before it is acknowledged. Without it a power failure loses what the system had not yet "
-                "written, up to half a minute of acknowledged writes; a crash of the process alone loses nothing.")
+  settings_
+      .add("storage.wal.sync-data", wal_sync_,
+           "Sync every write to disk before it is acknowledged. Without it a power failure loses what the system had not yet "
+           "written, up to half a minute of acknowledged writes; a crash of the process alone loses nothing.")
       .flags("--wal-sync-data");
   settings_.add("storage.wal.retention-time", wal_retention_, "How long log entries are kept for followers of changes.")
       .flags("--wal-retention-time")
       .limits(1s, 10 * 365 * 24h);
-  settings_.add("storage.wal.retention-bytes", wal_retention_bytes_, "How many bytes of log are kept at most; the smaller of both wins.")
+  settings_
+      .add("storage.wal.retention-bytes", wal_retention_bytes_,
+           "How many bytes of log are kept at most; the smaller of both wins.")
       .flags("--wal-retention-bytes")
       .unit(Unit::bytes)
       .limits(64LL << 20, 1LL << 50);
-  settings_.add("notifications.retention-time", notifications_retention_,
-                "How far back changes can be followed; never further than the log is kept.")
+  settings_
+      .add("notifications.retention-time", notifications_retention_,
+           "How far back changes can be followed; never further than the log is kept.")
       .flags("--notifications-retention-time")
       .limits(1s, 10 * 365 * 24h);
   settings_.add("storage.db-cache-size-mb", cache_bytes_, "Memory for cached and not yet written records, of the whole process.")
@@ -102,11 +110,15 @@ void StandaloneSettings::declare_storage() {
 }
 
 void StandaloneSettings::declare_process() {
-  settings_.add("cores", cores_, "How many cores (\"2\"), or which processors (\"0,2\", \"0-3\", pinned); empty: one for each shard, at most "
-                                 "the machine's.")
+  settings_
+      .add("cores", cores_,
+           "How many cores (\"2\"), or which processors (\"0,2\", \"0-3\", pinned); empty: one for each shard, at most "
+           "the machine's.")
       .flags("--cores");
   settings_.add("pin", pin_, "Pin cores to processors also when only their number is given.").flags("--pin");
-  settings_.add("busy-wait", busy_wait_, "Let an idle core look for work this long before it sleeps: lower latency for more processor time.")
+  settings_
+      .add("busy-wait", busy_wait_,
+           "Let an idle core look for work this long before it sleeps: lower latency for more processor time.")
       .flags("--busy-wait")
       .limits(0s, 1s);
   settings_.add("log.level", log_level_, "trace, debug, info, warn, error or off; also per module: \"info,storage=debug\".")
@@ -123,8 +135,9 @@ Result<std::vector<NamespaceWish>> StandaloneSettings::namespaces() const {
   for (const std::string& text : namespaces_) {
     TRY(NamespaceWish wish, parse_namespace(text));
     if (std::ranges::find(wishes, wish.name, &NamespaceWish::name) != wishes.end()) {
-      return fail(Errc::invalid_argument, fmt::format("namespace \"{}\" is named twice{}", wish.name,
-                                                      wish.name == "default" ? ": --shards and --key-sorting are its settings" : ""));
+      return fail(Errc::invalid_argument,
+                  fmt::format("namespace \"{}\" is named twice{}", wish.name,
+                              wish.name == "default" ? ": --shards and --key-sorting are its settings" : ""));
     }
     wish.notifications = first.notifications;
     wishes.push_back(std::move(wish));

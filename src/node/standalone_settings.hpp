@@ -54,4 +54,4 @@ class StandaloneSettings {
 // "NAME[:SHARDS[:hierarchical|natural]]"
 Result<NamespaceWish> parse_namespace(const std::string& text);
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -22,7 +22,8 @@ TEST(StandaloneSettings, defaults_bind_to_loopback_and_leave_the_folder_its_say)
 }
 
 TEST(StandaloneSettings, what_is_said_is_asked_of_the_folder) {
-  const auto options = from_yaml("shards: 4\nkey-sorting: natural\nnamespaces: [\"logs:2:hierarchical\", \"jobs\"]\nmetrics: {address: none}\n");
+  const auto options =
+      from_yaml("shards: 4\nkey-sorting: natural\nnamespaces: [\"logs:2:hierarchical\", \"jobs\"]\nmetrics: {address: none}\n");
   ASSERT_TRUE(options.has_value()) << options.error().message();
   EXPECT_EQ(options->namespaces[0].shards, 4U);
   EXPECT_EQ(options->namespaces[0].order, store::KeyOrder::natural);
@@ -36,8 +37,9 @@ TEST(StandaloneSettings, malformed_namespaces_name_what_is_expected) {
   for (const char* bad : {"logs:x", "logs:0", "logs:9999", "logs:1:sideways", "-logs", "default:2"}) {
     EXPECT_FALSE(from_yaml(std::string("namespaces: [\"") + bad + "\"]\n").has_value()) << bad;
   }
-  EXPECT_EQ(parse_namespace("logs:x").error().text,
-            "namespace \"logs:x\": its number of shards is no number; expected NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural");
+  EXPECT_EQ(
+      parse_namespace("logs:x").error().text,
+      "namespace \"logs:x\": its number of shards is no number; expected NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural");
 }
 
 TEST(StandaloneSettings, an_unknown_key_names_the_nearest) {

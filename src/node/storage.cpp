@@ -11,7 +11,9 @@ namespace {
 // Says so when a log gives up. The shards refuse writes by themselves.
 class LogWatch final : public disk::LogListener {
  public:
-  LogWatch(disk::Log& log, Logger logger, std::uint32_t node) : log_(log), logger_(logger), node_(node) { log_.add_listener(*this); }
+  LogWatch(disk::Log& log, Logger logger, std::uint32_t node) : log_(log), logger_(logger), node_(node) {
+    log_.add_listener(*this);
+  }
   ~LogWatch() override { log_.remove_listener(*this); }
   void on_synced(disk::Sequence) override {}
   void on_stopped(const Error& reason) override {
@@ -56,7 +58,8 @@ Task<Result<>> Storage::open(std::uint32_t number) {
   Node& node = *nodes_.emplace_back(std::make_unique<Node>());
   node.number = number;
   const std::string path = options_.folder->node_path(number);
-  const std::string log_path = options_.log_folder.empty() ? path + "/log" : fmt::format("{}/node-{}/log", options_.log_folder, number);
+  const std::string log_path =
+      options_.log_folder.empty() ? path + "/log" : fmt::format("{}/node-{}/log", options_.log_folder, number);
   CO_TRYV(disk_.make_folders(log_path));
   CO_TRY(node.log, co_await disk::Log::open(core_, disk_, log_path, options_.log));
   node.watch = std::make_unique<LogWatch>(*node.log, log_, number);
@@ -79,7 +82,8 @@ Task<Result<>> Storage::open_shards(Node& node) {
           .log_behind = options_.log.durable == disk::Durable::yes ? replica::LogBehind::refuse : replica::LogBehind::adopt};
       Result<replica::Shard*> shard = co_await node.group->open(id, options);
       if (!shard) {
-        co_return fail(shard.error().code, fmt::format("shard {} of namespace \"{}\": {}", id.value(), name, shard.error().message()));
+        co_return fail(shard.error().code,
+                       fmt::format("shard {} of namespace \"{}\": {}", id.value(), name, shard.error().message()));
       }
       shards_[id] = *shard;
       node.metrics->add(name, **shard);
@@ -112,7 +116,9 @@ Task<> Storage::stop() {
 
 Task<> Storage::close(Node& node) {
   const auto tell = [&](const Result<>& done, const char* what) {
-    if (!done) log_.error("did not stop cleanly; the next start recovers", {{"node", node.number}, {"part", what}, {"reason", done.error()}});
+    if (!done)
+      log_.error("did not stop cleanly; the next start recovers",
+                 {{"node", node.number}, {"part", what}, {"reason", done.error()}});
   };
   node.metrics.reset();
   if (node.group) tell(co_await node.group->stop(), "shards");

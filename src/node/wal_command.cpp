@@ -42,8 +42,10 @@ Result<std::vector<LogFolder>> find_logs(const disk::Disk& disk, const WalFlags&
     if (there) found.push_back({name, path});
   }
   if (found.empty()) {
-    return fail(Errc::not_found, fmt::format("{} holds no logs (node-0/log, …): name the folder that `skerry standalone --data-dir` or "
-                                             "--wal-dir was given", root));
+    return fail(Errc::not_found,
+                fmt::format("{} holds no logs (node-0/log, …): name the folder that `skerry standalone --data-dir` or "
+                            "--wal-dir was given",
+                            root));
   }
   return found;
 }
@@ -59,13 +61,15 @@ bool wanted(const WalFlags& flags, const disk::RecordHeader& header) {
 
 void print(const WalFlags& flags, const std::string& node, const disk::LogRecordView& record) {
   const disk::RecordHeader& header = record.header;
-  const auto place = flags.json ? R"({{"node":"{}","file":"{}","position":{},"sequence":{},"kind":"{}")" : "{:<7} {}:{:<9} seq {:<8} {:<18}";
+  const auto place =
+      flags.json ? R"({{"node":"{}","file":"{}","position":{},"sequence":{},"kind":"{}")" : "{:<7} {}:{:<9} seq {:<8} {:<18}";
   fmt::print("{}", fmt::format(fmt::runtime(place), node, record.file, record.position, header.sequence, name_of(header.kind)));
   if (is_of_the_log(header.kind)) {
     fmt::print("{}\n", flags.json ? "}" : "");
     return;
   }
-  const auto content = flags.json ? R"(,"shard":{},"term":{},"offset":{},"bytes":{}}})" : " shard {:<4} term {:<4} offset {:<8} {} bytes";
+  const auto content =
+      flags.json ? R"(,"shard":{},"term":{},"offset":{},"bytes":{}}})" : " shard {:<4} term {:<4} offset {:<8} {} bytes";
   fmt::print("{}\n", fmt::format(fmt::runtime(content), header.shard.value(), header.term.value(), header.offset.value(),
                                  header.payload_bytes));
 }
@@ -109,10 +113,12 @@ void print_verdict(const WalFlags& flags, const LogFolder& log, const disk::LogV
   }
   fmt::print("{}: good, {} segments, {} records\n", log.name, verdict.segments, verdict.last_sequence);
   for (const auto& [id, shard] : verdict.shards) {
-    fmt::print("  shard {:<4} term {:<4} entries {} to {}\n", id.value(), shard.term.value(), shard.first.value(), shard.last.value());
+    fmt::print("  shard {:<4} term {:<4} entries {} to {}\n", id.value(), shard.term.value(), shard.first.value(),
+               shard.last.value());
   }
   if (verdict.torn) fmt::print("  a start would cut the unsynced tail: {}\n", *verdict.torn);
-  if (verdict.in_use) fmt::print("  a process may be writing to it, so the newest records may be half written ({})\n", *verdict.in_use);
+  if (verdict.in_use)
+    fmt::print("  a process may be writing to it, so the newest records may be half written ({})\n", *verdict.in_use);
 }
 
 Task<Result<int>> verify(Core& core, disk::Disk& disk, const WalFlags& flags) {
@@ -163,14 +169,16 @@ void add_wal_command(CLI::App& app, Command& chosen) {
     command.callback([&chosen, flags, action] { chosen = [flags, action] { return run(action, *flags); }; });
     return &command;
   };
-  CLI::App* scanning = add("scan", "Print every record", "Example:\n  skerry wal scan --data-dir /var/lib/skerry --shard 0 --offset-first 1000", scan);
+  CLI::App* scanning = add("scan", "Print every record",
+                           "Example:\n  skerry wal scan --data-dir /var/lib/skerry --shard 0 --offset-first 1000", scan);
   scanning->add_option("--shard", flags->shard, "Only this shard's");
   scanning->add_option("--offset-first", flags->offset_first, "Only entries from this offset on")->check(CLI::NonNegativeNumber);
   scanning->add_option("--offset-last", flags->offset_last, "Only entries up to this offset")->check(CLI::NonNegativeNumber);
   add("verify", "Say whether the logs are whole, and what a start would cut",
       "Reads everything and checks every checksum. Exits with 1 when a log is damaged, and says where. Whether a log\n"
       "reaches as far as the engine beside it is known only to a start, which refuses one that was lost or cut.\n\n"
-      "Example:\n  skerry wal verify --data-dir /var/lib/skerry", verify);
+      "Example:\n  skerry wal verify --data-dir /var/lib/skerry",
+      verify);
 }
 
 }  // namespace skerry::node

@@ -18,4 +18,4 @@ class NotificationFollower {
   virtual Task<Result<std::shared_ptr<const store::NotificationBatch>>> next() = 0;
 };
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

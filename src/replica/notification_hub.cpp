@@ -31,7 +31,8 @@ class NotificationHub::Follower final : public NotificationFollower {
       : hub_(hub), hub_alive_(hub.self_), next_(begin_after(start_exclusive.value_or(hub.last_))) {
     ++hub_.followers_;
     if (!start_exclusive) {
-      first_ = std::make_shared<store::NotificationBatch>(store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}});
+      first_ = std::make_shared<store::NotificationBatch>(
+          store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}});
     }
   }
   Follower(const Follower&) = delete;
@@ -126,8 +127,8 @@ void NotificationHub::stop() {
 
 Result<std::unique_ptr<NotificationFollower>> NotificationHub::follow(std::optional<Offset> start_exclusive) {
   if (followers_ >= limits::shard_followers_max) {
-    return fail(Errc::resource_exhausted, fmt::format("shard {} has {} followers of its notifications, the limit",
-                                                      parts_.shard.value(), followers_));
+    return fail(Errc::resource_exhausted,
+                fmt::format("shard {} has {} followers of its notifications, the limit", parts_.shard.value(), followers_));
   }
   return std::make_unique<Follower>(*this, start_exclusive);
 }

@@ -11,7 +11,8 @@ namespace {
 TEST(OwnedRequest, keeps_every_field_when_the_message_it_came_in_is_gone) {
   std::unique_ptr<OwnedRequest> owned;
   {
-    const Bytes key = "key", value(1000, 'v'), identity = "me", partition = "p", name = "by", secondary = "s", start = "a", end = "z";
+    const Bytes key = "key", value(1000, 'v'), identity = "me", partition = "p", name = "by", secondary = "s", start = "a",
+                end = "z";
     const std::uint64_t deltas[] = {1, 2, 3};
     const store::SecondaryIndex indexes[] = {{name, secondary}, {name, key}};
     store::Put put;

@@ -79,9 +79,9 @@ class Script {
 
   std::string show(const Effects& effects) const {
     constexpr const char* roles[] = {"fenced", "recording", "recovering", "serving"};
-    std::string out = fmt::format("{} term {} last {} commit {} applied {}", roles[static_cast<int>(core_->role())],
-                                  core_->term().value(), core_->last().value(), core_->commit().value(),
-                                  core_->applied().value());
+    std::string out =
+        fmt::format("{} term {} last {} commit {} applied {}", roles[static_cast<int>(core_->role())], core_->term().value(),
+                    core_->last().value(), core_->commit().value(), core_->applied().value());
     if (effects.lost_above) out += fmt::format(" | lost above {}", effects.lost_above->value());
     if (effects.record_term) out += fmt::format(" | record term {}", effects.record_term->value());
     if (effects.commit) out += fmt::format(" | apply up to {}", effects.commit->value());

@@ -37,7 +37,7 @@ class SessionExpiry {
  private:
   struct Session {
     Duration timeout;
-    Duration due;             // in counted time
+    Duration due;   // in counted time
     std::optional<TimePoint> suspected;
     bool decided = false;
   };
@@ -45,9 +45,9 @@ class SessionExpiry {
   void set_due(SessionId id, Session& session);
 
   TimePoint last_call_, last_tick_;
-  Duration counted_{};        // time that counts, since the start
+  Duration counted_{};   // time that counts, since the start
   std::map<SessionId, Session> sessions_;
   std::set<std::pair<Duration, SessionId>> queue_;   // of sessions not decided, by when they are due
 };
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

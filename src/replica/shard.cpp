@@ -99,11 +99,12 @@ Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, sto
   if (logged.last < engine.applied()) {
     CO_TRYV(co_await log_ends_early(log, logged, engine.applied(), id, options.log_behind));
   } else if (logged.last > engine.applied() && (logged.first == no_offset || logged.first > engine.applied().next())) {
-    co_return fail(Errc::corrupt,
-                   fmt::format("the log of shard {} holds entries only after {}, but the engine's state stands for {}: the folder "
-                               "of the engine was lost or is an older copy; restore both from the same copy",
-                               id.value(), (logged.first == no_offset ? logged.last : logged.first.previous()).value(),
-                               engine.applied().value()));
+    co_return fail(
+        Errc::corrupt,
+        fmt::format("the log of shard {} holds entries only after {}, but the engine's state stands for {}: the folder "
+                    "of the engine was lost or is an older copy; restore both from the same copy",
+                    id.value(), (logged.first == no_offset ? logged.last : logged.first.previous()).value(),
+                    engine.applied().value()));
   }
   auto parts = std::make_unique<Parts>(core, log, engine, id, std::move(options));
   CO_TRYV(co_await parts->machine.open());

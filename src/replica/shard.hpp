@@ -77,8 +77,8 @@ class Shard {
 
   // --- sessions
   Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity);
-  Result<> keep_alive(SessionId session);                  // fails with session_not_found
-  Task<Result<>> close_session(SessionId session);         // fails with session_not_found; deletes its ephemeral records
+  Result<> keep_alive(SessionId session);   // fails with session_not_found
+  Task<Result<>> close_session(SessionId session);   // fails with session_not_found; deletes its ephemeral records
   // Ends sessions that were silent for their timeout. Called every session_tick by the group.
   void expire_sessions();
   // A step of housekeeping in the state, when some is due. Called now and then by the group.
@@ -100,7 +100,7 @@ class Shard {
   ShardId id() const;
   Term term() const;
   Offset commit() const;
-  Offset durable() const;                          // in the engine: entries above are replayed after a crash
+  Offset durable() const;   // in the engine: entries above are replayed after a crash
   const RecoveryReport& recovery() const;
   ShardFigures figures() const;
   // The newest entry stamped before `cutoff`, searched in the log; no_offset when there is none. For retention by time.
@@ -117,4 +117,4 @@ class Shard {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

@@ -22,9 +22,7 @@ struct ShardFollowersTest : testing::Test {
   Batch next(NotificationFollower& follower) { return *world.run(follower.next()); }
   Bytes next_key(NotificationFollower& follower) { return next(follower)->notifications.at(0).key; }
 
-  static Task<> keep_next(NotificationFollower& follower, std::optional<Result<Batch>>& into) {
-    into = co_await follower.next();
-  }
+  static Task<> keep_next(NotificationFollower& follower, std::optional<Result<Batch>>& into) { into = co_await follower.next(); }
 };
 
 TEST_F(ShardFollowersTest, the_first_batch_is_empty_and_names_the_commit_offset) {

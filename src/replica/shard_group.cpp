@@ -89,7 +89,8 @@ Task<> ShardGroup::trim_loop() {
 Task<> ShardGroup::trim(Shard& shard) {
   const disk::LogShard logged = log_.shard(shard.id());
   if (logged.first == no_offset) co_return;
-  const auto old = co_await shard.last_before(core_.clock().wall() - std::chrono::floor<std::chrono::milliseconds>(options_.wal_retention_time));
+  const auto old = co_await shard.last_before(core_.clock().wall() -
+                                              std::chrono::floor<std::chrono::milliseconds>(options_.wal_retention_time));
   if (!old) co_return;   // the log can't be read: whoever needs it will be told
   Offset last_trimmed = *old;
   // The smallest suffix of the log that fits in the budget; bytes_since falls as the offset rises.

@@ -118,9 +118,8 @@ TEST_F(ShardSessionsTest, a_put_that_races_the_end_of_its_session_leaves_nothing
   PutRequest before("before", "v"), after("after", "v");
   before.put.session = after.put.session = session;
   Ticket first = world.shard().propose(before.request());
-  world.tasks().spawn([](Shard& shard, SessionId id) -> Task<> {
-    static_cast<void>(co_await shard.close_session(id));
-  }(world.shard(), session));
+  world.tasks().spawn(
+      [](Shard& shard, SessionId id) -> Task<> { static_cast<void>(co_await shard.close_session(id)); }(world.shard(), session));
   world.settle();
   Ticket second = world.shard().propose(after.request());
   world.pass(1s);

@@ -34,9 +34,7 @@ struct ShardTest : testing::Test {
     if (!outcome) return fail(outcome.error());
     return outcome->puts.at(0);
   }
-  store::GetOutcome get(Bytes key) {
-    return *world.run(world.shard().get({.key = key, .index = {}}));
-  }
+  store::GetOutcome get(Bytes key) { return *world.run(world.shard().get({.key = key, .index = {}})); }
 };
 
 TEST_F(ShardTest, what_is_written_is_read) {

@@ -120,8 +120,7 @@ std::optional<Error> WritePipeline::refusal() const {
 }
 
 bool WritePipeline::has_room() const {
-  return queue_.size() + in_flight_.size() < limits::shard_entries_in_flight_max &&
-         bytes_ < limits::shard_bytes_in_flight_max;
+  return queue_.size() + in_flight_.size() < limits::shard_entries_in_flight_max && bytes_ < limits::shard_bytes_in_flight_max;
 }
 
 Task<> WritePipeline::wait_for_room() {
@@ -196,8 +195,7 @@ Result<Stamp> WritePipeline::next_stamp() {
   return stamps_.next(parts_.machine.last_stamp(), clock.wall(), clock.now());
 }
 
-store::Evaluation WritePipeline::evaluate_write(const store::WriteRequest& request,
-                                                        const std::optional<store::RequestId>& id) {
+store::Evaluation WritePipeline::evaluate_write(const store::WriteRequest& request, const std::optional<store::RequestId>& id) {
   const auto stamp = next_stamp();
   if (!stamp) return stamp.error();
   return parts_.machine.evaluate(request, parts_.replica.last().next(), *stamp, id);
@@ -416,8 +414,8 @@ Task<Result<>> WritePipeline::replay() {
       replayed_bytes_ += entry.payload.size();
     }
     if (entries.empty()) {
-      co_return fail(Errc::corrupt, fmt::format("the log of shard {} has no entry {}, but one after it", parts_.shard.value(),
-                                                next.value()));
+      co_return fail(Errc::corrupt,
+                     fmt::format("the log of shard {} has no entry {}, but one after it", parts_.shard.value(), next.value()));
     }
     co_await parts_.core.yield();
   }

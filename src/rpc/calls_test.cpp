@@ -35,7 +35,8 @@ TEST(Calls, an_alias_of_a_service_is_answered_by_the_same_handlers) {
   struct Test {
     static Task<> run(RpcWorld& self) {
       EchoReply reply;
-      const Status status = co_await self.channel->unary("/skerry.test.alias.Echo/Unary", request_of("x"), reply, self.within(1s));
+      const Status status =
+          co_await self.channel->unary("/skerry.test.alias.Echo/Unary", request_of("x"), reply, self.within(1s));
       EXPECT_TRUE(status.ok()) << status.message;
       EXPECT_EQ(reply.text(), "x");
     }

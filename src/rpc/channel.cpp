@@ -46,8 +46,8 @@ class ChannelImpl final : public Channel {
     if (options_.authority.empty()) options_.authority = address_.text();
   }
 
-  Task<Status> unary(std::string method, const google::protobuf::MessageLite& request,
-                     google::protobuf::MessageLite& reply, CallOptions options) override;
+  Task<Status> unary(std::string method, const google::protobuf::MessageLite& request, google::protobuf::MessageLite& reply,
+                     CallOptions options) override;
   Task<Result<std::unique_ptr<ClientCall>>> open(std::string method, CallOptions options) override;
   Task<> stop() override;
 
@@ -83,8 +83,8 @@ Task<> ChannelImpl::keep_connection() {
     co_return;
   }
   const TimePoint connected = core_.now();
-  const auto position = connections_.insert(connections_.end(), std::make_unique<ClientConnection>(
-      core_, tasks_, std::move(*stream), options_, keepalive_interval_));
+  const auto position = connections_.insert(
+      connections_.end(), std::make_unique<ClientConnection>(core_, tasks_, std::move(*stream), options_, keepalive_interval_));
   ClientConnection& connection = **position;
   current_ = &connection;
   changed_.notify_all();

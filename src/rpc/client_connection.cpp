@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::int32_t connection_window_bytes = 8 << 20;
 
-std::string_view text(const std::uint8_t* bytes, std::size_t length) {
-  return {reinterpret_cast<const char*>(bytes), length};
-}
+std::string_view text(const std::uint8_t* bytes, std::size_t length) { return {reinterpret_cast<const char*>(bytes), length}; }
 
 }  // namespace
 
@@ -54,8 +52,8 @@ struct ClientConnection::Callbacks {
     return 0;
   }
   // The call may have been destroyed since it queued something, so it is looked up, not taken from the source.
-  static ssize_t read_request(nghttp2_session*, std::int32_t stream, std::uint8_t*, std::size_t length_max,
-                              std::uint32_t* flags, nghttp2_data_source*, void* user) {
+  static ssize_t read_request(nghttp2_session*, std::int32_t stream, std::uint8_t*, std::size_t length_max, std::uint32_t* flags,
+                              nghttp2_data_source*, void* user) {
     ClientStream* call = self(user).call(stream);
     if (call == nullptr) return NGHTTP2_ERR_DEFERRED;   // its reset is on the way
     const ClientStream::Part part = call->next_part(length_max);

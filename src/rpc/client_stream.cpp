@@ -49,8 +49,8 @@ Code code_of_reset(std::uint32_t http2_error) {
 }  // namespace
 
 ClientStream::ClientStream(Core& core, const ChannelOptions& options, std::string method, Deadline deadline)
-    : core_(core), options_(options), method_(std::move(method)), deadline_(deadline),
-      inbound_(options.message_bytes_max), reader_(core), writer_(core), finisher_(core) {
+    : core_(core), options_(options), method_(std::move(method)), deadline_(deadline), inbound_(options.message_bytes_max),
+      reader_(core), writer_(core), finisher_(core) {
   if (deadline_ != no_deadline) core_.timers().arm(*this, deadline_);
 }
 
@@ -84,8 +84,7 @@ void ClientStream::end(Status status) {
 }
 
 void ClientStream::on_due() {
-  cancel({Code::deadline_exceeded,
-          "no answer to " + method_ + " from " + options_.authority + " before the deadline", {}});
+  cancel({Code::deadline_exceeded, "no answer to " + method_ + " from " + options_.authority + " before the deadline", {}});
 }
 
 void ClientStream::take_header(std::string_view name, std::string_view value) {
@@ -107,7 +106,8 @@ void ClientStream::end_headers() {
   if (grpc_status_ || (http_status_ == 200 && is_grpc_)) return;
   const std::string what = http_status_ == 200 ? "not gRPC" : "HTTP status " + std::to_string(http_status_);
   cancel({http_status_ == 200 ? Code::unknown : code_of_http(http_status_),
-          options_.authority + " answered " + method_ + " with " + what, {}});
+          options_.authority + " answered " + method_ + " with " + what,
+          {}});
 }
 
 void ClientStream::take_data(BytesView bytes) {
@@ -144,8 +144,7 @@ Status ClientStream::closing_status(std::uint32_t http2_error) const {
   if (http2_error == NGHTTP2_NO_ERROR) {
     return {Code::internal, options_.authority + " ended its answer to " + method_ + " without a status", {}};
   }
-  return {code_of_reset(http2_error),
-          options_.authority + " reset " + method_ + ": " + nghttp2_http2_strerror(http2_error), {}};
+  return {code_of_reset(http2_error), options_.authority + " reset " + method_ + ": " + nghttp2_http2_strerror(http2_error), {}};
 }
 
 void ClientStream::connection_lost(const Error& why) {

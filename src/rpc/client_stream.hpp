@@ -14,8 +14,7 @@ class ClientConnection;
 // One call on the client: a stream of a connection, the messages that wait on it, and how it ended. Owned by the coroutine
 // that makes the call; destroying it cancels what has not ended. Its connection may end before it.
 class ClientStream final : private Timer,
-                           public boost::intrusive::list_base_hook<
-                               boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+                           public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   ClientStream(Core& core, const ChannelOptions& options, std::string method, Deadline deadline);
   ~ClientStream() override;

@@ -16,7 +16,7 @@ nghttp2_nv make(std::string_view name, std::string_view value, std::uint8_t flag
   return {raw(name), raw(value), name.size(), value.size(), flags};
 }
 
-constexpr std::array<std::string_view, 17> code_texts = {"0", "1", "2",  "3",  "4",  "5",  "6",  "7", "8",
+constexpr std::array<std::string_view, 17> code_texts = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
                                                          "9", "10", "11", "12", "13", "14", "15", "16"};
 
 }  // namespace
@@ -94,8 +94,8 @@ bool is_metadata_value(std::string_view value) {
 Result<> append_message(std::string& out, const google::protobuf::MessageLite& message) {
   const std::size_t size = message.ByteSizeLong();
   if (size > std::numeric_limits<int>::max()) {
-    return fail(Errc::resource_exhausted, "a " + message.GetTypeName() + " of " + std::to_string(size) +
-                                              " bytes cannot be sent: messages end at 2 GiB");
+    return fail(Errc::resource_exhausted,
+                "a " + message.GetTypeName() + " of " + std::to_string(size) + " bytes cannot be sent: messages end at 2 GiB");
   }
   const std::size_t start = out.size();
   wire::append_prefix(out, size);
@@ -108,4 +108,4 @@ Result<> append_message(std::string& out, const google::protobuf::MessageLite& m
   return {};
 }
 
-}  // namespace skerry::rpc
+}   // namespace skerry::rpc

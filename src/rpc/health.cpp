@@ -7,14 +7,12 @@
 namespace skerry::rpc {
 
 void Health::add_to(Methods& methods) {
-  methods.unary<Request, Response>("/grpc.health.v1.Health/Check",
-                                   [this](ServerCall& call, const Request& request, Response& response) {
-                                     return check(call, request, response);
-                                   });
-  methods.server_stream<Request, Response>("/grpc.health.v1.Health/Watch",
-                                           [this](ServerCall& call, const Request& request, Replies<Response>& responses) {
-                                             return watch(call, request, responses);
-                                           });
+  methods.unary<Request, Response>(
+      "/grpc.health.v1.Health/Check",
+      [this](ServerCall& call, const Request& request, Response& response) { return check(call, request, response); });
+  methods.server_stream<Request, Response>(
+      "/grpc.health.v1.Health/Watch",
+      [this](ServerCall& call, const Request& request, Replies<Response>& responses) { return watch(call, request, responses); });
   const auto checked = methods.check(*Request::descriptor()->file()->FindServiceByName("Health"));
   SKERRY_ASSERT(checked.has_value());
 }
@@ -37,9 +35,9 @@ Task<Status> Health::watch(ServerCall&, const Request& request, Replies<Response
   Response response;
   for (bool first = true;; first = false) {
     const auto found = services_.find(request.service());
-    const auto status = found == services_.end()           ? Response::SERVICE_UNKNOWN
-                        : found->second == Serving::yes    ? Response::SERVING
-                                                           : Response::NOT_SERVING;
+    const auto status = found == services_.end()        ? Response::SERVICE_UNKNOWN
+                        : found->second == Serving::yes ? Response::SERVING
+                                                        : Response::NOT_SERVING;
     if (!first && status == response.status()) {
       co_await changed_.wait();
       continue;

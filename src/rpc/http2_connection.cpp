@@ -41,8 +41,7 @@ Task<Error> Http2Connection::receive_all() {
       break;
     }
     last_received_ = core_.now();
-    const ssize_t taken =
-        nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(in_.data()), *count);
+    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(in_.data()), *count);
     if (closed_) break;
     if (taken < 0) {
       // What the session still has to say (a GOAWAY with the reason) is sent before the connection is closed.
@@ -50,8 +49,7 @@ Task<Error> Http2Connection::receive_all() {
         fill();
         stream_->try_write(out_);
       }
-      close(Error{Errc::closed, std::string("the other end broke the protocol: ") +
-                                    nghttp2_strerror(static_cast<int>(taken))});
+      close(Error{Errc::closed, std::string("the other end broke the protocol: ") + nghttp2_strerror(static_cast<int>(taken))});
       break;
     }
     if (received_bytes_ > 0) nghttp2_session_consume_connection(session_.get(), std::exchange(received_bytes_, 0));

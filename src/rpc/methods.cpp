@@ -42,8 +42,7 @@ Result<> parse(BytesView bytes, google::protobuf::MessageLite& into) {
   const std::size_t open = log.find('\'');
   const std::size_t shut = open == std::string::npos ? open : log.find('\'', open + 1);
   const std::string field = shut == std::string::npos ? "a string" : "field " + log.substr(open + 1, shut - open - 1);
-  return fail(Errc::invalid_argument,
-              "the message is not a " + into.GetTypeName() + ": " + field + " is not valid UTF-8");
+  return fail(Errc::invalid_argument, "the message is not a " + into.GetTypeName() + ": " + field + " is not valid UTF-8");
 }
 
 Task<Result<bool>> MessageSource::next_into(google::protobuf::MessageLite& into) {
@@ -87,12 +86,12 @@ Result<> Methods::check(const google::protobuf::ServiceDescriptor& service) cons
       return wrong(name, "is registered with another kind of streaming than the service describes");
     }
     if (method->request->GetDescriptor() != described.input_type()) {
-      return wrong(name, "takes " + described.input_type()->full_name() + ", but is registered with " +
-                             method->request->GetTypeName());
+      return wrong(name,
+                   "takes " + described.input_type()->full_name() + ", but is registered with " + method->request->GetTypeName());
     }
     if (method->reply->GetDescriptor() != described.output_type()) {
-      return wrong(name, "returns " + described.output_type()->full_name() + ", but is registered with " +
-                             method->reply->GetTypeName());
+      return wrong(
+          name, "returns " + described.output_type()->full_name() + ", but is registered with " + method->reply->GetTypeName());
     }
   }
   for (const auto& [name, method] : methods_) {
@@ -103,8 +102,7 @@ Result<> Methods::check(const google::protobuf::ServiceDescriptor& service) cons
   return {};
 }
 
-Result<> Methods::service(const google::protobuf::ServiceDescriptor& service,
-                          std::initializer_list<std::string_view> aliases) {
+Result<> Methods::service(const google::protobuf::ServiceDescriptor& service, std::initializer_list<std::string_view> aliases) {
   TRYV(check(service));
   for (const std::string_view each : aliases) alias(each, service.full_name());
   return {};

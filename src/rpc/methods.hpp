@@ -165,8 +165,8 @@ Task<Status> run_unary(const Methods::Unary<Request, Reply>& handler, ServerCall
 }
 
 template <class Request, class Reply>
-Task<Status> run_server_stream(const Methods::ServerStream<Request, Reply>& handler, ServerCall& call,
-                               MessageSource& source, MessageSink& sink) {
+Task<Status> run_server_stream(const Methods::ServerStream<Request, Reply>& handler, ServerCall& call, MessageSource& source,
+                               MessageSink& sink) {
   Request request;
   const auto taken = co_await take_only_message(source, request);
   if (!taken) co_return Status::from(taken.error());
@@ -175,8 +175,8 @@ Task<Status> run_server_stream(const Methods::ServerStream<Request, Reply>& hand
 }
 
 template <class Request, class Reply>
-Task<Status> run_client_stream(const Methods::ClientStream<Request, Reply>& handler, ServerCall& call,
-                               MessageSource& source, MessageSink& sink) {
+Task<Status> run_client_stream(const Methods::ClientStream<Request, Reply>& handler, ServerCall& call, MessageSource& source,
+                               MessageSink& sink) {
   Requests<Request> requests(source);
   Reply reply;
   Status status = co_await handler(call, requests, reply);
@@ -185,8 +185,8 @@ Task<Status> run_client_stream(const Methods::ClientStream<Request, Reply>& hand
 }
 
 template <class Request, class Reply>
-Task<Status> run_bidirectional(const Methods::Bidirectional<Request, Reply>& handler, ServerCall& call,
-                               MessageSource& source, MessageSink& sink) {
+Task<Status> run_bidirectional(const Methods::Bidirectional<Request, Reply>& handler, ServerCall& call, MessageSource& source,
+                               MessageSink& sink) {
   Requests<Request> requests(source);
   Replies<Reply> replies(sink);
   co_return co_await handler(call, requests, replies);
@@ -196,14 +196,18 @@ Task<Status> run_bidirectional(const Methods::Bidirectional<Request, Reply>& han
 
 template <class Request, class Reply>
 void Methods::unary(std::string method, Unary<Request, Reply> handler) {
-  add({.name = std::move(method), .request = &Request::default_instance(), .reply = &Reply::default_instance(),
+  add({.name = std::move(method),
+       .request = &Request::default_instance(),
+       .reply = &Reply::default_instance(),
        .run = [handler = std::move(handler)](ServerCall& call, MessageSource& source, MessageSink& sink) {
          return detail::run_unary<Request, Reply>(handler, call, source, sink);
        }});
 }
 template <class Request, class Reply>
 void Methods::server_stream(std::string method, ServerStream<Request, Reply> handler) {
-  add({.name = std::move(method), .server_streams = true, .request = &Request::default_instance(),
+  add({.name = std::move(method),
+       .server_streams = true,
+       .request = &Request::default_instance(),
        .reply = &Reply::default_instance(),
        .run = [handler = std::move(handler)](ServerCall& call, MessageSource& source, MessageSink& sink) {
          return detail::run_server_stream<Request, Reply>(handler, call, source, sink);
@@ -211,7 +215,9 @@ void Methods::server_stream(std::string method, ServerStream<Request, Reply> han
 }
 template <class Request, class Reply>
 void Methods::client_stream(std::string method, ClientStream<Request, Reply> handler) {
-  add({.name = std::move(method), .client_streams = true, .request = &Request::default_instance(),
+  add({.name = std::move(method),
+       .client_streams = true,
+       .request = &Request::default_instance(),
        .reply = &Reply::default_instance(),
        .run = [handler = std::move(handler)](ServerCall& call, MessageSource& source, MessageSink& sink) {
          return detail::run_client_stream<Request, Reply>(handler, call, source, sink);
@@ -219,8 +225,11 @@ void Methods::client_stream(std::string method, ClientStream<Request, Reply> han
 }
 template <class Request, class Reply>
 void Methods::bidirectional(std::string method, Bidirectional<Request, Reply> handler) {
-  add({.name = std::move(method), .client_streams = true, .server_streams = true,
-       .request = &Request::default_instance(), .reply = &Reply::default_instance(),
+  add({.name = std::move(method),
+       .client_streams = true,
+       .server_streams = true,
+       .request = &Request::default_instance(),
+       .reply = &Reply::default_instance(),
        .run = [handler = std::move(handler)](ServerCall& call, MessageSource& source, MessageSink& sink) {
          return detail::run_bidirectional<Request, Reply>(handler, call, source, sink);
        }});

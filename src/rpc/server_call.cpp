@@ -59,7 +59,8 @@ void ActiveCall::take_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text
     headers_.clear();
     return refuse({Code::resource_exhausted,
                    "the request's headers exceed " + std::to_string(options_.header_list_bytes_max) +
-                       " bytes (header_list_bytes_max); send less metadata", {}});
+                       " bytes (header_list_bytes_max); send less metadata",
+                   {}});
   }
   if (name == ":path") {
     path_ = HeaderText(value_text);
@@ -84,12 +85,18 @@ void ActiveCall::take_grpc_header(std::string_view name, std::string_view value)
     has_te_ = value == "trailers";
   } else if (name == "grpc-timeout") {
     const auto timeout = wire::parse_timeout(value);
-    if (!timeout) return refuse({Code::invalid_argument, "grpc-timeout " + printable(value) + " is not a number of at most "
-                                                             "eight digits and one of H M S m u n", {}});
+    if (!timeout)
+      return refuse({Code::invalid_argument,
+                     "grpc-timeout " + printable(value) +
+                         " is not a number of at most "
+                         "eight digits and one of H M S m u n",
+                     {}});
     deadline_ = core_.now() + *timeout;
   } else if (name == "grpc-encoding") {
-    if (value != "identity") refuse({Code::unimplemented, "messages compressed by " + printable(value) +
-                                                              " are not understood; send them uncompressed", {}});
+    if (value != "identity")
+      refuse({Code::unimplemented,
+              "messages compressed by " + printable(value) + " are not understood; send them uncompressed",
+              {}});
   }   // other names that start with "grpc-" are gRPC's own and say nothing to us
 }
 
@@ -98,8 +105,10 @@ void ActiveCall::end_headers() {
   started_ = core_.now();
   if (!has_content_type_) refuse_http(415);
   if (!has_te_) {
-    refuse({Code::internal, "the request lacks 'te: trailers': something between client and server does not pass on what "
-                            "gRPC needs", {}});
+    refuse({Code::internal,
+            "the request lacks 'te: trailers': something between client and server does not pass on what "
+            "gRPC needs",
+            {}});
   }
   method_ = connection_->pool().find(path_.view());
   if (method_ == nullptr) {
@@ -125,8 +134,10 @@ void ActiveCall::take_data(BytesView bytes) {
   if (Status status = inbound_.feed(bytes); !status.ok()) refuse(std::move(status));
   account();
   if (!connection_->pool().within_limit()) {
-    refuse({Code::resource_exhausted, "this server holds " + std::to_string(options_.buffered_bytes_max) +
-                                          " bytes of unfinished requests (buffered_bytes_max); try again later", {}});
+    refuse({Code::resource_exhausted,
+            "this server holds " + std::to_string(options_.buffered_bytes_max) +
+                " bytes of unfinished requests (buffered_bytes_max); try again later",
+            {}});
   }
   if (method_ != nullptr && !method_->client_streams && inbound_.messages() > 1) {
     refuse({Code::unimplemented, "the method takes exactly one message; the client sent more", {}});

@@ -61,9 +61,7 @@ Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
   return {};
 }
 
-bool ActiveCall::try_write(const google::protobuf::MessageLite& message) {
-  return queue(message).has_value();
-}
+bool ActiveCall::try_write(const google::protobuf::MessageLite& message) { return queue(message).has_value(); }
 
 Task<Result<>> ActiveCall::write(const google::protobuf::MessageLite& message) {
   CO_TRYV(queue(message));

@@ -55,8 +55,8 @@ struct ServerConnection::Callbacks {
     }
     return 0;
   }
-  static int header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
-                    std::uint8_t, void* user) {
+  static int header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value, std::uint8_t,
+                    void* user) {
     if (ActiveCall* call = self(user).call(frame->hd.stream_id)) call->take_header(name, value);
     return 0;
   }
@@ -137,9 +137,7 @@ ServerConnection::ServerConnection(TaskScope& scope, CallPool& pool, std::unique
   open_session();
 }
 
-ServerConnection::~ServerConnection() {
-  calls_.clear_and_dispose(std::default_delete<ActiveCall>());
-}
+ServerConnection::~ServerConnection() { calls_.clear_and_dispose(std::default_delete<ActiveCall>()); }
 
 void ServerConnection::open_session() {
   nghttp2_session_callbacks* callbacks = Callbacks::make();
@@ -224,8 +222,7 @@ void ServerConnection::take_ping(const nghttp2_frame& frame) {
     if (opaque == drain_payload) finish_drain();
     return;
   }
-  const bool too_soon =
-      last_ping_ != TimePoint::min() && core().now() - last_ping_ < pool_.options().keepalive_min_interval;
+  const bool too_soon = last_ping_ != TimePoint::min() && core().now() - last_ping_ < pool_.options().keepalive_min_interval;
   last_ping_ = core().now();
   if (too_soon && ++ping_strikes_ > ping_strikes_max) {
     go_away(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");   // the word that gRPC's clients know
@@ -233,8 +230,8 @@ void ServerConnection::take_ping(const nghttp2_frame& frame) {
 }
 
 void ServerConnection::go_away(std::uint32_t code, std::string_view reason) {
-  nghttp2_submit_goaway(session(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session()), code,
-                        payload(reason), reason.size());
+  nghttp2_submit_goaway(session(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session()), code, payload(reason),
+                        reason.size());
   send_soon();
 }
 

@@ -86,7 +86,8 @@ TEST_F(Raw, malformed_protobuf_is_invalid_argument_and_names_the_type) {
   connect();
   const Frame trailers = answer(RawClient::request_fields(unary), RawClient::message("\xFF\xFF\xFF"));
   EXPECT_EQ(trailers.field("grpc-status"), "3");
-  EXPECT_NE(trailers.field("grpc-message").find("not a skerry.test.EchoRequest"), std::string::npos) << trailers.field("grpc-message");
+  EXPECT_NE(trailers.field("grpc-message").find("not a skerry.test.EchoRequest"), std::string::npos)
+      << trailers.field("grpc-message");
 }
 
 TEST_F(Raw, invalid_utf8_is_invalid_argument_and_names_the_field) {

@@ -20,9 +20,9 @@ TEST(Status, error_info_travels_in_the_details) {
 }
 
 TEST(Status, errors_become_the_nearest_code_and_back) {
-  for (const Errc errc : {Errc::cancelled, Errc::deadline_exceeded, Errc::invalid_argument, Errc::not_found,
-                          Errc::already_exists, Errc::resource_exhausted, Errc::unavailable, Errc::aborted, Errc::corrupt,
-                          Errc::unsupported, Errc::internal}) {
+  for (const Errc errc :
+       {Errc::cancelled, Errc::deadline_exceeded, Errc::invalid_argument, Errc::not_found, Errc::already_exists,
+        Errc::resource_exhausted, Errc::unavailable, Errc::aborted, Errc::corrupt, Errc::unsupported, Errc::internal}) {
     const Status status = Status::from(Error{errc, "why"});
     EXPECT_FALSE(status.ok());
     EXPECT_EQ(status.message, "why");

@@ -16,7 +16,10 @@ TEST(Wire, percent_encoding_keeps_printable_ascii_and_comes_back) {
 }
 
 TEST(Wire, base64_comes_back_with_and_without_padding) {
-  for (const auto& [bytes, text] : {std::pair<Bytes, std::string>{"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"},
+  for (const auto& [bytes, text] : {std::pair<Bytes, std::string>{"", ""},
+                                    {"f", "Zg"},
+                                    {"fo", "Zm8"},
+                                    {"foo", "Zm9v"},
                                     {std::string("\0\xFF\x10", 3), "AP8Q"}}) {
     EXPECT_EQ(base64_encode(bytes), text);
     EXPECT_EQ(base64_decode(text), bytes);
@@ -42,7 +45,8 @@ TEST(Wire, timeouts_are_read_in_every_unit_and_written_rounded_up) {
   EXPECT_EQ(parse_timeout("99999999n"), Duration(99'999'999));
   EXPECT_GT(parse_timeout("99999999H"), Duration(0));   // does not overflow
   EXPECT_GT(parse_timeout("99999999M"), Duration(0));
-  for (const std::string wrong : {"", "S", "1", "-1S", "1s", "123456789S", "1 S", "1.5S"}) EXPECT_FALSE(parse_timeout(wrong)) << wrong;
+  for (const std::string wrong : {"", "S", "1", "-1S", "1s", "123456789S", "1 S", "1.5S"})
+    EXPECT_FALSE(parse_timeout(wrong)) << wrong;
   for (const Duration left : {Duration(1), 150ms + 1ns, Duration(10s), Duration(100h), Duration(24h * 365 * 50)}) {
     const auto read = parse_timeout(format_timeout(left));
     ASSERT_TRUE(read) << format_timeout(left);
@@ -53,7 +57,8 @@ TEST(Wire, timeouts_are_read_in_every_unit_and_written_rounded_up) {
 }
 
 TEST(Wire, grpc_content_types_are_told_from_others) {
-  for (const auto* yes : {"application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"}) EXPECT_TRUE(is_grpc_content(yes));
+  for (const auto* yes : {"application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"})
+    EXPECT_TRUE(is_grpc_content(yes));
   for (const auto* no : {"", "application/json", "application/grpc-web", "application/grpc+json", "application/grpcx"}) {
     EXPECT_FALSE(is_grpc_content(no)) << no;
   }

@@ -21,8 +21,7 @@ namespace skerry {
 // Starts and stops the applets from core 0, and tells the main thread when it is over.
 class App::Control {
  public:
-  Control(App& app, Core& core)
-      : app_(app), core_(core), stop_wanted_(core), over_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  Control(App& app, Core& core) : app_(app), core_(core), stop_wanted_(core), over_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     SKERRY_ASSERT(over_ >= 0);
   }
   ~Control() { ::close(over_); }
@@ -81,8 +80,7 @@ class App::Control {
 App::App(AppOptions options, const Clock& clock, LogRegistry& log)
     : options_(std::move(options)), log_(log.logger("app")), signals_(std::make_unique<StopSignals>()),
       cores_(options_.placement.count, clock, options_.seed != 0 ? options_.seed : Random::system_seed()),
-      blocking_(options_.helper_threads), metrics_(cores_.size()),
-      applets_(AppletServices{cores_, blocking_, log, metrics_}),
+      blocking_(options_.helper_threads), metrics_(cores_.size()), applets_(AppletServices{cores_, blocking_, log, metrics_}),
       control_(std::make_unique<Control>(*this, cores_.core(CoreId{0}))) {}
 
 App::~App() = default;

@@ -58,4 +58,4 @@ class App {
   std::unique_ptr<Control> control_;
 };
 
-}  // namespace skerry
+}   // namespace skerry

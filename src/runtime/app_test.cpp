@@ -39,7 +39,8 @@ struct World {
   }
   // By what the log said.
   bool logged(std::string_view part) const {
-    return std::ranges::any_of(logged_lines.lines(), [part](const std::string& line) { return line.find(part) != std::string::npos; });
+    return std::ranges::any_of(logged_lines.lines(),
+                               [part](const std::string& line) { return line.find(part) != std::string::npos; });
   }
 
   SystemClock clock;
@@ -288,7 +289,8 @@ class Shelf {
 
 class Visitor {
  public:
-  Visitor(AppletContext& context, App* app, Diary* diary) : context_(context), app_(*app), diary_(*diary), shelf_(context.get<Shelf>()) {}
+  Visitor(AppletContext& context, App* app, Diary* diary)
+      : context_(context), app_(*app), diary_(*diary), shelf_(context.get<Shelf>()) {}
   Task<Result<>> start() {
     EXPECT_EQ(shelf_.core(), context_.core.id().value());
     if (context_.core.id() != CoreId{0}) co_return Result<>();
@@ -322,7 +324,8 @@ TEST(App, applets_find_their_siblings_and_the_same_applet_on_other_cores) {
 // Calls fly in both directions all the time while the process is told to stop.
 class Busy {
  public:
-  explicit Busy(AppletContext& context, std::atomic<int>* answered) : context_(context), answered_(*answered), tasks_(context.core) {}
+  explicit Busy(AppletContext& context, std::atomic<int>* answered)
+      : context_(context), answered_(*answered), tasks_(context.core) {}
   Task<Result<>> start() {
     for (int i = 0; i < 100; ++i) tasks_.spawn(chat());
     co_return Result<>();
@@ -369,8 +372,7 @@ class Blocker {
  private:
   Task<> block() {
     const TimePoint began = context_.core.clock().now();
-    while (context_.core.clock().now() - began < 200ms) {
-    }
+    while (context_.core.clock().now() - began < 200ms) {}
     co_await context_.core.yield();
     text_ = co_await context_.metrics_registry().collect_text(context_.cores());
     EXPECT_EQ(text_.find("skerry_loop_stalls_total{core=\"0\"} 0"), std::string::npos) << text_;

@@ -90,7 +90,8 @@ Task<Result<>> Applets::build() {
       kind->build(*context);
       return {};
     } catch (const std::exception& error) {
-      return fail(Errc::internal, fmt::format("{} could not be built on core {}: {}", kind->name(), context->core.id().value(), error.what()));
+      return fail(Errc::internal,
+                  fmt::format("{} could not be built on core {}: {}", kind->name(), context->core.id().value(), error.what()));
     }
   };
   for (const auto& kind : kinds_) {

@@ -176,4 +176,4 @@ const Sharded<T>& AppletContext::sharded() const {
   return *found;
 }
 
-}  // namespace skerry
+}   // namespace skerry

@@ -9,9 +9,7 @@ namespace skerry {
 
 TimePoint SystemClock::now() const { return std::chrono::steady_clock::now(); }
 
-WallTime SystemClock::wall() const {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
+WallTime SystemClock::wall() const { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
 
 std::uint64_t Random::system_seed() {
   std::random_device device;

@@ -73,8 +73,7 @@ class Core::Waker {
 };
 
 Core::Core(CoreId id, const Clock& clock, std::uint64_t seed)
-    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this),
-      waker_(std::make_unique<Waker>(*this)) {}
+    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this), waker_(std::make_unique<Waker>(*this)) {}
 
 Core::~Core() {
   for (TurnHook* hook : hooks_) hook->core_ = nullptr;

@@ -14,8 +14,7 @@ struct World {
   Core core{CoreId{0}, clock, 1};
   TaskScope tasks{core};
   void run() {
-    while (core.run_turn()) {
-    }
+    while (core.run_turn()) {}
   }
 };
 

@@ -31,8 +31,8 @@ Result<unsigned> parse_number(std::string_view text, std::string_view whole) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) {
-    return fail(Errc::invalid_argument, "cores: expected a count like 4 or a list of processors like 0,2 or 0-3, not '" +
-                                            std::string(whole) + "'");
+    return fail(Errc::invalid_argument,
+                "cores: expected a count like 4 or a list of processors like 0,2 or 0-3, not '" + std::string(whole) + "'");
   }
   return value;
 }
@@ -53,7 +53,8 @@ Result<std::vector<unsigned>> parse_list(std::string_view text) {
     }
     for (unsigned i = first; i <= last; ++i) {
       if (std::ranges::find(processors, i) != processors.end()) {
-        return fail(Errc::invalid_argument, "cores: processor " + std::to_string(i) + " is named twice in '" + std::string(text) + "'");
+        return fail(Errc::invalid_argument,
+                    "cores: processor " + std::to_string(i) + " is named twice in '" + std::string(text) + "'");
       }
       processors.push_back(i);
     }
@@ -80,7 +81,8 @@ Result<CorePlacement> CorePlacement::parse(std::string_view text, bool pin) {
     if (placement.count < 1 || placement.count > cores_max) {
       return fail(Errc::invalid_argument, "cores: the count must be from 1 to 256, not " + std::string(text));
     }
-    if (pin && placement.count <= usable.size()) placement.processors.assign(usable.begin(), usable.begin() + static_cast<std::ptrdiff_t>(placement.count));
+    if (pin && placement.count <= usable.size())
+      placement.processors.assign(usable.begin(), usable.begin() + static_cast<std::ptrdiff_t>(placement.count));
     return placement;
   }
   TRY(placement.processors, parse_list(text));

@@ -26,18 +26,18 @@ struct CorePlacement {
 
 // What a loop shows of itself to other threads.
 struct LoopFigures {
-  std::atomic<std::int64_t> turn_began{0};    // nanoseconds on the monotonic clock; 0 between turns
+  std::atomic<std::int64_t> turn_began{0};   // nanoseconds on the monotonic clock; 0 between turns
   std::atomic<std::uint64_t> turns{0};
   std::atomic<std::uint64_t> busy_nanos{0};   // spent in turns that ran something
-  std::atomic<std::uint64_t> stalls{0};       // turns above the stall limit
-  std::atomic<pthread_t> thread{};            // set before `alive`
+  std::atomic<std::uint64_t> stalls{0};   // turns above the stall limit
+  std::atomic<pthread_t> thread{};   // set before `alive`
   std::atomic<bool> alive{false};
 };
 
 struct CoreThreadOptions {
   CorePlacement placement;
   Duration busy_wait = Duration::zero();   // keep looking for work this long before going to sleep
-  Duration stall_limit = 25ms;             // longer turns are counted
+  Duration stall_limit = 25ms;   // longer turns are counted
 };
 
 // The threads that drive the cores of a process: one each, named, pinned. An exception that leaves a loop is a bug of ours: it is
@@ -70,4 +70,4 @@ class CoreThreads {
   std::vector<std::unique_ptr<Driver>> drivers_;
 };
 
-}  // namespace skerry
+}   // namespace skerry

@@ -28,8 +28,8 @@ Task<> Cores::end_calls() {
   using Call = detail::Call<decltype(&end_calls_on), Mailboxes*, CoreId>;
   for (const auto& core : cores_) {
     if (core->id() == here.id()) continue;
-    const auto letter =
-        std::make_shared<Call>(*mailboxes_, here, core->id(), Mailboxes::Service::control, &end_calls_on, mailboxes_.get(), core->id());
+    const auto letter = std::make_shared<Call>(*mailboxes_, here, core->id(), Mailboxes::Service::control, &end_calls_on,
+                                               mailboxes_.get(), core->id());
     co_await letter->round_trip(here);
   }
   co_await end_calls_on(mailboxes_.get(), here.id());

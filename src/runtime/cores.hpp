@@ -32,7 +32,8 @@ using Outcome = typename TaskResult<Returned<F, Args...>>::type;
 
 // A function that can be sent to another core: it carries no references of its own.
 template <class F>
-concept Portable = std::is_empty_v<F> || std::is_member_pointer_v<F> || (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>);
+concept Portable =
+    std::is_empty_v<F> || std::is_member_pointer_v<F> || (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>);
 
 template <class F, class... Args>
 class Call final : public CallLetter {
@@ -140,7 +141,8 @@ class Cores {
       }
     }
     co_await mailboxes_->room(here, owner);
-    const auto letter = std::make_shared<Call>(*mailboxes_, here, owner, Mailboxes::Service::ordinary, function, std::move(arguments)...);
+    const auto letter =
+        std::make_shared<Call>(*mailboxes_, here, owner, Mailboxes::Service::ordinary, function, std::move(arguments)...);
     co_await letter->round_trip(here);
     co_return letter->take();
   }
@@ -190,7 +192,7 @@ class ForeignPtr {
 
   CoreId home() const { return home_->id(); }
   explicit operator bool() const { return object_ != nullptr; }
-  T& operator*() const { return *object_; }    // on the home core
+  T& operator*() const { return *object_; }   // on the home core
   T* operator->() const { return object_.get(); }
 
  private:
@@ -202,4 +204,4 @@ class ForeignPtr {
   std::unique_ptr<T> object_;
 };
 
-}  // namespace skerry
+}   // namespace skerry

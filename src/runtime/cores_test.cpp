@@ -20,8 +20,7 @@ struct World {
   TaskScope tasks{cores.core(core0)}, tasks1{cores.core(core1)};
 
   void run() {
-    while (cores.core(core0).run_turn() || cores.core(core1).run_turn()) {
-    }
+    while (cores.core(core0).run_turn() || cores.core(core1).run_turn()) {}
   }
   void run(Task<> task) {
     tasks.spawn(std::move(task));
@@ -107,8 +106,7 @@ TEST(Cores, a_result_whose_caller_has_gone_comes_home_and_is_freed_there) {
   world.tasks1.spawn(world.tasks.cancel_and_join());
   owner.run_turn();   // made there, cancelled there
   EXPECT_EQ(live, 1);
-  while (owner.run_turn()) {
-  }
+  while (owner.run_turn()) {}
   EXPECT_EQ(live, 1);
   home.run_turn();
   world.run();
@@ -129,8 +127,7 @@ TEST(Cores, posts_arrive_in_order_and_wait_when_the_other_core_is_behind) {
   std::vector<int> into;
   constexpr int count = 3 * static_cast<int>(MailRing::capacity);
   world.tasks.spawn(post_many(world, into, count));
-  while (world.cores.core(core0).run_turn()) {
-  }
+  while (world.cores.core(core0).run_turn()) {}
   EXPECT_EQ(world.cores.mailboxes().depth(core0, core1), MailRing::capacity);
   EXPECT_EQ(world.tasks.size(), 1U);
   world.run();
@@ -190,11 +187,9 @@ TEST(ForeignPtr, frees_its_object_on_its_home_core_wherever_it_ends) {
     ForeignPtr<Tracked> moved = std::move(pointer);
     EXPECT_TRUE(moved);
   }
-  while (world.cores.core(core0).run_turn()) {
-  }
+  while (world.cores.core(core0).run_turn()) {}
   EXPECT_EQ(live, 1);
-  while (world.cores.core(core1).run_turn()) {
-  }
+  while (world.cores.core(core1).run_turn()) {}
   EXPECT_EQ(live, 0);
 }
 

@@ -30,7 +30,7 @@ template <class T>
 Task<> keep_outcome(Task<Result<T>> task, std::optional<Result<T>>& into) {
   into.emplace(co_await std::move(task));
 }
-}  // namespace detail
+}   // namespace detail
 
 // What the task returns, or deadline_exceeded; then the outcome of what the task began may be unknown.
 template <class T>
@@ -47,4 +47,4 @@ inline Task<> yield_if_due(Core& core) {
   if (core.yield_due()) co_await core.yield();
 }
 
-}  // namespace skerry
+}   // namespace skerry

@@ -16,8 +16,7 @@ struct World {
   Core core{CoreId{0}, clock, 1};
   TaskScope tasks{core}, other{core};
   void run() {
-    while (core.run_turn()) {
-    }
+    while (core.run_turn()) {}
   }
   void advance(Duration by) {
     clock.advance(by);
@@ -338,8 +337,7 @@ Task<> end_slowly(Core& core, std::string& notes) {
   co_await asio::this_coro::throw_if_cancelled(false);
   try {
     co_await core.sleep_for(1h);
-  } catch (const boost::system::system_error&) {
-  }
+  } catch (const boost::system::system_error&) {}
   co_await core.sleep_for(1s);
   notes += 'e';
 }

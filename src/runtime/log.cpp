@@ -96,7 +96,8 @@ Result<LogLevels> LogLevels::parse(std::string_view text) {
     const auto level = parse_log_level(equals == std::string_view::npos ? item : item.substr(equals + 1));
     if (!level || equals == 0) {
       return fail(Errc::invalid_argument, fmt::format("log level {}: expected a level (trace, debug, info, warn, error, off), or "
-                                                      "module=level, separated by commas, as in info,store=debug", printable(item)));
+                                                      "module=level, separated by commas, as in info,store=debug",
+                                                      printable(item)));
     }
     if (equals == std::string_view::npos) {
       levels.others = *level;
@@ -146,8 +147,9 @@ Logger LogRegistry::logger(std::string_view module, std::optional<CoreId> core) 
   auto found = modules_.find(module);
   if (found == modules_.end()) {
     const auto own = wanted_.modules.find(std::string(module));
-    found = modules_.try_emplace(std::string(module),
-                                 static_cast<int>(own == wanted_.modules.end() ? wanted_.others : own->second)).first;
+    found =
+        modules_.try_emplace(std::string(module), static_cast<int>(own == wanted_.modules.end() ? wanted_.others : own->second))
+            .first;
   }
   return {*this, found->first, found->second, core};
 }
@@ -175,8 +177,9 @@ void LogRegistry::write(LogLevel level, std::string line) {
     const std::size_t lost = output_->pool->overrun_counter();
     const std::size_t told = output_->lost_told.exchange(lost);
     if (lost > told) {
-      output_->logger->log(spdlog::level::warn, format(LogLevel::warn, std::nullopt, "log", "lines were lost: output is slower than logging",
-                                                       {{"lines", lost - told}}));
+      output_->logger->log(spdlog::level::warn,
+                           format(LogLevel::warn, std::nullopt, "log", "lines were lost: output is slower than logging",
+                                  {{"lines", lost - told}}));
     }
   }
   output_->logger->log(spdlog_level(level), spdlog::string_view_t(line));
@@ -186,7 +189,8 @@ std::string LogRegistry::format(LogLevel level, std::optional<CoreId> core, std:
                                 LogFields fields) const {
   const WallTime wall = clock_.wall();
   const auto second = std::chrono::floor<std::chrono::seconds>(wall);
-  const std::string time = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(second.time_since_epoch().count()), (wall - second).count());
+  const std::string time =
+      fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(second.time_since_epoch().count()), (wall - second).count());
   std::string line;
   if (format_ == LogFormat::text) {
     line = fmt::format("{} {:<5} {} {}: ", time, name(level), core ? fmt::format("core={}", core->value()) : "core=-", module);

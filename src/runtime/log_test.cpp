@@ -12,7 +12,9 @@ using testing::HasSubstr;
 
 struct World {
   explicit World(LogFormat format = LogFormat::text, std::string levels = "info")
-      : registry(clock, {.format = format, .levels = *LogLevels::parse(levels), .background = false,
+      : registry(clock, {.format = format,
+                         .levels = *LogLevels::parse(levels),
+                         .background = false,
                          .sink = [this](std::string_view line) { lines.emplace_back(line); }}) {}
   ManualClock clock;
   std::vector<std::string> lines;
@@ -21,21 +23,30 @@ struct World {
 
 TEST(Log, a_line_has_time_level_core_module_message_and_fields) {
   World world;
-  world.registry.logger("store", CoreId{3}).info("listening", {{"address", std::string("[::1]:80")}, {"shards", 4}, {"ratio", 0.5}, {"took", 1500us},
-                                                              {"ok", true}, {"shard", ShardId{7}}});
+  world.registry.logger("store", CoreId{3})
+      .info("listening", {{"address", std::string("[::1]:80")},
+                          {"shards", 4},
+                          {"ratio", 0.5},
+                          {"took", 1500us},
+                          {"ok", true},
+                          {"shard", ShardId{7}}});
   ASSERT_EQ(world.lines.size(), 1U);
-  EXPECT_EQ(world.lines[0], "2019-12-20T00:00:00.000Z info  core=3 store: listening address=[::1]:80 shards=4 ratio=0.5 took=1.500ms ok=true shard=7");
+  EXPECT_EQ(
+      world.lines[0],
+      "2019-12-20T00:00:00.000Z info  core=3 store: listening address=[::1]:80 shards=4 ratio=0.5 took=1.500ms ok=true shard=7");
 }
 
 TEST(Log, values_that_would_confuse_a_reader_are_quoted_and_escaped) {
   World world;
-  world.registry.logger("store").warn("odd", {{"a", "two words"}, {"b", ""}, {"c", "line\nbreak \x1B[31m \"q\""}, {"d", "bad\xFF"}});
+  world.registry.logger("store").warn("odd",
+                                      {{"a", "two words"}, {"b", ""}, {"c", "line\nbreak \x1B[31m \"q\""}, {"d", "bad\xFF"}});
   EXPECT_THAT(world.lines[0], EndsWith(R"(odd a="two words" b="" c="line\nbreak \u001b[31m \"q\"" d="bad\u00ff")"));
 }
 
 TEST(Log, json_lines_hold_the_same) {
   World world(LogFormat::json);
-  world.registry.logger("store", CoreId{0}).error("failed", {{"reason", Error{Errc::io_failed, "disk \"a\""}}, {"took", 2ms}, {"n", std::uint64_t{1}}});
+  world.registry.logger("store", CoreId{0})
+      .error("failed", {{"reason", Error{Errc::io_failed, "disk \"a\""}}, {"took", 2ms}, {"n", std::uint64_t{1}}});
   EXPECT_EQ(world.lines[0], R"({"time":"2019-12-20T00:00:00.000Z","level":"error","core":0,"module":"store","message":"failed",)"
                             R"("reason":"disk \"a\"","took":2,"n":1})");
 }

@@ -161,9 +161,7 @@ class CallLetter::Visit {
   bool begun_ = false;
 };
 
-void CallLetter::refuse() {
-  exception_ = std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
-}
+void CallLetter::refuse() { exception_ = std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)); }
 
 void CallLetter::reply(Core& here, std::shared_ptr<CallLetter> letter) {
   Mailboxes& mailboxes = letter->mailboxes_;
@@ -186,8 +184,7 @@ void CallLetter::start(Core& here, Mail mail) {
 
 void CallLetter::arrive(Core& here, Mail mail) {
   switch (mail.step) {
-    case request:
-      return start(here, std::move(mail));
+    case request: return start(here, std::move(mail));
     case answer:
       done_ = true;
       answered_.wake_all();
@@ -199,8 +196,7 @@ void CallLetter::arrive(Core& here, Mail mail) {
       const CoreId home = home_;
       return mailboxes.send(here, home, Mail{std::move(mail.letter), cancel_back});
     }
-    default:
-      return;
+    default: return;
   }
 }
 

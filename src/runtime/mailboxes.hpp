@@ -101,10 +101,10 @@ class CallLetter : public Letter, public std::enable_shared_from_this<CallLetter
   Mailboxes& mailboxes_;
   const CoreId home_, owner_;
   const Mailboxes::Service service_;
-  WaitList answered_;      // home's
-  bool done_ = false;      // home's
+  WaitList answered_;   // home's
+  bool done_ = false;   // home's
   std::optional<TaskScope::Handle> running_;   // the owner's
 };
 
-}  // namespace detail
-}  // namespace skerry
+}   // namespace detail
+}   // namespace skerry

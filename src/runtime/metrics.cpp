@@ -14,7 +14,8 @@ namespace skerry {
 namespace {
 
 prometheus::MetricType prometheus_type(int kind) {
-  static constexpr std::array types = {prometheus::MetricType::Counter, prometheus::MetricType::Gauge, prometheus::MetricType::Histogram};
+  static constexpr std::array types = {prometheus::MetricType::Counter, prometheus::MetricType::Gauge,
+                                       prometheus::MetricType::Histogram};
   return types[static_cast<std::size_t>(kind)];
 }
 
@@ -104,7 +105,8 @@ std::string MetricsRegistry::text() {
     const std::lock_guard lock(metrics.mutex_);
     for (auto& [name, family] : metrics.families_) {
       // Nobody but us holds it: its owner is gone. Who asks for it now waits for the lock.
-      std::erase_if(family.series, [](const Metrics::Series& series) { return series.cell.use_count() + series.histogram.use_count() == 1; });
+      std::erase_if(family.series,
+                    [](const Metrics::Series& series) { return series.cell.use_count() + series.histogram.use_count() == 1; });
       if (family.series.empty()) continue;
       auto& out = families[name];
       out.name = name;
@@ -120,12 +122,8 @@ std::string MetricsRegistry::text() {
             metric.counter.value = static_cast<double>(series.cell->count.load(std::memory_order_relaxed)) +
                                    series.cell->gauge.load(std::memory_order_relaxed);   // only one of the two is used
             break;
-          case Metrics::Kind::gauge:
-            metric.gauge.value = series.cell->gauge.load(std::memory_order_relaxed);
-            break;
-          case Metrics::Kind::histogram:
-            metric.histogram = cumulative(*series.histogram);
-            break;
+          case Metrics::Kind::gauge: metric.gauge.value = series.cell->gauge.load(std::memory_order_relaxed); break;
+          case Metrics::Kind::histogram: metric.histogram = cumulative(*series.histogram); break;
         }
         out.metric.push_back(std::move(metric));
       }

@@ -33,7 +33,10 @@ TEST(Metrics, are_exported_with_core_and_own_labels) {
   puts1.add();
   leaders.set(-1.5);
   const std::string text = registry.text();
-  EXPECT_THAT(text, HasSubstr("# TYPE puts_total counter\nputs_total{core=\"0\",shard=\"1\"} 3\nputs_total{core=\"1\",shard=\"a\\\"b\\n\"} 1\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "# TYPE puts_total counter\nputs_total{core=\"0\",shard=\"1\"} 3\nputs_total{core=\"1\",shard=\"a\\\"b\\n\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("leaders -1.5\n"));
 }
 
@@ -89,13 +92,11 @@ TEST(Metrics, collectors_run_on_their_core_when_figures_are_asked_for) {
   {
     const Depth depth(registry.core(CoreId{1}));
     tasks.spawn(collect(registry, cores, text));
-    while (cores.core(CoreId{0}).run_turn() || cores.core(CoreId{1}).run_turn()) {
-    }
+    while (cores.core(CoreId{0}).run_turn() || cores.core(CoreId{1}).run_turn()) {}
     EXPECT_THAT(text, HasSubstr("depth{core=\"1\"} 1\n"));
   }
   tasks.spawn(collect(registry, cores, text));
-  while (cores.core(CoreId{0}).run_turn() || cores.core(CoreId{1}).run_turn()) {
-  }
+  while (cores.core(CoreId{0}).run_turn() || cores.core(CoreId{1}).run_turn()) {}
   EXPECT_THAT(text, Not(HasSubstr("depth")));
 }
 

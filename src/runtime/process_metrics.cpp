@@ -15,7 +15,8 @@ double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + 
 std::size_t open_descriptors() {
   std::error_code error;
   std::size_t count = 0;
-  for (std::filesystem::directory_iterator each("/proc/self/fd", error), end; !error && each != end; each.increment(error)) ++count;
+  for (std::filesystem::directory_iterator each("/proc/self/fd", error), end; !error && each != end; each.increment(error))
+    ++count;
   return count > 0 ? count - 1 : 0;   // without the one that reads the folder
 }
 
@@ -61,7 +62,8 @@ class ProcessMetrics::OfLoop final : public Collector {
       : cores_(cores), core_(core), figures_(figures),
         turns_(metrics.counter("skerry_loop_turns_total", "Loop turns that ran something.")),
         stalls_(metrics.counter("skerry_loop_stalls_total", "Loop turns that lasted longer than the stall limit.")),
-        busy_(metrics.counter("skerry_loop_busy_seconds_total", "Time spent in loop turns; its rate is the loop's utilisation.")) {
+        busy_(
+            metrics.counter("skerry_loop_busy_seconds_total", "Time spent in loop turns; its rate is the loop's utilisation.")) {
     for (const auto& from : cores.all()) {
       if (from->id() == core) continue;
       depths_.push_back({from->id(), metrics.gauge("skerry_mailbox_depth", "Messages from another core that wait to be taken.",

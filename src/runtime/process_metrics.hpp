@@ -23,4 +23,4 @@ class ProcessMetrics {
   std::vector<std::unique_ptr<OfLoop>> loops_;
 };
 
-}  // namespace skerry
+}   // namespace skerry

@@ -15,4 +15,4 @@ inline std::string quoted(std::string_view text) {
   return out;
 }
 
-}  // namespace skerry
+}   // namespace skerry

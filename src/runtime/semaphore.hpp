@@ -75,4 +75,4 @@ inline void SemaphoreUnits::release() {
   if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->give_back(std::exchange(count_, 0));
 }
 
-}  // namespace skerry
+}   // namespace skerry

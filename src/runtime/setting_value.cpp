@@ -32,18 +32,18 @@ constexpr std::array<NamedUnit, 17> size_units = {{{"B", 1},
                                                    {"Ki", kibi},
                                                    {"KiB", kibi},
                                                    {"KB", kilo},
-                                                   {"M", kibi * kibi},
-                                                   {"Mi", kibi * kibi},
-                                                   {"MiB", kibi * kibi},
-                                                   {"MB", kilo * kilo},
-                                                   {"G", kibi * kibi * kibi},
-                                                   {"Gi", kibi * kibi * kibi},
-                                                   {"GiB", kibi * kibi * kibi},
-                                                   {"GB", kilo * kilo * kilo},
-                                                   {"T", kibi * kibi * kibi * kibi},
-                                                   {"Ti", kibi * kibi * kibi * kibi},
-                                                   {"TiB", kibi * kibi * kibi * kibi},
-                                                   {"TB", kilo * kilo * kilo * kilo}}};
+                                                   {"M", kibi* kibi},
+                                                   {"Mi", kibi* kibi},
+                                                   {"MiB", kibi* kibi},
+                                                   {"MB", kilo* kilo},
+                                                   {"G", kibi* kibi* kibi},
+                                                   {"Gi", kibi* kibi* kibi},
+                                                   {"GiB", kibi* kibi* kibi},
+                                                   {"GB", kilo* kilo* kilo},
+                                                   {"T", kibi* kibi* kibi* kibi},
+                                                   {"Ti", kibi* kibi* kibi* kibi},
+                                                   {"TiB", kibi* kibi* kibi* kibi},
+                                                   {"TB", kilo* kilo* kilo* kilo}}};
 
 template <std::size_t N>
 std::optional<std::int64_t> unit_size(const std::array<NamedUnit, N>& units, std::string_view name) {
@@ -94,8 +94,10 @@ std::string_view take_name(std::string_view& text) {
 }
 
 std::unexpected<Error> no_duration(std::string_view text) {
-  return fail(Errc::invalid_argument, fmt::format("{} is no duration; expected a number with a unit (ns, us, ms, s, m, h, d), such as "
-                                                  "250ms, 15s or 1h30m", printable(text)));
+  return fail(Errc::invalid_argument,
+              fmt::format("{} is no duration; expected a number with a unit (ns, us, ms, s, m, h, d), such as "
+                          "250ms, 15s or 1h30m",
+                          printable(text)));
 }
 std::unexpected<Error> no_size(std::string_view text) {
   return fail(Errc::invalid_argument,
@@ -185,8 +187,7 @@ std::string size_text(std::int64_t bytes) {
 
 Result<SettingValue> parse_setting(SettingKind kind, Unit unit, std::string_view text) {
   switch (kind) {
-    case SettingKind::boolean:
-      return parse_boolean(text);
+    case SettingKind::boolean: return parse_boolean(text);
     case SettingKind::integer: {
       if (unit == Unit::none) return parse_plain_number<std::int64_t>(text, "whole number");
       TRY(const std::int64_t bytes, parse_size(text, unit == Unit::mebibytes ? kibi * kibi : 1));
@@ -194,17 +195,16 @@ Result<SettingValue> parse_setting(SettingKind kind, Unit unit, std::string_view
     }
     case SettingKind::real: {
       TRY(const SettingValue value, parse_plain_number<double>(text, "number"));
-      if (!std::isfinite(std::get<double>(value))) return fail(Errc::invalid_argument, fmt::format("{} is no finite number", printable(text)));
+      if (!std::isfinite(std::get<double>(value)))
+        return fail(Errc::invalid_argument, fmt::format("{} is no finite number", printable(text)));
       return value;
     }
     case SettingKind::duration: {
       TRY(const Duration duration, parse_duration(text));
       return duration;
     }
-    case SettingKind::text:
-      return std::string(text);
-    case SettingKind::list:
-      return split(text);
+    case SettingKind::text: return std::string(text);
+    case SettingKind::list: return split(text);
   }
   return fail(Errc::internal, "no such kind of setting");
 }

@@ -25,9 +25,9 @@ std::string duration_text(Duration duration);   // exact; parse_duration reads i
 
 // "64MiB", "1.5GiB", "10MB"; KiB, MiB, GiB, TiB (also Ki, K) count by 1024, KB, MB, GB, TB by 1000.
 Result<std::int64_t> parse_size(std::string_view text, std::int64_t bare_unit = 1);
-std::string size_text(std::int64_t bytes);      // exact; parse_size reads it back
+std::string size_text(std::int64_t bytes);   // exact; parse_size reads it back
 
 Result<SettingValue> parse_setting(SettingKind kind, Unit unit, std::string_view text);
 std::string setting_text(const SettingValue& value, Unit unit);   // as a person writes it
 
-}  // namespace skerry
+}   // namespace skerry

@@ -40,7 +40,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 bool is_key(std::string_view key) {
-  return !key.empty() && std::ranges::all_of(key, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; }) &&
+  return !key.empty() &&
+         std::ranges::all_of(key,
+                             [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; }) &&
          key.front() != '.' && key.back() != '.' && key.find("..") == std::string_view::npos;
 }
 
@@ -71,7 +73,8 @@ Result<> Setting::check(const SettingValue& value) const {
   if (const auto* duration = std::get_if<Duration>(&value)) number = static_cast<Number>(duration->count());
   const Number min = min_.value_or(type_min_), max = max_.value_or(type_max_);
   if (number && (*number < min || *number > max)) {
-    return fail(Errc::invalid_argument, fmt::format("{} is out of range; allowed is {} to {}", setting_text(value, unit_), number_text(min), number_text(max)));
+    return fail(Errc::invalid_argument, fmt::format("{} is out of range; allowed is {} to {}", setting_text(value, unit_),
+                                                    number_text(min), number_text(max)));
   }
   const auto* text = std::get_if<std::string>(&value);
   if (text != nullptr && !choices_.empty() && std::ranges::find(choices_, *text) == choices_.end()) {
@@ -103,7 +106,8 @@ std::string Setting::flag_help() const {
   return text + environment_name() + "]";
 }
 
-Setting& Settings::declare(std::string key, SettingValue initial, std::string help, std::function<void(const SettingValue&)> store) {
+Setting& Settings::declare(std::string key, SettingValue initial, std::string help,
+                           std::function<void(const SettingValue&)> store) {
   SKERRY_ASSERT(is_key(key) && find(key) == nullptr && !is_section(key));
   Setting& setting = settings_.emplace_back();
   setting.key_ = std::move(key);
@@ -153,7 +157,8 @@ void Settings::mistake(std::string_view where, std::string_view text) { mistakes
 
 void Settings::take(Setting& setting, Result<SettingValue> value, std::string origin, std::string_view where) {
   if (!value) return mistake(where, fmt::format("{}: {}", setting.key_, value.error().message()));
-  if (const auto fits = setting.check(*value); !fits) return mistake(where, fmt::format("{}: {}", setting.key_, fits.error().message()));
+  if (const auto fits = setting.check(*value); !fits)
+    return mistake(where, fmt::format("{}: {}", setting.key_, fits.error().message()));
   setting.value_ = *std::move(value);
   setting.origin_ = std::move(origin);
 }
@@ -187,7 +192,7 @@ void Settings::add_flags(CLI::App& app) {
       setting.option_->allow_extra_args(false);
     }
     setting.option_->multi_option_policy(setting.kind() == SettingKind::list ? CLI::MultiOptionPolicy::TakeAll
-                                                                              : CLI::MultiOptionPolicy::TakeLast);
+                                                                             : CLI::MultiOptionPolicy::TakeLast);
   }
 }
 
@@ -199,7 +204,8 @@ void Settings::take_flags() {
     if (setting.kind() == SettingKind::list) {
       std::vector<std::string> items;
       for (const auto& each : given) {
-        for (auto& item : std::get<std::vector<std::string>>(*parse_setting(SettingKind::list, Unit::none, each))) items.push_back(std::move(item));
+        for (auto& item : std::get<std::vector<std::string>>(*parse_setting(SettingKind::list, Unit::none, each)))
+          items.push_back(std::move(item));
       }
       take(setting, SettingValue(std::move(items)), where, where);
     } else {
@@ -230,7 +236,8 @@ Result<std::string> read_settings_file(const std::string& path) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return fail(Errc::io_failed, fmt::format("can't read the configuration file {}", path));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > file_bytes_max) return fail(Errc::resource_exhausted, fmt::format("the configuration file {} is larger than 1MiB", path));
+  if (text.size() > file_bytes_max)
+    return fail(Errc::resource_exhausted, fmt::format("the configuration file {} is larger than 1MiB", path));
   return text;
 }
 

@@ -18,7 +18,7 @@
 namespace CLI {
 class App;
 class Option;
-}
+}   // namespace CLI
 
 namespace skerry {
 
@@ -30,7 +30,9 @@ class Setting {
   Setting& flags(std::string names) { return flags_ = std::move(names), *this; }   // as CLI11 writes them: "-p,--public-addr"
   Setting& unit(Unit unit);                                                        // of an integer: a size, by default from 0
   template <class Min, class Max>
-  Setting& limits(Min min, Max max) { return set_limits(to_number(min), to_number(max)); }
+  Setting& limits(Min min, Max max) {
+    return set_limits(to_number(min), to_number(max));
+  }
   Setting& choices(std::vector<std::string> choices) { return choices_ = std::move(choices), *this; }
   Setting& secret() { return secret_ = true, *this; }                              // show() hides it
 
@@ -99,14 +101,14 @@ class Settings {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   std::string schema(std::string_view title) const;   // JSON schema of the YAML file
-  std::string show() const;                           // effective values as YAML, each with its origin
+  std::string show() const;   // effective values as YAML, each with its origin
 
  private:
   friend class SettingsFile;
   Setting& declare(std::string key, SettingValue initial, std::string help, std::function<void(const SettingValue&)> store);
   Setting* find(std::string_view key);
   bool is_section(std::string_view path) const;
-  std::string nearest(std::string_view key) const;    // " (did you mean x?)" or nothing
+  std::string nearest(std::string_view key) const;   // " (did you mean x?)" or nothing
   void take(Setting& setting, Result<SettingValue> value, std::string origin, std::string_view where);
   void take_environment(const std::vector<std::string>& environment);
   void take_flags();
@@ -124,9 +126,8 @@ std::vector<std::string> process_environment();
 template <class Field>
 Setting& Settings::add(std::string key, Field& field, std::string help) {
   if constexpr (std::integral<Field> && !std::same_as<Field, bool>) {
-    auto& setting = declare(std::move(key), static_cast<std::int64_t>(field), std::move(help), [&field](const SettingValue& value) {
-      field = static_cast<Field>(std::get<std::int64_t>(value));
-    });
+    auto& setting = declare(std::move(key), static_cast<std::int64_t>(field), std::move(help),
+                            [&field](const SettingValue& value) { field = static_cast<Field>(std::get<std::int64_t>(value)); });
     setting.type_max_ = std::min(static_cast<Setting::Number>(std::numeric_limits<Field>::max()), setting.type_max_);
     return setting;
   } else {
@@ -135,4 +136,4 @@ Setting& Settings::add(std::string key, Field& field, std::string help) {
   }
 }
 
-}  // namespace skerry
+}   // namespace skerry

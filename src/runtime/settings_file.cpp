@@ -17,14 +17,10 @@ constexpr std::size_t list_items_max = 10'000;
 
 std::string_view describe(const YAML::Node& node) {
   switch (node.Type()) {
-    case YAML::NodeType::Map:
-      return "a section";
-    case YAML::NodeType::Sequence:
-      return "a list";
-    case YAML::NodeType::Scalar:
-      return "a single value";
-    default:
-      return "nothing";
+    case YAML::NodeType::Map: return "a section";
+    case YAML::NodeType::Sequence: return "a list";
+    case YAML::NodeType::Scalar: return "a single value";
+    default: return "nothing";
   }
 }
 
@@ -67,7 +63,8 @@ void SettingsFile::take(const std::string& text) {
     }
     take_section(document, "");
   } catch (const YAML::Exception& error) {
-    const std::string where = error.mark.line < 0 ? name_ : fmt::format("{}:{}:{}", name_, error.mark.line + 1, error.mark.column + 1);
+    const std::string where =
+        error.mark.line < 0 ? name_ : fmt::format("{}:{}:{}", name_, error.mark.line + 1, error.mark.column + 1);
     settings_.mistake(where, fmt::format("not valid YAML: {}", error.msg));
   }
 }
@@ -93,7 +90,8 @@ void SettingsFile::take_section(const YAML::Node& section, const std::string& pa
     } else if (entry.second.IsMap()) {
       take_section(entry.second, key);
     } else if (!entry.second.IsNull()) {
-      settings_.mistake(where, fmt::format("{} is a section; expected settings in it, found {}", printable(key), describe(entry.second)));
+      settings_.mistake(
+          where, fmt::format("{} is a section; expected settings in it, found {}", printable(key), describe(entry.second)));
     }
   }
 }
@@ -107,7 +105,8 @@ void SettingsFile::take_value(Setting& setting, const YAML::Node& value) {
     std::vector<std::string> items;
     for (const auto& item : value) {
       if (!item.IsScalar() || items.size() == list_items_max) {
-        return settings_.mistake(where, fmt::format("{}: expected a list of at most {} single values", setting.key_, list_items_max));
+        return settings_.mistake(where,
+                                 fmt::format("{}: expected a list of at most {} single values", setting.key_, list_items_max));
       }
       items.push_back(item.Scalar());
     }

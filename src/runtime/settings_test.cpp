@@ -32,7 +32,10 @@ struct World {
     settings.add("storage.wal.sync", fields.sync, "Whether every batch is synced.");
     settings.add("storage.wal.compress", fields.compress, "Whether the log is compressed.");
     settings.add("shards", fields.shards, "Number of shards.").flags("-s,--shards").limits(1, 64);
-    settings.add("storage.cache", fields.cache, "Memory for blocks.").unit(Unit::mebibytes).limits(1 << 20, 1 << 30).flags("--db-cache-size-mb");
+    settings.add("storage.cache", fields.cache, "Memory for blocks.")
+        .unit(Unit::mebibytes)
+        .limits(1 << 20, 1 << 30)
+        .flags("--db-cache-size-mb");
     settings.add("storage.wal.retention-time", fields.retention, "How long entries are kept.").limits(1s, 24h);
     settings.add("ratio", fields.ratio, "A share.").limits(0.0, 1.0);
     settings.add("metadata.provider", fields.provider, "Where status is kept.").choices({"file", "memory"});
@@ -74,7 +77,8 @@ storage:
   wal:
     sync: no
     retention-time: 1h30m
-)"), "nothing wrong");
+)"),
+            "nothing wrong");
   EXPECT_EQ(world.fields.address, ":7000");
   EXPECT_EQ(world.fields.shards, 8);
   EXPECT_EQ(world.fields.ratio, 0.25);
@@ -87,7 +91,8 @@ storage:
 
 TEST(Settings, flags_win_over_environment_which_wins_over_the_file) {
   World world;
-  ASSERT_TRUE(world.load("shards: 2\nratio: 0.1\npublic: {address: 'file:1'}\n", {"SKERRY_SHARDS=3", "SKERRY_RATIO=0.2", "HOME=/root"}, {"-s", "4"}));
+  ASSERT_TRUE(world.load("shards: 2\nratio: 0.1\npublic: {address: 'file:1'}\n",
+                         {"SKERRY_SHARDS=3", "SKERRY_RATIO=0.2", "HOME=/root"}, {"-s", "4"}));
   EXPECT_EQ(world.fields.shards, 4);
   EXPECT_EQ(world.fields.ratio, 0.2);
   EXPECT_EQ(world.fields.address, "file:1");
@@ -96,8 +101,9 @@ TEST(Settings, flags_win_over_environment_which_wins_over_the_file) {
 
 TEST(Settings, flags_have_given_or_derived_names) {
   World world;
-  ASSERT_TRUE(world.load("", {}, {"--public-addr", "h:1", "--storage-wal-retention-time", "15s", "--db-cache-size-mb=10",
-                                  "--no-storage-wal-sync", "--storage-wal-compress", "--peers", "x,y", "--peers", "z"}));
+  ASSERT_TRUE(world.load("", {},
+                         {"--public-addr", "h:1", "--storage-wal-retention-time", "15s", "--db-cache-size-mb=10",
+                          "--no-storage-wal-sync", "--storage-wal-compress", "--peers", "x,y", "--peers", "z"}));
   EXPECT_EQ(world.fields.address, "h:1");
   EXPECT_EQ(world.fields.retention, Duration(15s));
   EXPECT_EQ(world.fields.cache, 10 << 20);
@@ -116,8 +122,9 @@ TEST(Settings, help_shows_default_limits_and_variable) {
 
 TEST(Settings, unknown_keys_name_the_nearest_and_the_line) {
   World world;
-  EXPECT_EQ(world.mistakes("shards: 2\nstorage:\n  wal:\n    retention-tmie: 1h\n"),
-            "conf.yaml:4: \"storage.wal.retention-tmie\" is no setting of this command; did you mean storage.wal.retention-time?");
+  EXPECT_EQ(
+      world.mistakes("shards: 2\nstorage:\n  wal:\n    retention-tmie: 1h\n"),
+      "conf.yaml:4: \"storage.wal.retention-tmie\" is no setting of this command; did you mean storage.wal.retention-time?");
   EXPECT_THAT(world.mistakes("storge: {}"), HasSubstr("did you mean storage?"));
   EXPECT_THAT(world.mistakes("retention-time: 1h"), HasSubstr("did you mean storage.wal.retention-time?"));
   EXPECT_THAT(world.mistakes("something-else-entirely: 1"), HasSubstr("is no setting of this command"));
@@ -126,17 +133,21 @@ TEST(Settings, unknown_keys_name_the_nearest_and_the_line) {
 TEST(Settings, values_out_of_limits_name_value_range_and_place) {
   World world;
   EXPECT_EQ(world.mistakes("shards: 65"), "conf.yaml:1: shards: 65 is out of range; allowed is 1 to 64");
-  EXPECT_EQ(world.mistakes("\nstorage: {cache: 2GiB}"), "conf.yaml:2: storage.cache: 2GiB is out of range; allowed is 1MiB to 1GiB");
+  EXPECT_EQ(world.mistakes("\nstorage: {cache: 2GiB}"),
+            "conf.yaml:2: storage.cache: 2GiB is out of range; allowed is 1MiB to 1GiB");
   EXPECT_EQ(world.mistakes("", {"SKERRY_STORAGE_WAL_RETENTION_TIME=2d"}),
             "environment SKERRY_STORAGE_WAL_RETENTION_TIME: storage.wal.retention-time: 2d is out of range; allowed is 1s to 1d");
-  EXPECT_THAT(world.mistakes("", {}, {"--ratio", "1.5"}), HasSubstr("flag --ratio: ratio: 1.5 is out of range; allowed is 0 to 1"));
-  EXPECT_THAT(world.mistakes("metadata: {provider: etcd}"), HasSubstr("metadata.provider: \"etcd\" is not among what is allowed: file, memory"));
+  EXPECT_THAT(world.mistakes("", {}, {"--ratio", "1.5"}),
+              HasSubstr("flag --ratio: ratio: 1.5 is out of range; allowed is 0 to 1"));
+  EXPECT_THAT(world.mistakes("metadata: {provider: etcd}"),
+              HasSubstr("metadata.provider: \"etcd\" is not among what is allowed: file, memory"));
 }
 
 TEST(Settings, malformed_values_say_what_is_expected) {
   World world;
   EXPECT_THAT(world.mistakes("shards: many"), HasSubstr("conf.yaml:1: shards: \"many\" is no whole number"));
-  EXPECT_THAT(world.mistakes("storage: {wal: {retention-time: 15}}"), HasSubstr("\"15\" is no duration; expected a number with a unit"));
+  EXPECT_THAT(world.mistakes("storage: {wal: {retention-time: 15}}"),
+              HasSubstr("\"15\" is no duration; expected a number with a unit"));
   EXPECT_THAT(world.mistakes("storage: {cache: big}"), HasSubstr("\"big\" is no size"));
   EXPECT_THAT(world.mistakes("storage: {wal: {sync: maybe}}"), HasSubstr("\"maybe\" is neither true nor false"));
   EXPECT_THAT(world.mistakes("shards: [1, 2]"), HasSubstr("shards: expected a single value, found a list"));
@@ -222,7 +233,8 @@ TEST(SettingValue, durations_are_read_exactly_and_written_back) {
   EXPECT_EQ(*parse_duration("1h0m0s"), Duration(1h));
   EXPECT_EQ(*parse_duration("1.5s"), Duration(1500ms));
   EXPECT_EQ(*parse_duration("0"), Duration::zero());
-  for (const Duration each : {Duration(0s), Duration(1ns), Duration(90min), Duration(1500ms), Duration(-5s), Duration::max(), Duration::min() + 1ns}) {
+  for (const Duration each :
+       {Duration(0s), Duration(1ns), Duration(90min), Duration(1500ms), Duration(-5s), Duration::max(), Duration::min() + 1ns}) {
     EXPECT_EQ(*parse_duration(duration_text(each)), each) << duration_text(each);
   }
   for (const auto* bad : {"", "s", "5", "1.s", "5 s", "1e3s", "--5s", "99999999999h", "0.0000000001s", "5sx", "\xFF"}) {
@@ -236,10 +248,12 @@ TEST(SettingValue, sizes_are_read_exactly_and_written_back) {
   EXPECT_EQ(*parse_size("1.5Gi"), 3LL << 29);
   EXPECT_EQ(*parse_size("4096"), 4096);
   EXPECT_EQ(*parse_size("100", 1 << 20), 100 << 20);
-  for (const std::int64_t each : {std::int64_t{0}, std::int64_t{1023}, std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max()}) {
+  for (const std::int64_t each :
+       {std::int64_t{0}, std::int64_t{1023}, std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max()}) {
     EXPECT_EQ(*parse_size(size_text(each)), each);
   }
-  for (const auto* bad : {"", "MiB", "-1MiB", "1.0000001B", "9999999999TiB", "5 MiB", "5mib"}) EXPECT_FALSE(parse_size(bad)) << bad;
+  for (const auto* bad : {"", "MiB", "-1MiB", "1.0000001B", "9999999999TiB", "5 MiB", "5mib"})
+    EXPECT_FALSE(parse_size(bad)) << bad;
 }
 
 }  // namespace

@@ -81,7 +81,8 @@ std::string Settings::schema(std::string_view title) const {
   Tree<Setting> tree;
   for (const Setting& setting : settings_) tree.at(setting.key_).leaf = &setting;
   const auto write = [](std::string& out, const Setting& setting, const std::string& indent) {
-    static constexpr const char* types[] = {"\"boolean\"", "\"integer\"", "\"number\"", "\"string\"", "\"string\"", "[\"array\", \"string\"]"};
+    static constexpr const char* types[] = {"\"boolean\"", "\"integer\"", "\"number\"",
+                                            "\"string\"",  "\"string\"",  "[\"array\", \"string\"]"};
     const bool size = setting.unit_ != Unit::none;
     out += fmt::format("{}\"type\": {},\n", indent, size ? "[\"string\", \"integer\"]" : types[setting.default_.index()]);
     if (setting.kind() == SettingKind::list) out += fmt::format("{}\"items\": {{\"type\": \"string\"}},\n", indent);
@@ -95,11 +96,13 @@ std::string Settings::schema(std::string_view title) const {
     }
     if (!setting.choices_.empty()) out += fmt::format("{}\"enum\": {},\n", indent, json_value(setting.choices_, Unit::none));
     std::string help = setting.help_;
-    if (const std::string range = setting.range_text(); !range.empty() && setting.choices_.empty()) help += " Allowed: " + range + ".";
+    if (const std::string range = setting.range_text(); !range.empty() && setting.choices_.empty())
+      help += " Allowed: " + range + ".";
     if (!setting.secret_) out += fmt::format("{}\"default\": {},\n", indent, json_value(setting.default_, setting.unit_));
     out += fmt::format("{}\"description\": {}", indent, quoted(help));
   };
-  std::string out = fmt::format("{{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": {},\n", quoted(title));
+  std::string out =
+      fmt::format("{{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": {},\n", quoted(title));
   write_schema(out, tree, 1, write);
   return out + "\n}\n";
 }
@@ -109,7 +112,8 @@ std::string Settings::show() const {
   for (const Setting& setting : settings_) tree.at(setting.key_).leaf = &setting;
   std::string out;
   write_yaml(out, tree, 0, [](std::string& text, const Setting& setting) {
-    text += fmt::format(" {}   # {}\n", setting.secret_ ? "\"(hidden)\"" : json_value(setting.value_, setting.unit_), setting.origin_);
+    text += fmt::format(" {}   # {}\n", setting.secret_ ? "\"(hidden)\"" : json_value(setting.value_, setting.unit_),
+                        setting.origin_);
   });
   return out;
 }

@@ -43,7 +43,7 @@ void take_backtrace(int) {
 void install_handler() {
   void* frames[2];
   ::backtrace(frames, 2);   // loads the unwinder now: loading it in a signal handler would allocate
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = &take_backtrace;
   action.sa_flags = SA_RESTART;
   ::sigemptyset(&action.sa_mask);
@@ -59,7 +59,8 @@ std::string describe(void* frame) {
   const std::string place = fmt::format("{}+{:#x}", path.substr(path.rfind('/') + 1), offset_from(info.dli_fbase));
   if (info.dli_sname == nullptr) return place;
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> readable(::abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);
+  const std::unique_ptr<char, void (*)(void*)> readable(::abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status),
+                                                        &std::free);
   return fmt::format("{}({})", status == 0 ? readable.get() : info.dli_sname, place);
 }
 

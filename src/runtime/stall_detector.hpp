@@ -35,7 +35,7 @@ class StallDetector {
   const Duration limit_;
   Logger log_;
   std::vector<std::int64_t> reported_;   // by core: the turn that was last reported, by its beginning
-  std::deque<TimePoint> reports_;        // of the last minute
+  std::deque<TimePoint> reports_;   // of the last minute
 
   std::mutex mutex_;
   std::condition_variable ending_;
@@ -43,4 +43,4 @@ class StallDetector {
   std::thread watcher_;
 };
 
-}  // namespace skerry
+}   // namespace skerry

@@ -57,7 +57,9 @@ struct TaskScope::Completion {
 
 void TaskScope::launch(Handle position, Task<> task) {
   if (position->cancelled) {
-    { const Task<> dropped = std::move(task); }   // the frame goes before anybody hears that the task has ended
+    {
+      const Task<> dropped = std::move(task);
+    }   // the frame goes before anybody hears that the task has ended
     return ended(position);
   }
   asio::co_spawn(core_.executor(), std::move(task), Completion{*this, position});

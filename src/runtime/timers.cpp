@@ -49,7 +49,8 @@ void Timers::remove(Timer& timer) {
 // The lowest level first, then the lowest digit: at each level only digits from the current one on are in use.
 std::optional<std::uint16_t> Timers::first_slot() const {
   for (std::size_t level = 0; level < levels; ++level) {
-    if (occupied_[level] != 0) return static_cast<std::uint16_t>(level * slots + static_cast<std::size_t>(std::countr_zero(occupied_[level])));
+    if (occupied_[level] != 0)
+      return static_cast<std::uint16_t>(level * slots + static_cast<std::size_t>(std::countr_zero(occupied_[level])));
   }
   return std::nullopt;
 }

@@ -10,7 +10,8 @@
 namespace skerry {
 
 namespace detail {
-using TimerHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct TimerTag>, boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+using TimerHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct TimerTag>,
+                                                   boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 }
 
 // Something to be told at a point in time. Owned by whoever waits; leaves its Timers when destroyed.
@@ -48,14 +49,15 @@ class Timers {
   // Nothing is due before this, and after run(now) it is later than `now`. Exact to the nanosecond when it is near; for a far timer
   // it may be early.
   std::optional<TimePoint> next() const;
-  std::size_t run(TimePoint now);             // tells all that are due, in order of time; returns how many
+  std::size_t run(TimePoint now);   // tells all that are due, in order of time; returns how many
   std::size_t size() const { return size_; }
 
  private:
   friend class Timer;
-  using List = boost::intrusive::list<Timer, boost::intrusive::base_hook<detail::TimerHook>, boost::intrusive::constant_time_size<false>>;
+  using List =
+      boost::intrusive::list<Timer, boost::intrusive::base_hook<detail::TimerHook>, boost::intrusive::constant_time_size<false>>;
   using Tick = std::uint64_t;
-  static constexpr int tick_bits = 20;    // of a nanosecond count: a tick is about a millisecond
+  static constexpr int tick_bits = 20;   // of a nanosecond count: a tick is about a millisecond
   static constexpr int digit_bits = 6, levels = 8;   // 8 * 6 + 20 bits hold every TimePoint
   static constexpr std::size_t slots = std::size_t{1} << digit_bits;
   static constexpr std::uint16_t due_slot = levels * slots;
@@ -70,10 +72,10 @@ class Timers {
 
   std::array<List, levels * slots> wheel_;
   std::array<std::uint64_t, levels> occupied_{};   // a bit for each slot that holds timers
-  List due_;                                       // taken from the wheel, in order of time, not told yet
+  List due_;   // taken from the wheel, in order of time, not told yet
   Tick current_ = 0;
-  std::uint64_t armed_ = 0;                        // so far
+  std::uint64_t armed_ = 0;   // so far
   std::size_t size_ = 0;
 };
 
-}  // namespace skerry
+}   // namespace skerry

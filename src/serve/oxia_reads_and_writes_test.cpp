@@ -47,8 +47,7 @@ TEST_P(OxiaReadsAndWritesTest, what_was_put_is_got) {
   EXPECT_EQ(found.value(), "one");
   EXPECT_FALSE(found.has_key());
   EXPECT_EQ(found.version().SerializeAsString(), version.SerializeAsString());
-  EXPECT_EQ(found.version().created_timestamp(),
-            static_cast<std::uint64_t>(world.clock.wall().time_since_epoch().count()));
+  EXPECT_EQ(found.version().created_timestamp(), static_cast<std::uint64_t>(world.clock.wall().time_since_epoch().count()));
   EXPECT_EQ(get("b").status(), proto::KEY_NOT_FOUND);
 }
 

@@ -19,7 +19,8 @@ TEST_P(OxiaRefusalsTest, a_shard_that_is_not_open_yet_says_so) {
   world.close_shards();
   auto request = write_request();
   add_put(request, "a", "v");
-  expect_reason(*world.finish("Write", request)->status, Code::unavailable, "NOT_INITIALIZED", "oxia: server not initialized yet");
+  expect_reason(*world.finish("Write", request)->status, Code::unavailable, "NOT_INITIALIZED",
+                "oxia: server not initialized yet");
   expect_reason(*world.finish("List", range<proto::ListRequest>("", ""))->status, Code::unavailable, "NOT_INITIALIZED",
                 "oxia: server not initialized yet");
   auto* stream = world.write_stream(shard);
@@ -52,7 +53,6 @@ TEST_P(OxiaRefusalsTest, a_request_beyond_a_limit_is_refused_by_code_and_text) {
   EXPECT_EQ(call->status->code, Code::resource_exhausted);
   EXPECT_NE(call->status->message.find(std::to_string(limits::value_bytes_max)), std::string::npos) << call->status->message;
 }
-
 
 struct OxiaRoutingTest : ::testing::Test {
   ServeWorld world;

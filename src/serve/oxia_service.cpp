@@ -108,22 +108,19 @@ proto::NamespaceShardsAssignment shards_message(const std::vector<ShardPlace>& p
 
 }  // namespace
 
-OxiaService::OxiaService(Core& core, const Sharded<ShardHost>& hosts, const ShardDirectory& directory,
-                         OxiaServiceOptions options)
+OxiaService::OxiaService(Core& core, const Sharded<ShardHost>& hosts, const ShardDirectory& directory, OxiaServiceOptions options)
     : core_(core), hosts_(hosts), directory_(directory), options_(options) {}
 
 void OxiaService::register_in(rpc::Methods& methods) {
   using rpc::Replies;
   using rpc::ServerCall;
   const auto add_unary = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.unary<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
-      return unary(call, request, reply);
-    });
+    methods.unary<Request, Reply>(
+        method(name), [this](ServerCall& call, const Request& request, Reply& reply) { return unary(call, request, reply); });
   };
   const auto add_stream = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.server_stream<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Replies<Reply>& to) {
-      return stream(call, request, to);
-    });
+    methods.server_stream<Request, Reply>(
+        method(name), [this](ServerCall& call, const Request& request, Replies<Reply>& to) { return stream(call, request, to); });
   };
   const auto of = []<class Message>() { return static_cast<Message*>(nullptr); };
   add_unary("Write", of.operator()<proto::WriteRequest>(), of.operator()<proto::WriteResponse>());
@@ -142,10 +139,8 @@ void OxiaService::register_in(rpc::Methods& methods) {
         return assignments(call, request, replies);
       });
   methods.bidirectional<proto::WriteRequest, proto::WriteResponse>(
-      method("WriteStream"),
-      [this](ServerCall& call, rpc::Requests<proto::WriteRequest>& requests, Replies<proto::WriteResponse>& replies) {
-        return write_stream(call, requests, replies);
-      });
+      method("WriteStream"), [this](ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
+                                    Replies<proto::WriteResponse>& replies) { return write_stream(call, requests, replies); });
   methods.alias(older_service_name, service_name);
 }
 
@@ -158,10 +153,11 @@ std::optional<rpc::Status> OxiaService::refuse_authority(std::string_view author
   const auto& known = directory_.assignments();
   if (!known) return oxia_status(OxiaError::not_initialized);
   if (std::ranges::find(known->allowed_authorities, authority) != known->allowed_authorities.end()) return std::nullopt;
-  return rpc::Status{rpc::Code::permission_denied,
-                     fmt::format("the authority {} is no address of this cluster; add it to allowExtraAuthorities if it should be",
-                                 printable(authority)),
-                     {}};
+  return rpc::Status{
+      rpc::Code::permission_denied,
+      fmt::format("the authority {} is no address of this cluster; add it to allowExtraAuthorities if it should be",
+                  printable(authority)),
+      {}};
 }
 
 std::expected<CoreId, rpc::Status> OxiaService::route(ShardId shard) const {

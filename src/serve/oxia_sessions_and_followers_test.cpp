@@ -43,7 +43,6 @@ TEST_P(OxiaSessionsAndFollowersTest, session_timeouts_have_limits) {
   }
 }
 
-
 TEST_P(OxiaSessionsAndFollowersTest, notifications_begin_with_an_empty_batch_at_the_commit_offset) {
   put("before", "v");
   const auto commit = world.shard(shard).commit().value();

@@ -187,8 +187,8 @@ Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request,
 }
 
 Task<Result<>> answer(replica::Shard& shard, const proto::CreateSessionRequest& request, proto::CreateSessionResponse& reply) {
-  CO_TRY(const SessionId session, co_await shard.create_session(std::chrono::milliseconds(request.session_timeout_ms()),
-                                                                request.client_identity()));
+  CO_TRY(const SessionId session,
+         co_await shard.create_session(std::chrono::milliseconds(request.session_timeout_ms()), request.client_identity()));
   reply.set_session_id(session.value());
   co_return Result<>{};
 }

@@ -30,8 +30,7 @@ WriteStream::WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<prot
       pushed_(core), answered_(core) {}
 
 Task<rpc::Status> WriteStream::serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
-                                     rpc::Requests<proto::WriteRequest>& requests,
-                                     rpc::Replies<proto::WriteResponse>& replies) {
+                                     rpc::Requests<proto::WriteRequest>& requests, rpc::Replies<proto::WriteResponse>& replies) {
   auto lane = co_await hosts.invoke_on(owner, open_lane, &hosts.cores().core(owner), shard);
   if (!lane) co_return oxia_status(lane.error());
   WriteStream stream(core, hosts.cores(), *std::move(lane), requests, replies);

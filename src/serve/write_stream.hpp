@@ -22,8 +22,7 @@ class WriteStream {
  public:
   // References are the handler's own.
   static Task<rpc::Status> serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
-                                 rpc::Requests<proto::WriteRequest>& requests,
-                                 rpc::Replies<proto::WriteResponse>& replies);
+                                 rpc::Requests<proto::WriteRequest>& requests, rpc::Replies<proto::WriteResponse>& replies);
 
  private:
   using Lane = std::shared_ptr<ForeignPtr<WriteLane>>;   // freed on the shard's core, whoever lets go last
@@ -49,4 +48,4 @@ class WriteStream {
   WaitList pushed_, answered_;
 };
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve

@@ -318,5 +318,5 @@ TEST(Notifications, bytes_that_are_no_entry_are_corrupt) {
   EXPECT_EQ(decode_notifications(KeyOrder::natural, Offset(1), entry).error(), Errc::corrupt);
 }
 
-}  // namespace
-}  // namespace skerry::store
+}   // namespace
+}   // namespace skerry::store

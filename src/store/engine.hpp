@@ -68,7 +68,7 @@ class ShardEngine {
   // Applies the effects of entry `offset`, visible at once. State and offset become durable in one atomic step, some time later.
   virtual void apply(std::span<const Write> writes, Offset offset) = 0;
   virtual Offset applied() const = 0;
-  virtual Offset durable() const = 0;     // what a crash now would leave; entries above are replayed from the log
+  virtual Offset durable() const = 0;   // what a crash now would leave; entries above are replayed from the log
   virtual std::uint64_t approximate_bytes() const = 0;
 };
 
@@ -84,7 +84,7 @@ class Engine {
   virtual Task<Result<>> checkpoint() = 0;
   // An error from background work: the node must stop accepting writes.
   virtual Result<> health() const = 0;
-  virtual Task<Result<>> stop() = 0;      // checkpoints and closes
+  virtual Task<Result<>> stop() = 0;   // checkpoints and closes
 };
 
-}  // namespace skerry::store
+}   // namespace skerry::store

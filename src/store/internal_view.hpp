@@ -32,4 +32,4 @@ std::optional<SessionId> parse_session_name(BytesView name);
 std::optional<Shadow> parse_shadow_name(BytesView name);
 std::optional<IndexEntry> parse_index_entry_name(BytesView name);
 
-}  // namespace skerry::store
+}   // namespace skerry::store

@@ -104,10 +104,9 @@ class FileReader {
   }
   std::uint64_t rest() const { return rest_; }
   std::unexpected<Error> damaged(std::string_view what) const {
-    return fail(Errc::corrupt,
-                fmt::format("state file {} is damaged: it {} near byte {}. Put the node's folder back from "
-                            "a backup of the data folder",
-                            path_, what, position_));
+    return fail(Errc::corrupt, fmt::format("state file {} is damaged: it {} near byte {}. Put the node's folder back from "
+                                           "a backup of the data folder",
+                                           path_, what, position_));
   }
 
  private:

@@ -12,4 +12,4 @@ Bytes path_escape(BytesView text);
 // Fails with invalid_argument on a '%' that two hexadecimal digits don't follow.
 Result<Bytes> path_unescape(BytesView escaped);
 
-}  // namespace skerry::store
+}   // namespace skerry::store

@@ -116,7 +116,8 @@ Result<> check_write(const WriteRequest& request) {
     TRYV(name_operation(check_bounds(request.delete_ranges[i].start, request.delete_ranges[i].end), "delete_range", i));
   // The entry itself is measured when it is made; this saves evaluating what can never fit.
   if (const std::size_t bytes = bytes_of(request); bytes > limits::entry_bytes_max)
-    return too_much(fmt::format("the request has {} bytes, more than fit in one log entry: send smaller batches", bytes), limits::entry_bytes_max);
+    return too_much(fmt::format("the request has {} bytes, more than fit in one log entry: send smaller batches", bytes),
+                    limits::entry_bytes_max);
   return {};
 }
 

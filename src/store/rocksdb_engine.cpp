@@ -79,7 +79,8 @@ class RocksDbShard final : public ShardEngine {
     return std::make_unique<RocksDbCursor>(store_, blocking_, loaded_, key_prefix(id_, space));
   }
 
-  // Written at once: gathering a loop turn's entries needs an index over the batch, which costs more than it saves.
+  // Written at once, so that it is visible at once. Sixteen puts in one batch go 1.5 times as fast as one by one, but reads would
+  // need an index over what is gathered.
   void apply(std::span<const Write> writes, Offset offset) override {
     batch_.Clear();
     for (const Write& write : writes) add(write);

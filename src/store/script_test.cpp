@@ -56,5 +56,5 @@ TEST_P(Script, prints_what_it_tells) {
 
 INSTANTIATE_TEST_SUITE_P(, Script, ::testing::ValuesIn(scripts()), [](const auto& file) { return file.param.stem().string(); });
 
-}  // namespace
-}  // namespace skerry::store
+}   // namespace
+}   // namespace skerry::store

@@ -7,8 +7,8 @@
 #include "net/tcp.hpp"
 #include "rpc/health.hpp"
 #include "rpc/server.hpp"
-#include "runtime/task_scope.hpp"
 #include "rpc/testing/echo_service.hpp"
+#include "runtime/task_scope.hpp"
 
 namespace {
 

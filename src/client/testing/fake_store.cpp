@@ -111,32 +111,37 @@ void FakeStore::register_methods(Host& host) {
   const std::string prefix = "/io.oxia.proto.v1.OxiaClient/";
   rpc::Methods& methods = host.methods;
   using Call = rpc::ServerCall;
-  methods.server_stream<pb::ShardAssignmentsRequest, pb::ShardAssignments>(prefix + "GetShardAssignments",
-      [this](Call& call, const auto& request, auto& replies) {
+  methods.server_stream<pb::ShardAssignmentsRequest, pb::ShardAssignments>(
+      prefix + "GetShardAssignments", [this](Call& call, const auto& request, auto& replies) {
         last_authorization = call.metadata().find("authorization").value_or("");
         return assignments(request, replies);
       });
-  methods.bidirectional<pb::WriteRequest, pb::WriteResponse>(prefix + "WriteStream",
+  methods.bidirectional<pb::WriteRequest, pb::WriteResponse>(
+      prefix + "WriteStream",
       [this, &host](Call& call, auto& requests, auto& replies) { return write_stream(host, call, requests, replies); });
-  methods.server_stream<pb::ReadRequest, pb::ReadResponse>(prefix + "Read",
-      [this, &host](Call&, const auto& request, auto& replies) { return read(host, request, replies); });
-  methods.server_stream<pb::ListRequest, pb::ListResponse>(prefix + "List",
-      [this, &host](Call&, const auto& request, auto& replies) { return list(host, request, replies); });
-  methods.server_stream<pb::RangeScanRequest, pb::RangeScanResponse>(prefix + "RangeScan",
-      [this, &host](Call&, const auto& request, auto& replies) { return scan(host, request, replies); });
-  methods.server_stream<pb::NotificationsRequest, pb::NotificationBatch>(prefix + "GetNotifications",
+  methods.server_stream<pb::ReadRequest, pb::ReadResponse>(
+      prefix + "Read", [this, &host](Call&, const auto& request, auto& replies) { return read(host, request, replies); });
+  methods.server_stream<pb::ListRequest, pb::ListResponse>(
+      prefix + "List", [this, &host](Call&, const auto& request, auto& replies) { return list(host, request, replies); });
+  methods.server_stream<pb::RangeScanRequest, pb::RangeScanResponse>(
+      prefix + "RangeScan", [this, &host](Call&, const auto& request, auto& replies) { return scan(host, request, replies); });
+  methods.server_stream<pb::NotificationsRequest, pb::NotificationBatch>(
+      prefix + "GetNotifications",
       [this, &host](Call&, const auto& request, auto& replies) { return notifications(host, request, replies); });
-  methods.server_stream<pb::GetSequenceUpdatesRequest, pb::GetSequenceUpdatesResponse>(prefix + "GetSequenceUpdates",
+  methods.server_stream<pb::GetSequenceUpdatesRequest, pb::GetSequenceUpdatesResponse>(
+      prefix + "GetSequenceUpdates",
       [this, &host](Call&, const auto& request, auto& replies) { return sequence(host, request, replies); });
-  methods.unary<pb::CreateSessionRequest, pb::CreateSessionResponse>(prefix + "CreateSession",
+  methods.unary<pb::CreateSessionRequest, pb::CreateSessionResponse>(
+      prefix + "CreateSession",
       [this, &host](Call&, const auto& request, auto& reply) { return create_session(host, request, reply); });
-  methods.unary<pb::SessionHeartbeat, pb::KeepAliveResponse>(prefix + "KeepAlive",
-      [this, &host](Call&, const auto& request, auto&) { return keep_alive(host, request); });
-  methods.unary<pb::CloseSessionRequest, pb::CloseSessionResponse>(prefix + "CloseSession",
-      [this, &host](Call&, const auto& request, auto&) { return close_session(host, request); });
+  methods.unary<pb::SessionHeartbeat, pb::KeepAliveResponse>(
+      prefix + "KeepAlive", [this, &host](Call&, const auto& request, auto&) { return keep_alive(host, request); });
+  methods.unary<pb::CloseSessionRequest, pb::CloseSessionResponse>(
+      prefix + "CloseSession", [this, &host](Call&, const auto& request, auto&) { return close_session(host, request); });
 }
 
-Task<rpc::Status> FakeStore::assignments(const pb::ShardAssignmentsRequest& request, rpc::Replies<pb::ShardAssignments>& replies) {
+Task<rpc::Status> FakeStore::assignments(const pb::ShardAssignmentsRequest& request,
+                                         rpc::Replies<pb::ShardAssignments>& replies) {
   if (refuse_namespace) co_return refusal(rpc::Code::not_found, "NAMESPACE_NOT_FOUND");
   for (;;) {
     pb::ShardAssignments message;
@@ -169,7 +174,8 @@ Task<rpc::Status> FakeStore::write_stream(Host& host, rpc::ServerCall& call, rpc
     if (before_write) {
       if (auto status = before_write(id, request)) co_return *status;
     }
-    write_batches.push_back(static_cast<std::size_t>(request.puts_size() + request.deletes_size() + request.delete_ranges_size()));
+    write_batches.push_back(
+        static_cast<std::size_t>(request.puts_size() + request.deletes_size() + request.delete_ranges_size()));
     const pb::WriteResponse response = apply(id, request);
     changed_.notify_all();
     if (after_write) {
@@ -225,8 +231,7 @@ pb::PutResponse FakeStore::apply_put(Shard& target, const pb::PutRequest& put, p
   }
   const auto found = target.records.find(encoded(key));
   const bool exists = found != target.records.end();
-  if (put.has_expected_version_id() &&
-      put.expected_version_id() != (exists ? found->second.version.version_id() : -1)) {
+  if (put.has_expected_version_id() && put.expected_version_id() != (exists ? found->second.version.version_id() : -1)) {
     response.set_status(pb::UNEXPECTED_VERSION_ID);
     return response;
   }
@@ -293,7 +298,8 @@ std::vector<const FakeStore::Stored*> FakeStore::in_range(const Shard& target, c
       continue;
     }
     for (const auto& [name, secondary] : record.indexes) {
-      const bool inside = (start.empty() || encoded(secondary) >= encoded(start)) && (end.empty() || encoded(secondary) < encoded(end));
+      const bool inside =
+          (start.empty() || encoded(secondary) >= encoded(start)) && (end.empty() || encoded(secondary) < encoded(end));
       if (name == index && inside) found[store::index_entry_key(order, name, secondary, record.key)] = &record;
     }
   }
@@ -307,7 +313,8 @@ Task<rpc::Status> FakeStore::list(Host& host, const pb::ListRequest& request, rp
   if (auto refused = refuse(host, id)) co_return *refused;
   ++scans_opened;
   std::vector<std::string> keys;
-  for (const Stored* record : in_range(shard(id), request.start_inclusive(), request.end_exclusive(), request.secondary_index_name())) {
+  for (const Stored* record :
+       in_range(shard(id), request.start_inclusive(), request.end_exclusive(), request.secondary_index_name())) {
     keys.push_back(record->key);
   }
   for (std::size_t i = 0; i < keys.size(); i += 2) {   // many small messages
@@ -385,7 +392,8 @@ Task<rpc::Status> FakeStore::sequence(Host& host, const pb::GetSequenceUpdatesRe
   }
 }
 
-Task<rpc::Status> FakeStore::create_session(Host& host, const pb::CreateSessionRequest& request, pb::CreateSessionResponse& reply) {
+Task<rpc::Status> FakeStore::create_session(Host& host, const pb::CreateSessionRequest& request,
+                                            pb::CreateSessionResponse& reply) {
   const ShardId id{request.shard()};
   if (auto refused = refuse(host, id)) co_return *refused;
   reply.set_session_id(id.value() << 44 | ++sessions_created);

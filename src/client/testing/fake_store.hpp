@@ -75,7 +75,8 @@ class FakeStore {
   Task<rpc::Status> read(Host& host, const pb::ReadRequest& request, rpc::Replies<pb::ReadResponse>& replies);
   Task<rpc::Status> list(Host& host, const pb::ListRequest& request, rpc::Replies<pb::ListResponse>& replies);
   Task<rpc::Status> scan(Host& host, const pb::RangeScanRequest& request, rpc::Replies<pb::RangeScanResponse>& replies);
-  Task<rpc::Status> notifications(Host& host, const pb::NotificationsRequest& request, rpc::Replies<pb::NotificationBatch>& replies);
+  Task<rpc::Status> notifications(Host& host, const pb::NotificationsRequest& request,
+                                  rpc::Replies<pb::NotificationBatch>& replies);
   Task<rpc::Status> sequence(Host& host, const pb::GetSequenceUpdatesRequest& request,
                              rpc::Replies<pb::GetSequenceUpdatesResponse>& replies);
   Task<rpc::Status> create_session(Host& host, const pb::CreateSessionRequest& request, pb::CreateSessionResponse& reply);
@@ -85,7 +86,8 @@ class FakeStore {
   pb::WriteResponse apply(ShardId id, const pb::WriteRequest& request);
   pb::PutResponse apply_put(Shard& shard, const pb::PutRequest& put, pb::NotificationBatch& changes);
   pb::GetResponse look_up(Shard& shard, const pb::GetRequest& get);
-  std::vector<const Stored*> in_range(const Shard& shard, const std::string& start, const std::string& end, const std::string& index);
+  std::vector<const Stored*> in_range(const Shard& shard, const std::string& start, const std::string& end,
+                                      const std::string& index);
 
   Core& core_;
   net::testing::MemoryFabric& fabric_;

@@ -71,9 +71,9 @@ inline Task<std::vector<std::string>> collect(std::unique_ptr<Scan> scan) {
 }  // namespace skerry::client::testing
 
 // Leaves a coroutine when the condition is false.
-#define CO_ASSERT(...)                     \
-  if (!(__VA_ARGS__)) {                    \
-    ADD_FAILURE() << #__VA_ARGS__;         \
-    co_return;                             \
-  }                                        \
+#define CO_ASSERT(...) \
+  if (!(__VA_ARGS__)) { \
+    ADD_FAILURE() << #__VA_ARGS__; \
+    co_return; \
+  } \
   static_assert(true)

@@ -30,8 +30,7 @@ class LogWorld {
   T run(Task<T> task) {
     std::optional<T> result;
     tasks_->spawn(keep(std::move(task), result));
-    while (!result && step()) {
-    }
+    while (!result && step()) {}
     SKERRY_ASSERT(result.has_value());   // it waits for something that never comes
     return std::move(*result);
   }
@@ -44,8 +43,7 @@ class LogWorld {
   }
   // Everything that is ready now; time stands still.
   void settle() {
-    while (core_->run_turn()) {
-    }
+    while (core_->run_turn()) {}
   }
 
   Result<> open() {
@@ -96,7 +94,9 @@ class LogWorld {
 
  private:
   template <class T>
-  static Task<> keep(Task<T> task, std::optional<T>& result) { result = co_await std::move(task); }
+  static Task<> keep(Task<T> task, std::optional<T>& result) {
+    result = co_await std::move(task);
+  }
 
   void boot() {
     core_ = std::make_unique<Core>(CoreId{0}, clock, random_.next());

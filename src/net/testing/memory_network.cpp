@@ -123,9 +123,7 @@ class MemoryStream final : public Stream {
     if (link_->closed[1 - end_] && !link_->cut) return ended(there_closed);
     return {};
   }
-  std::unexpected<Error> ended(std::string_view why) const {
-    return fail(Errc::closed, peer_.text() + ": " + std::string(why));
-  }
+  std::unexpected<Error> ended(std::string_view why) const { return fail(Errc::closed, peer_.text() + ": " + std::string(why)); }
 
   Core& core_;
   const MemoryFabric& fabric_;

@@ -36,9 +36,7 @@ class MemoryFabric {
  private:
   friend class MemoryNetwork;
   friend class MemoryListener;
-  static std::pair<std::string, std::string> pair(const std::string& a, const std::string& b) {
-    return std::minmax(a, b);
-  }
+  static std::pair<std::string, std::string> pair(const std::string& a, const std::string& b) { return std::minmax(a, b); }
   std::vector<std::shared_ptr<Link>> links_between(const std::string& a, const std::string& b);
 
   Duration delay_{0};
@@ -51,8 +49,7 @@ class MemoryFabric {
 // One host's, or one core's, view of the fabric.
 class MemoryNetwork final : public Network {
  public:
-  MemoryNetwork(Core& core, MemoryFabric& fabric, std::string host)
-      : core_(core), fabric_(fabric), host_(std::move(host)) {}
+  MemoryNetwork(Core& core, MemoryFabric& fabric, std::string host) : core_(core), fabric_(fabric), host_(std::move(host)) {}
   // An empty host in the address means this network's own.
   Result<std::unique_ptr<Listener>> listen(const Address& address) override;
   Task<Result<std::unique_ptr<Stream>>> connect(Address address, Deadline deadline) override;

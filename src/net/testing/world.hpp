@@ -34,8 +34,7 @@ struct ManualWorld {
   TaskScope tasks{core};
 
   void settle() {   // all that can happen now
-    while (core.run_turn()) {
-    }
+    while (core.run_turn()) {}
   }
   void advance(Duration by) {   // through every timer on the way
     const TimePoint until = clock.now() + by;

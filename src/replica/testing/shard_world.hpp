@@ -32,8 +32,7 @@ class ShardWorld {
   T run(Task<T> task) {
     std::optional<T> result;
     tasks_->spawn(keep(std::move(task), result));
-    while (!result && step()) {
-    }
+    while (!result && step()) {}
     SKERRY_ASSERT(result.has_value());   // it waits for something that never comes
     return std::move(*result);
   }
@@ -46,8 +45,7 @@ class ShardWorld {
   }
   // Everything that is ready now; time stands still.
   void settle() {
-    while (core_->run_turn()) {
-    }
+    while (core_->run_turn()) {}
   }
   void pass(Duration time) {
     const TimePoint until = clock.now() + time;

@@ -18,8 +18,7 @@ rpc::Status wanted_status(rpc::ServerCall& call, const EchoRequest& request) {
   call.add_trailer("echo-trailer-bin", std::string("\0\xFF\x01", 3));
   const auto code = static_cast<rpc::Code>(request.status_code());
   if (request.error_reason().empty()) return {code, request.status_message(), {}};
-  return rpc::Status::with_info(code, request.status_message(),
-                                {"test.skerry", request.error_reason(), {{"shard", "7"}}});
+  return rpc::Status::with_info(code, request.status_message(), {"test.skerry", request.error_reason(), {{"shard", "7"}}});
 }
 
 }  // namespace
@@ -66,8 +65,7 @@ Task<rpc::Status> EchoService::server_stream(rpc::ServerCall& call, const EchoRe
   co_return run.done(wanted_status(call, request));
 }
 
-Task<rpc::Status> EchoService::client_stream(rpc::ServerCall& call, rpc::Requests<EchoRequest>& requests,
-                                             EchoReply& reply) {
+Task<rpc::Status> EchoService::client_stream(rpc::ServerCall& call, rpc::Requests<EchoRequest>& requests, EchoReply& reply) {
   Run run(statistics_);
   EchoRequest request;
   std::uint32_t count = 0;
@@ -126,30 +124,27 @@ Task<rpc::Status> EchoService::get_statistics(rpc::ServerCall&, const Statistics
 void EchoService::add_to(rpc::Methods& methods) {
   const std::string service = "/skerry.test.Echo/";
   using rpc::Replies, rpc::Requests, rpc::ServerCall;
-  methods.unary<EchoRequest, EchoReply>(
-      service + "Unary", [this](ServerCall& call, const EchoRequest& request, EchoReply& reply) {
-        return unary(call, request, reply);
-      });
+  methods.unary<EchoRequest, EchoReply>(service + "Unary", [this](ServerCall& call, const EchoRequest& request,
+                                                                  EchoReply& reply) { return unary(call, request, reply); });
   methods.server_stream<EchoRequest, EchoReply>(
       service + "ServerStream", [this](ServerCall& call, const EchoRequest& request, Replies<EchoReply>& replies) {
         return server_stream(call, request, replies);
       });
-  methods.client_stream<EchoRequest, EchoReply>(
-      service + "ClientStream", [this](ServerCall& call, Requests<EchoRequest>& requests, EchoReply& reply) {
-        return client_stream(call, requests, reply);
-      });
+  methods.client_stream<EchoRequest, EchoReply>(service + "ClientStream",
+                                                [this](ServerCall& call, Requests<EchoRequest>& requests, EchoReply& reply) {
+                                                  return client_stream(call, requests, reply);
+                                                });
   methods.bidirectional<EchoRequest, EchoReply>(
       service + "Bidirectional", [this](ServerCall& call, Requests<EchoRequest>& requests, Replies<EchoReply>& replies) {
         return bidirectional(call, requests, replies);
       });
   methods.client_stream<EchoRequest, EchoReply>(
-      service + "SlowReader", [this](ServerCall& call, Requests<EchoRequest>& requests, EchoReply& reply) {
-        return slow_reader(call, requests, reply);
-      });
-  methods.unary<StatisticsRequest, Statistics>(
-      service + "GetStatistics", [this](ServerCall& call, const StatisticsRequest& request, Statistics& reply) {
-        return get_statistics(call, request, reply);
-      });
+      service + "SlowReader",
+      [this](ServerCall& call, Requests<EchoRequest>& requests, EchoReply& reply) { return slow_reader(call, requests, reply); });
+  methods.unary<StatisticsRequest, Statistics>(service + "GetStatistics",
+                                               [this](ServerCall& call, const StatisticsRequest& request, Statistics& reply) {
+                                                 return get_statistics(call, request, reply);
+                                               });
   const auto checked = methods.service(*EchoReply::descriptor()->file()->FindServiceByName("Echo"), {"skerry.test.alias.Echo"});
   SKERRY_ASSERT(checked.has_value());
 }

@@ -18,8 +18,7 @@ class EchoService {
   Task<rpc::Status> unary(rpc::ServerCall& call, const EchoRequest& request, EchoReply& reply);
   Task<rpc::Status> server_stream(rpc::ServerCall& call, const EchoRequest& request, rpc::Replies<EchoReply>& replies);
   Task<rpc::Status> client_stream(rpc::ServerCall& call, rpc::Requests<EchoRequest>& requests, EchoReply& reply);
-  Task<rpc::Status> bidirectional(rpc::ServerCall& call, rpc::Requests<EchoRequest>& requests,
-                                  rpc::Replies<EchoReply>& replies);
+  Task<rpc::Status> bidirectional(rpc::ServerCall& call, rpc::Requests<EchoRequest>& requests, rpc::Replies<EchoReply>& replies);
   Task<rpc::Status> slow_reader(rpc::ServerCall& call, rpc::Requests<EchoRequest>& requests, EchoReply& reply);
   Task<rpc::Status> get_statistics(rpc::ServerCall& call, const StatisticsRequest& request, Statistics& reply);
 

@@ -35,8 +35,8 @@ std::string RawClient::frame(int type, int flags, int stream, std::string_view p
 std::string RawClient::preface() { return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(NGHTTP2_SETTINGS, 0, 0, ""); }
 
 Fields RawClient::request_fields(const std::string& path) {
-  return {{":method", "POST"}, {":scheme", "http"}, {":path", path}, {":authority", "server"},
-          {"te", "trailers"}, {"content-type", "application/grpc"}};
+  return {{":method", "POST"},      {":scheme", "http"}, {":path", path},
+          {":authority", "server"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
 }
 
 std::string RawClient::message(std::string_view bytes) {
@@ -49,8 +49,8 @@ std::string RawClient::headers(int stream, const Fields& fields, int flags) {
   std::vector<nghttp2_nv> wire;
   for (const auto& [name, value] : fields) wire.push_back(rpc::make_field(name, value));
   std::string block(nghttp2_hd_deflate_bound(deflater_, wire.data(), wire.size()), '\0');
-  const auto size = nghttp2_hd_deflate_hd(deflater_, reinterpret_cast<std::uint8_t*>(block.data()), block.size(),
-                                          wire.data(), wire.size());
+  const auto size =
+      nghttp2_hd_deflate_hd(deflater_, reinterpret_cast<std::uint8_t*>(block.data()), block.size(), wire.data(), wire.size());
   SKERRY_ASSERT(size >= 0);
   return frame(NGHTTP2_HEADERS, flags, stream, std::string_view(block).substr(0, static_cast<std::size_t>(size)));
 }
@@ -73,7 +73,8 @@ void RawClient::take(std::string_view bytes) {
   buffer_ += bytes;
   while (buffer_.size() >= 9) {
     ByteReader reader(buffer_);
-    const std::size_t length = static_cast<std::size_t>(reader.big_endian<std::uint16_t>()) << 8 | reader.big_endian<std::uint8_t>();
+    const std::size_t length =
+        static_cast<std::size_t>(reader.big_endian<std::uint16_t>()) << 8 | reader.big_endian<std::uint8_t>();
     if (buffer_.size() < 9 + length) return;
     Frame frame;
     frame.type = reader.big_endian<std::uint8_t>();

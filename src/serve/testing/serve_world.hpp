@@ -58,8 +58,7 @@ class ServeWorld {
     return ran;
   }
   void settle() {
-    while (turn()) {
-    }
+    while (turn()) {}
   }
   bool step() {
     if (turn()) return true;
