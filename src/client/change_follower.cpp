@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/change_follower.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "client/alarm.hpp"
 #include "client/change_queue.hpp"
 #include "client/cluster.hpp"
@@ -88,6 +92,21 @@ Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
 ChangeFollower::ChangeFollower(Cluster& cluster, std::shared_ptr<ChangeQueue> queue)
     : cluster_(cluster), queue_(std::move(queue)) {}
 
+namespace {
+
+// A position in a shard that does not exist would never be reached, and its changes never be missed.
+Result<> check_positions(const Positions& positions, Cluster& cluster) {
+  const auto& ranges = cluster.shard_ranges();
+  for (const auto& [shard, offset] : positions) {
+    const auto found = std::ranges::find(ranges, shard, &ShardMap::Shard::id);
+    if (found != ranges.end()) continue;
+    return fail(Errc::invalid_argument, fmt::format("the namespace has no shard {}: name positions of its shards only", shard.value()));
+  }
+  return {};
+}
+
+}   // namespace
+
 ChangeFollower::~ChangeFollower() {
   queue_->close();
   cluster_.changed().notify_all();   // watch_shards waits there
@@ -97,6 +116,7 @@ Task<Result<std::unique_ptr<ChangeFollower>>> ChangeFollower::start(Cluster& clu
   Core& core = cluster.core();
   const Deadline deadline = options.deadline.value_or(core.now() + cluster.options().request_timeout);
   CO_TRYV(co_await cluster.all_shards(deadline));
+  CO_TRYV(check_positions(options.after, cluster));
   const auto queue = std::make_shared<ChangeQueue>(core, cluster.options().scan_bytes_buffered_max);
   auto follower = std::unique_ptr<ChangeFollower>(new ChangeFollower(cluster, queue));   // the constructor is private
   for (const ShardMap::Shard& shard : cluster.shard_ranges()) {

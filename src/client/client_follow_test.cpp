@@ -173,6 +173,15 @@ TEST_F(Follow, changes_continue_after_the_positions_of_an_earlier_follower) {
   });
 }
 
+TEST_F(Follow, a_position_in_a_shard_that_does_not_exist_is_refused) {
+  run([](Fixture& f) -> Task<> {
+    const auto follower = co_await f.client->follow_changes({.after = {{ShardId{99}, Offset{0}}}});
+    CO_ASSERT(!follower);
+    EXPECT_EQ(follower.error(), Errc::invalid_argument);
+    EXPECT_NE(follower.error().text.find("no shard 99"), std::string::npos) << follower.error().text;
+  });
+}
+
 TEST_F(Follow, changes_go_on_across_a_split) {
   run([](Fixture& f) -> Task<> {
     const auto follower = co_await f.client->follow_changes();

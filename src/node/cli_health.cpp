@@ -82,7 +82,7 @@ void add_health_command(CLI::App& app, Command& chosen) {
       "Ask a server once whether it serves; exit status 0 if it does.\nExample: skerry health --service oxia-readiness");
   const auto flags = std::make_shared<HealthFlags>();
   health.add_option("--host", flags->host, "Server host")->capture_default_str();
-  health.add_option("--port", flags->port, "Server port; any of a server's ports answers")->capture_default_str();
+  health.add_option("--port", flags->port, "The server's public port")->capture_default_str();
   health.add_option("--timeout", flags->timeout, "How long to wait for the answer")->capture_default_str();
   health.add_option("--service", flags->service, "\"\": the process; oxia-readiness: whether it takes requests");
   health.callback([&chosen, flags] { chosen = [flags] { return run_health(*flags); }; });

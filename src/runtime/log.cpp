@@ -96,7 +96,7 @@ Result<LogLevels> LogLevels::parse(std::string_view text) {
     const auto level = parse_log_level(equals == std::string_view::npos ? item : item.substr(equals + 1));
     if (!level || equals == 0) {
       return fail(Errc::invalid_argument, fmt::format("log level {}: expected a level (trace, debug, info, warn, error, off), or "
-                                                      "module=level, separated by commas, as in info,store=debug",
+                                                      "module=level, separated by commas, as in info,storage=debug",
                                                       printable(item)));
     }
     if (equals == std::string_view::npos) {

@@ -52,7 +52,7 @@ TEST(MemoryEngine, refuses_a_damaged_file_with_path_and_remedy) {
     ASSERT_FALSE(started) << "bit " << bit;
     EXPECT_EQ(started.error(), make_error_code(Errc::corrupt));
     EXPECT_NE(started.error().message().find(path), std::string::npos);
-    EXPECT_NE(started.error().message().find("Put back a copy"), std::string::npos);
+    EXPECT_NE(started.error().message().find("from a backup"), std::string::npos);
   }
   for (std::size_t size = 0; size < whole.size(); ++size) {
     subject.disk.put(path, whole.substr(0, size));
@@ -101,7 +101,7 @@ TEST(RocksDbEngine, refuses_a_damaged_database_with_remedy) {
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error(), make_error_code(Errc::corrupt));
   EXPECT_NE(started.error().message().find("/engine"), std::string::npos);
-  EXPECT_NE(started.error().message().find("put back a copy"), std::string::npos);
+  EXPECT_NE(started.error().message().find("from a backup"), std::string::npos);
 }
 
 TEST(RocksDbEngine, refuses_a_folder_of_another_format) {
