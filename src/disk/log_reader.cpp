@@ -38,18 +38,24 @@ Task<Result<std::vector<LogEntry>>> SegmentedLog::read(ShardId shard, Offset fro
     }
     Walk walk{
         .shard = shard, .wanted = from, .last = known.last, .bytes_max = bytes_max, .incarnation = table_.incarnation(shard)};
+    const std::uint64_t oldest = segments_.front()->header.generation;
     auto whole = co_await this->walk(walk);
     // What was met while the shard changed underneath says nothing, neither entries nor damage.
     const LogShard after = table_.shard(shard);
     if (table_.incarnation(shard) != walk.incarnation || after.first > from || after.first == no_offset) continue;
     if (!whole) co_return fail(whole.error());
     if (*whole) co_return std::move(walk.entries);
+    if (segments_.front()->header.generation == oldest) {   // nothing was let go: the footer that told of the entry was wrong
+      co_return fail(Errc::corrupt, fmt::format("shard {}: the log knows of entry {} and not where it is: `skerry wal verify` tells more",
+                                                shard.value(), walk.wanted.value()));
+    }
   }
 }
 
 // False when the place was let go meanwhile.
 Task<Result<bool>> SegmentedLog::walk(Walk& walk) {
   bool lost = true;
+  Offset placed = no_offset;   // for which entry an index point was followed; once each, for a bad footer's may lead elsewhere
   Bytes chunk;
   std::size_t at = 0;   // in chunk; `place` is where that is
   const auto move_to = [&](LogPlace place) {
@@ -63,7 +69,10 @@ Task<Result<bool>> SegmentedLog::walk(Walk& walk) {
   while (!walk.enough(0)) {
     const auto point = table_.point_before(walk.shard, walk.wanted);
     if (!point) co_return false;
-    if (lost || point->offset == walk.wanted) move_to(point->place);
+    if (placed != walk.wanted && (lost || point->offset == walk.wanted)) {
+      move_to(point->place);
+      placed = walk.wanted;
+    }
     lost = false;
     const auto from = segment(walk.place.generation);
     if (!from) co_return false;
