@@ -194,7 +194,10 @@ std::string show(Life& life, bool real, bool sound) {
       shown += entries.error().message() + "\n";
       continue;
     }
-    require(static_cast<std::int64_t>(entries->size()) == known.last.value() - known.first.value() + 1, "no entry is missing");
+    // A forged record may claim to be so large that a read stops before it.
+    if (real || sound) {
+      require(static_cast<std::int64_t>(entries->size()) == known.last.value() - known.first.value() + 1, "no entry is missing");
+    }
     for (const LogEntry& entry : *entries) {
       if (real) require(entry.payload == payload(shard, entry.offset, entry.term), "no entry is invented");
       shown += fmt::format("{} {} {}\n", entry.offset.value(), entry.term.value(), crc32c(entry.payload));

@@ -57,6 +57,7 @@ class BatchScan {
     const auto batch = record_at(position);
     if (!batch || batch->kind != RecordKind::batch) return bad(position, "no valid batch header");
     if (batch->shard.value() != static_cast<std::int64_t>(header_.marker)) return bad(position, "a batch of another segment");
+    if (batch->payload_bytes != 0) return bad(position, "a batch header that claims a payload");
     if (sequence && batch->sequence != *sequence) return bad(position, "a batch out of sequence");
     const auto bytes = static_cast<std::uint64_t>(batch->offset.value());
     std::uint64_t at = position + record_header_bytes;
