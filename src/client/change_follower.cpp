@@ -100,7 +100,8 @@ Result<> check_positions(const Positions& positions, Cluster& cluster) {
   for (const auto& [shard, offset] : positions) {
     const auto found = std::ranges::find(ranges, shard, &ShardMap::Shard::id);
     if (found != ranges.end()) continue;
-    return fail(Errc::invalid_argument, fmt::format("the namespace has no shard {}: name positions of its shards only", shard.value()));
+    return fail(Errc::invalid_argument,
+                fmt::format("the namespace has no shard {}: name positions of its shards only", shard.value()));
   }
   return {};
 }

@@ -46,8 +46,9 @@ Task<Result<std::vector<LogEntry>>> SegmentedLog::read(ShardId shard, Offset fro
     if (!whole) co_return fail(whole.error());
     if (*whole) co_return std::move(walk.entries);
     if (segments_.front()->header.generation == oldest) {   // nothing was let go: the footer that told of the entry was wrong
-      co_return fail(Errc::corrupt, fmt::format("shard {}: the log knows of entry {} and not where it is: `skerry wal verify` tells more",
-                                                shard.value(), walk.wanted.value()));
+      co_return fail(Errc::corrupt,
+                     fmt::format("shard {}: the log knows of entry {} and not where it is: `skerry wal verify` tells more",
+                                 shard.value(), walk.wanted.value()));
     }
   }
 }
@@ -139,4 +140,4 @@ std::shared_ptr<Segment> SegmentedLog::segment(std::uint64_t generation) const {
   return segments_[generation - first];
 }
 
-}  // namespace skerry::disk
+}   // namespace skerry::disk

@@ -147,12 +147,12 @@ class RocksDbShard final : public ShardEngine {
   }();
   const std::shared_ptr<RecentLoads> loaded_ = std::make_shared<RecentLoads>();
   std::uint64_t measured_bytes_ = 0, applied_bytes_ = 0;
-  rocksdb::WriteBatch batch_;      // kept for its memory, as the next two
+  rocksdb::WriteBatch batch_;   // kept for its memory, as the next two
   Bytes key_;
   rocksdb::PinnableSlice value_;
 };
 
-}  // namespace
+}   // namespace
 
 struct RocksDbEngine::Members {
   Blocking& blocking;
@@ -184,7 +184,7 @@ void flush(RocksDbStore& store, FlushJob& job) {
   for (const ShardId shard : job.measure) job.bytes.push_back(measure_shard(store, shard));
 }
 
-}  // namespace
+}   // namespace
 
 RocksDbEngine::RocksDbEngine(std::unique_ptr<Members> members) : members_(std::move(members)) {}
 RocksDbEngine::~RocksDbEngine() = default;
@@ -292,4 +292,4 @@ RocksDbFigures RocksDbEngine::figures() const {
   return out;
 }
 
-}  // namespace skerry::store
+}   // namespace skerry::store
