@@ -11,6 +11,8 @@
 
 namespace skerry::node {
 
+constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
+
 // Hashes of keys, both ends inclusive.
 struct HashRange {
   std::uint32_t min = 0;

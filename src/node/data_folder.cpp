@@ -19,7 +19,6 @@ constexpr std::string_view checksum_words = "# checksum of all above: ";
 constexpr const char* identity_name = "/identity";
 constexpr auto lock_patience = 2s;
 constexpr auto lock_retry = 20ms;
-constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
 
 std::string checksum_line(const std::string& text) { return fmt::format("{}{:08x}\n", checksum_words, crc32c(text)); }
 

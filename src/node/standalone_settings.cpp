@@ -9,7 +9,6 @@
 namespace skerry::node {
 namespace {
 
-constexpr std::uint32_t shards_max = 4096;
 constexpr const char* off = "none";
 
 store::KeyOrder order_of(std::string_view name) {
@@ -25,7 +24,7 @@ Result<net::Address> address_of(const std::string& text, std::string_view key) {
 }  // namespace
 
 Result<NamespaceWish> parse_namespace(const std::string& text) {
-  const auto wrong = [&](const char* what) {
+  const auto wrong = [&](std::string_view what) {
     return fail(Errc::invalid_argument,
                 fmt::format("namespace \"{}\": {}; expected NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural", text, what));
   };
@@ -39,7 +38,7 @@ Result<NamespaceWish> parse_namespace(const std::string& text) {
   std::uint32_t shards = 0;
   const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), shards);
   if (error != std::errc{} || end != count.data() + count.size()) return wrong("its number of shards is no number");
-  if (shards == 0 || shards > shards_max) return wrong("it can have 1 to 4096 shards");
+  if (shards == 0 || shards > shards_max) return wrong(fmt::format("it can have 1 to {} shards", shards_max));
   wish.shards = shards;
   if (second == std::string::npos) return wish;
   const std::string order = text.substr(second + 1);
