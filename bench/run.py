@@ -24,13 +24,30 @@ LOAD = ROOT / "build/release/bench/skerry_load"
 SKERRY = ROOT / "build/release/skerry"
 SERVER_CPU, LOAD_CPU = "0", "1"
 
-# name, options of the generator; a batch only where every store has one of its own (etcd has none)
+ALL = ("Skerry", "etcd", "Redis")
+
+
+def work(name, *options, stores=ALL, **others):
+    """A row: the generator's options, for the stores that can do it; a peer that needs its own to do well has them instead."""
+    return name, {store: others.get(store, " ".join(options)).split() for store in stores}
+
+
+# One stream carries all of Skerry's puts; Redis and etcd do better with many clients, so they get them.
 WORKLOADS = [
-    ("put, one at a time", ["--put-share", "1", "--in-flight", "1"]),
-    ("put, 64 in flight", ["--put-share", "1", "--in-flight", "64"]),
-    ("get, 64 in flight", ["--put-share", "0", "--in-flight", "64"]),
-    ("80 % get 20 % put, 64 in flight", ["--put-share", "0.2", "--in-flight", "64"]),
-    ("put, open loop, 5000/s", ["--put-share", "1", "--in-flight", "1024", "--rate", "5000"]),
+    work("put, one at a time", "--in-flight 1"),
+    work("single puts, 64 in flight; Redis and etcd from 64 clients", "--in-flight 64 --connections 64", Skerry="--in-flight 64"),
+    work("single puts, 64 in flight on one connection", "--in-flight 64"),
+    work("puts in batches of 16, 32 in flight; Redis in pipelines", "--batch 16 --in-flight 32", stores=("Skerry", "Redis")),
+    work("puts in batches of 128, 32 in flight; Redis in pipelines", "--batch 128 --in-flight 32", stores=("Skerry", "Redis")),
+    work("puts due at 50,000/s, all that is due as one message", "--rate 50000 --gather --batch 10000 --in-flight 64",
+         stores=("Skerry", "Redis")),
+    work("puts due at 5,000/s, each a message", "--rate 5000 --in-flight 1024"),
+    work("gets, one at a time", "--put-share 0 --in-flight 1"),
+    work("unary gets, 16 in flight; Redis and etcd from 64 clients", "--put-share 0 --in-flight 64 --connections 64",
+         Skerry="--put-share 0 --in-flight 16"),
+    work("gets in batches of 128, 16 in flight; Redis in pipelines", "--put-share 0 --batch 128 --in-flight 16",
+         stores=("Skerry", "Redis")),
+    work("80 % gets, 20 % puts, 64 in flight", "--put-share 0.2 --in-flight 64"),
 ]
 
 
@@ -51,8 +68,8 @@ def free_port(used=set()):
 class Server:
     """A store started on a fresh folder, pinned to the server's processor; ended by its pid."""
 
-    def __init__(self, name, protocol, command, ports, batches):
-        self.name, self.protocol, self.batches = name, protocol, batches
+    def __init__(self, name, protocol, command, ports):
+        self.name, self.protocol = name, protocol
         self.folder = tempfile.mkdtemp(prefix=f"skerry-bench-{protocol}-")
         self.port = free_port()
         others = [free_port() for _ in range(ports)]
@@ -90,23 +107,23 @@ class Server:
 def start_servers():
     servers = [Server("Skerry", "store", [
         str(SKERRY), "standalone", "--cores", "1", "--data-dir", "{folder}/data", "-p", "127.0.0.1:{port}", "-m", "127.0.0.1:{other}"],
-        1, True)]
+        1)]
     if shutil.which("etcd"):
         servers.append(Server("etcd", "etcd", [
             "etcd", "--data-dir", "{folder}/etcd", "--listen-client-urls", "http://127.0.0.1:{port}", "--advertise-client-urls",
             "http://127.0.0.1:{port}", "--listen-peer-urls", "http://127.0.0.1:{other}", "--initial-advertise-peer-urls",
             "http://127.0.0.1:{other}", "--initial-cluster", "default=http://127.0.0.1:{other}", "--logger", "zap",
-            "--log-level", "error", "--quota-backend-bytes", "8589934592"], 1, False))
+            "--log-level", "error", "--quota-backend-bytes", "8589934592"], 1))
     if shutil.which("redis-server"):
         servers.append(Server("Redis", "redis", [
             "redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{folder}", "--appendonly", "yes", "--appendfsync",
-            "always", "--save", "", "--auto-aof-rewrite-percentage", "0"], 0, True))
+            "always", "--save", "", "--auto-aof-rewrite-percentage", "0"], 0))
     return servers
 
 
 def measure(server, options, value_bytes, seconds, preload):
     command = ["taskset", "-c", LOAD_CPU, str(LOAD), "--protocol", server.protocol, "--address", f"127.0.0.1:{server.port}",
-               "--value-bytes", str(value_bytes), "--seconds", str(seconds), *options]
+               "--value-bytes", str(value_bytes), "--seconds", str(seconds), "--warm-up", "0.5", *options]
     if not preload:
         command.append("--no-preload")
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
@@ -133,11 +150,12 @@ def run_all(args):
         try:
             loaded = set()
             for name, options in WORKLOADS:
-                runs = {server.name: [] for server in servers}
+                able = [server for server in servers if server.name in options]
+                runs = {server.name: [] for server in able}
                 for _ in range(args.rounds):
-                    for server in servers:
+                    for server in able:
                         print(f"  {value_bytes} B, {name}: {server.name}", file=sys.stderr, flush=True)
-                        runs[server.name].append(measure(server, options, value_bytes, args.seconds, server.name not in loaded))
+                        runs[server.name].append(measure(server, options[server.name], value_bytes, args.seconds, server.name not in loaded))
                         loaded.add(server.name)
                 results.append({"workload": name, "value_bytes": value_bytes,
                                 "stores": {store: median_of(each) for store, each in runs.items()}})
@@ -151,6 +169,8 @@ def run_all(args):
 
 
 def cell(figures):
+    if figures is None:
+        return "–"
     if "error" in figures:
         return "failed: " + figures["error"][:60]
     if "megabytes" in figures:
@@ -176,7 +196,7 @@ def table(results, args):
              "|---|---|" + "---|" * (len(stores) + 3)]
     for result in results:
         spread = result["stores"]["Skerry"].get("spread")
-        lines.append(f"| {result['workload']} | {result['value_bytes']} | " + " | ".join(cell(result["stores"][s]) for s in stores) +
+        lines.append(f"| {result['workload']} | {result['value_bytes']} | " + " | ".join(cell(result["stores"].get(s)) for s in stores) +
                      f" | {ratio(result, 'etcd')} | {ratio(result, 'Redis')} | {'–' if spread is None else f'{spread:.0%}'} |")
     return "\n".join(lines) + "\n"
 
@@ -189,12 +209,12 @@ def plot(results, path):
         return
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    rows = [r for r in results if "put" in r["workload"] or "get" in r["workload"]]
+    rows = [r for r in results if not r["workload"].startswith("resident")]
     stores = list(rows[0]["stores"])
     figure, axes = pyplot.subplots(1, 2, figsize=(15, 0.55 * len(rows) + 2))
     for axis, key, label in ((axes[0], "operations_per_second", "operations per second (log)"), (axes[1], "p99_us", "p99, µs (log)")):
         for i, store in enumerate(stores):
-            values = [r["stores"][store].get(key, 0) for r in rows]
+            values = [r["stores"].get(store, {}).get(key, 0) for r in rows]
             axis.barh([y + (i - 1) * 0.27 for y in range(len(rows))], values, height=0.25, label=store)
         axis.set_xscale("log")
         axis.set_xlabel(label)
@@ -209,7 +229,7 @@ def plot(results, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--value-bytes", type=int, nargs="+", default=[128, 1024])
     parser.add_argument("--name", default="store")
     args = parser.parse_args()

@@ -36,7 +36,7 @@ class Run {
     counting_from_ = core_.clock().now() + load_.warm_up;
     end_ = counting_from_ + load_.length;
     if (load_.rate > 0) {
-      co_await send_when_due();
+      co_await (load_.gather ? send_all_due() : send_when_due());
     } else {
       for (std::size_t i = 0; i < load_.in_flight; ++i) tasks_.spawn(send_after_answer());
     }
@@ -61,9 +61,9 @@ class Run {
   }
 
  private:
-  std::vector<Operation> choose() {
+  std::vector<Operation> choose(std::size_t count) {
     const auto kind = random_.chance(load_.put_share) ? Operation::Kind::put : Operation::Kind::get;
-    std::vector<Operation> operations(load_.batch);
+    std::vector<Operation> operations(count);
     for (Operation& each : operations) each = {kind, keys_[random_.below(load_.keys)], value_};
     return operations;
   }
@@ -71,7 +71,7 @@ class Run {
   Task<> send_after_answer() {
     while (error_ && core_.clock().now() < end_) {
       ++busy_;
-      co_await execute(choose(), core_.clock().now());
+      co_await execute(choose(load_.batch), core_.clock().now());
     }
   }
 
@@ -82,11 +82,27 @@ class Run {
       while (busy_ >= load_.in_flight) co_await slot_free_.wait();
       if (due >= counting_from_) report_.lateness.add(core_.clock().now() - due);
       ++busy_;
-      tasks_.spawn(execute(choose(), due));
+      tasks_.spawn(execute(choose(load_.batch), due));
     }
   }
 
-  Task<> execute(std::vector<Operation> operations, TimePoint from) {
+  // What fell due since the last message goes as one, up to `batch` operations; each is timed from when it was due itself.
+  Task<> send_all_due() {
+    const auto interval = Duration(static_cast<std::int64_t>(1e9 / load_.rate));
+    for (TimePoint due = core_.clock().now(); error_ && due < end_;) {
+      while (core_.clock().now() < due) co_await core_.yield();
+      while (busy_ >= load_.in_flight) co_await slot_free_.wait();
+      const TimePoint first = due, now = core_.clock().now();
+      std::size_t count = 0;
+      for (; due <= now && due < end_ && count < load_.batch; due += interval) ++count;
+      if (first >= counting_from_) report_.lateness.add(now - first);
+      ++busy_;
+      tasks_.spawn(execute(choose(count), first, interval));
+    }
+  }
+
+  // `from` is when the first operation was due, `apart` how much later each of the others.
+  Task<> execute(std::vector<Operation> operations, TimePoint from, Duration apart = Duration::zero()) {
     Result<> done = co_await target_.execute(operations);
     const TimePoint now = core_.clock().now();
     --busy_;
@@ -97,7 +113,10 @@ class Run {
     }
     if (from < counting_from_ || (load_.rate == 0 && now >= end_)) co_return;
     report_.operations += operations.size();
-    report_.latency.add(now - from);
+    if (apart == Duration::zero()) report_.latency.add(now - from);
+    for (std::size_t i = 0; apart > Duration::zero() && i < operations.size(); ++i, from += apart) {
+      report_.latency.add(now - from);
+    }
   }
 
   Core& core_;

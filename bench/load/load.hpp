@@ -14,6 +14,7 @@ struct Load {
   std::size_t batch = 1;             // operations a message
   std::size_t in_flight = 1;         // closed loop: messages on the way at any time; open loop: at most
   double rate = 0;                   // operations a second, due at even intervals (open loop); 0: as fast as answers come
+  bool gather = false;               // open loop: what is due goes as one message, of at most `batch` operations
   Duration warm_up = 1s;             // not counted
   Duration length = 5s;
   std::uint64_t seed = 1;
@@ -22,7 +23,7 @@ struct Load {
 struct Report {
   std::uint64_t operations = 0;      // answered within the counted time
   Duration elapsed{};
-  // Of messages. In the open loop from when a message was due, not from when it was sent: a stall is felt by everything
+  // Of messages; of operations where they were gathered. In the open loop from when a message was due, not from when it was sent: a stall is felt by everything
   // that was due while it lasted (coordinated omission).
   Histogram latency;
   // Open loop: how late the generator itself was. Where this is not small beside the latency, the run measures the generator.
@@ -33,4 +34,4 @@ struct Report {
 Task<Result<>> preload(Core& core, Target& target, Load load);
 Task<Result<Report>> run_load(Core& core, Target& target, Load load);
 
-}  // namespace skerry::bench
+}   // namespace skerry::bench

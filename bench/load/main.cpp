@@ -110,6 +110,7 @@ int main(int argc, char** argv) {
   app.add_option("--in-flight", options.load.in_flight, "messages on the way")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--rate", options.load.rate, "operations a second, due at even intervals; 0: closed loop")
       ->capture_default_str();
+  app.add_flag("--gather", options.load.gather, "open loop: what is due goes as one message, of at most --batch operations");
   app.add_option("--seconds", options.seconds)->check(CLI::Range(0.1, 3600.0))->capture_default_str();
   app.add_option("--warm-up", options.warm_up_seconds)->check(CLI::Range(0.0, 600.0))->capture_default_str();
   app.add_flag("!--no-preload", options.preload, "the keys are there already");
