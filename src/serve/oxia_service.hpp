@@ -8,11 +8,9 @@
 #include "runtime/sharded.hpp"
 #include "serve/shard_calls.hpp"
 #include "serve/shard_directory.hpp"
+#include "serve/shard_router.hpp"
 
 namespace skerry::serve {
-
-// Whether the address that a request was sent to must be one of the cluster's (Assignments::allowed_authorities).
-enum class AuthorityCheck { off, members };
 
 struct OxiaServiceOptions {
   AuthorityCheck authority_check = AuthorityCheck::off;
@@ -28,24 +26,14 @@ class OxiaService {
   void register_in(rpc::Methods& methods);
 
  private:
-  template <class Request, class Reply>
-  Task<rpc::Status> unary(rpc::ServerCall& call, const Request& request, Reply& reply);
-  template <class Request, class Reply>
-  Task<rpc::Status> stream(rpc::ServerCall& call, const Request& request, rpc::Replies<Reply>& replies);
   Task<rpc::Status> write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
                                  rpc::Replies<proto::WriteResponse>& replies);
   Task<rpc::Status> assignments(rpc::ServerCall& call, const proto::ShardAssignmentsRequest& request,
                                 rpc::Replies<proto::ShardAssignments>& replies);
 
-  // Nothing when the call may go on.
-  std::optional<rpc::Status> refuse_authority(std::string_view authority) const;
-  // The core of the shard, or how to refuse.
-  std::expected<CoreId, rpc::Status> route(ShardId shard) const;
-
   Core& core_;
-  const Sharded<ShardHost>& hosts_;
   const ShardDirectory& directory_;
-  OxiaServiceOptions options_;
+  ShardRouter router_;
 };
 
 }  // namespace skerry::serve

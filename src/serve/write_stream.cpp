@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/write_stream.hpp"
 
-#include <fmt/format.h>
-
-#include <charconv>
-
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
@@ -12,17 +8,6 @@
 #include "serve/shard_calls.hpp"
 
 namespace skerry::serve {
-
-Result<ShardId> parse_shard_header(std::optional<std::string_view> header) {
-  if (!header) return fail(Errc::invalid_argument, "a write stream needs the header 'shard-id'");
-  std::int64_t number = 0;
-  const char* const end = header->data() + header->size();
-  const auto [stopped, error] = std::from_chars(header->data(), end, number);
-  if (error != std::errc() || stopped != end) {
-    return fail(Errc::invalid_argument, fmt::format("the header 'shard-id' is {}, not a number", printable(*header)));
-  }
-  return ShardId(number);
-}
 
 WriteStream::WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<proto::WriteRequest>& requests,
                          rpc::Replies<proto::WriteResponse>& replies)

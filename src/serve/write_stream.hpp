@@ -3,7 +3,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string_view>
 
 #include "rpc/server.hpp"
 #include "runtime/cores.hpp"
@@ -12,9 +11,6 @@
 #include "serve/write_lane.hpp"
 
 namespace skerry::serve {
-
-// The header that says which shard a write stream is for: a decimal number.
-Result<ShardId> parse_shard_header(std::optional<std::string_view> header);
 
 // The connection's half of one WriteStream: reads requests into the shard's lane and, beside that, writes its answers. At most
 // limits::stream_writes_in_flight_max or stream_bytes_in_flight_max are unanswered, then it reads no further. Lives in the handler's frame.
