@@ -73,8 +73,10 @@ int main(int argc, char** argv) {
   if (server == nullptr) return std::fprintf(stderr, "cannot listen on %s\n", address.c_str()), 1;
   std::printf("listening on %s\n", address.c_str());
   std::fflush(stdout);
+  constexpr std::size_t slot_count = 256;
   std::vector<std::unique_ptr<Slot>> slots;
-  for (int i = 0; i < 256; ++i) slots.push_back(std::make_unique<Slot>(service, *queue));
+  slots.reserve(slot_count);
+  while (slots.size() < slot_count) slots.push_back(std::make_unique<Slot>(service, *queue));
   void* tag = nullptr;
   bool ok = false;
   while (queue->Next(&tag, &ok)) static_cast<Slot*>(tag)->proceed(ok);
