@@ -22,6 +22,8 @@ void ActiveCall::reset() {
   Timer::cancel();
   inbound_.clear();
   account();
+  outbound_taken_ = outbound_.size();
+  account_replies();
   connection_ = nullptr;
   method_ = nullptr;
   observer_ = nullptr;
@@ -54,6 +56,7 @@ void ActiveCall::take_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text
   const std::string_view name(reinterpret_cast<const char*>(name_bytes.base), name_bytes.len);
   const std::string_view value(reinterpret_cast<const char*>(value_bytes.base), value_bytes.len);
   if (headers_done_) return;   // trailers of a request mean nothing to gRPC
+  if (header_bytes_ > options_.header_list_bytes_max) return;   // refused already; a byte on the wire may stand for kilobytes
   header_bytes_ += name.size() + value.size() + 32;
   if (header_bytes_ > options_.header_list_bytes_max) {
     headers_.clear();
@@ -133,7 +136,7 @@ void ActiveCall::take_data(BytesView bytes) {
   unreturned_ += bytes.size();
   if (Status status = inbound_.feed(bytes); !status.ok()) refuse(std::move(status));
   account();
-  if (!connection_->pool().within_limit()) {
+  if (!connection_->may_hold_more_requests()) {
     refuse({Code::resource_exhausted,
             "this server holds " + std::to_string(options_.buffered_bytes_max) +
                 " bytes of unfinished requests (buffered_bytes_max); try again later",
@@ -163,8 +166,14 @@ void ActiveCall::stream_closed() {
 
 void ActiveCall::account() {
   const std::size_t holds = inbound_.buffered();
-  if (holds != held_) connection_->pool().hold_instead(held_, holds);
+  if (holds != held_) connection_->hold_requests_instead(held_, holds);
   held_ = holds;
+}
+
+void ActiveCall::account_replies() {
+  const std::size_t holds = queued();
+  if (holds != replies_held_) connection_->hold_replies_instead(replies_held_, holds);
+  replies_held_ = holds;
 }
 
 // What no complete message waits for may be sent anew: a slow handler stops its client, a large message does not.
@@ -197,10 +206,14 @@ void ActiveCall::advance() {
 }
 
 void ActiveCall::on_due() {
-  const bool stuck = queued() > 0;   // the client takes nothing, trailers would wait for ever
   end({Code::deadline_exceeded, "the deadline passed before the call had ended", {}});
-  if (!stuck) return;
-  nghttp2_submit_rst_stream(connection_->session(), NGHTTP2_FLAG_NONE, stream_, NGHTTP2_CANCEL);
+  reset_if_stuck(NGHTTP2_CANCEL);
+}
+
+// While the client takes nothing, trailers would wait for ever behind the replies.
+void ActiveCall::reset_if_stuck(std::uint32_t code) {
+  if (queued() == 0 || stream_closed_) return;
+  nghttp2_submit_rst_stream(connection_->session(), NGHTTP2_FLAG_NONE, stream_, code);
   connection_->send_soon();
 }
 

@@ -102,8 +102,11 @@ class ActiveCall final : public ServerCall,
   void observe(Code code);
   void submit_end();
   Result<> queue(const google::protobuf::MessageLite& message);
+  Result<> refuse_reply();
+  void reset_if_stuck(std::uint32_t code);
   std::size_t queued() const { return outbound_.size() - outbound_taken_; }
   void account();
+  void account_replies();
   void message_taken();
   void return_window();
   void later();
@@ -125,7 +128,7 @@ class ActiveCall final : public ServerCall,
 
   wire::MessageAssembler inbound_;
   Bytes current_;                   // what next() handed out
-  std::size_t held_ = 0;            // as told to the pool
+  std::size_t held_ = 0, replies_held_ = 0;   // as told to the connection
   std::size_t unreturned_ = 0;      // of the stream's window
   Parking reader_, writer_;
   Bytes outbound_;

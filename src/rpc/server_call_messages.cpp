@@ -48,8 +48,10 @@ Task<Result<std::optional<BytesView>>> ActiveCall::next() {
 
 Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
   if (ended_ || stream_closed_) return fail(Errc::closed, "the call has ended");
+  if (!connection_->may_hold_more_replies()) return refuse_reply();
   if (outbound_taken_ == outbound_.size()) outbound_.clear(), outbound_taken_ = 0;
   TRYV(append_message(outbound_, message));
+  account_replies();
   if (!headers_sent_) {
     headers_sent_ = true;
     auto provider = connection_->provider(*this);
@@ -59,6 +61,16 @@ Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
   }
   connection_->send_soon();
   return {};
+}
+
+// Ends the call. The handler learns it from the failure and returns by itself.
+Result<> ActiveCall::refuse_reply() {
+  settle({Code::resource_exhausted,
+          "this client leaves its replies untaken, and the server holds " + std::to_string(options_.replies_bytes_max) +
+              " bytes of such (replies_bytes_max); read faster, or ask for less at a time",
+          {}});
+  reset_if_stuck(NGHTTP2_ENHANCE_YOUR_CALM);   // what gRPC's clients call resource_exhausted
+  return fail(Errc::closed, "the call has ended");
 }
 
 bool ActiveCall::try_write(const google::protobuf::MessageLite& message) { return queue(message).has_value(); }
@@ -77,6 +89,7 @@ ActiveCall::Part ActiveCall::next_part(std::size_t length_max) {
 BytesView ActiveCall::take_part(std::size_t length) {
   const BytesView part = BytesView(outbound_).substr(outbound_taken_, length);
   outbound_taken_ += length;
+  account_replies();
   if (writer_.occupied() && queued() <= options_.reply_queue_bytes_max / 2) later();
   return part;
 }

@@ -19,7 +19,8 @@ const std::uint8_t* payload(std::string_view text) { return reinterpret_cast<con
 }  // namespace
 
 CallPool::CallPool(Core& core, const Methods& methods, const ServerOptions& options)
-    : core_(core), methods_(methods), options_(options), observers_(methods.all().size()) {
+    : core_(core), methods_(methods), options_(options), observers_(methods.all().size()), requests_(options.buffered_bytes_max),
+      replies_(options.replies_bytes_max) {
   if (options.stats == nullptr) return;
   for (const auto& [name, method] : methods.all()) observers_[method.index] = options.stats->observer(name);
 }
@@ -134,10 +135,14 @@ struct ServerConnection::Callbacks {
 
 ServerConnection::ServerConnection(TaskScope& scope, CallPool& pool, std::unique_ptr<net::Stream> stream)
     : Http2Connection(pool.core(), scope, std::move(stream)), pool_(pool), ended_(pool.core()) {
+  pool_.connection_opened();
   open_session();
 }
 
-ServerConnection::~ServerConnection() { calls_.clear_and_dispose(std::default_delete<ActiveCall>()); }
+ServerConnection::~ServerConnection() {
+  calls_.clear_and_dispose(std::default_delete<ActiveCall>());
+  pool_.connection_closed();
+}
 
 void ServerConnection::open_session() {
   nghttp2_session_callbacks* callbacks = Callbacks::make();

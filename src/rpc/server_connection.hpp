@@ -2,6 +2,7 @@
 #pragma once
 #include "rpc/http2_connection.hpp"
 #include "rpc/server_call.hpp"
+#include "rpc/shared_budget.hpp"
 
 namespace skerry::rpc {
 
@@ -17,9 +18,11 @@ class CallPool {
   const ServerOptions& options() const { return options_; }
   Core& core() const { return core_; }
 
-  // Request bytes that are held for handlers which have not taken them.
-  void hold_instead(std::size_t before, std::size_t now) { held_ += now - before; }
-  bool within_limit() const { return held_ <= options_.buffered_bytes_max; }
+  SharedBudget& requests() { return requests_; }   // that no handler has taken yet
+  SharedBudget& replies() { return replies_; }     // that no client has taken yet
+  std::size_t connections() const { return connections_; }
+  void connection_opened() { ++connections_; }
+  void connection_closed() { --connections_; }
 
  private:
   static constexpr std::size_t kept_max = 4'096;
@@ -29,7 +32,8 @@ class CallPool {
   std::vector<MethodObserver*> observers_;
   std::vector<std::unique_ptr<ActiveCall>> unused_;
   const Method* last_found_ = nullptr;   // requests come in runs of the same method
-  std::size_t held_ = 0;
+  SharedBudget requests_, replies_;
+  std::size_t connections_ = 0;
 };
 
 // One client's connection: turns nghttp2's events into calls, enforces the limits of a connection, and ends the calls with
@@ -56,6 +60,11 @@ class ServerConnection final : public Http2Connection, private Timer {
   void replied() { ping_strikes_ = 0, last_ping_ = TimePoint::min(); }
   nghttp2_data_provider provider(ActiveCall& call);
 
+  void hold_requests_instead(std::size_t before, std::size_t now) { pool_.requests().hold_instead(requests_held_, before, now); }
+  void hold_replies_instead(std::size_t before, std::size_t now) { pool_.replies().hold_instead(replies_held_, before, now); }
+  bool may_hold_more_requests() const { return pool_.requests().allows_more(requests_held_, pool_.connections()); }
+  bool may_hold_more_replies() const { return pool_.replies().allows_more(replies_held_, pool_.connections()); }
+
  private:
   struct Callbacks;
   void after_receive() override;
@@ -76,6 +85,7 @@ class ServerConnection final : public Http2Connection, private Timer {
   std::vector<ActiveCall*> ready_, advancing_;
   WaitList ended_;
   std::size_t unanswered_ = 0;   // calls that have begun and not ended
+  std::size_t requests_held_ = 0, replies_held_ = 0;
   TimePoint last_ping_ = TimePoint::min();
   int ping_strikes_ = 0;
   bool draining_ = false, drained_ = false;

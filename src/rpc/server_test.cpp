@@ -191,6 +191,76 @@ TEST_F(Raw, requests_above_the_server_s_buffers_are_resource_exhausted) {
   ASSERT_NE(client->last_headers(1), nullptr);
 }
 
+TEST_F(Raw, a_connection_that_fills_the_server_s_buffers_pays_and_the_others_are_served) {
+  connect({.buffered_bytes_max = 10'000});
+  send(client->headers(1, RawClient::request_fields(unary)));
+  send(RawClient::frame(NGHTTP2_DATA, 0, 1, RawClient::message(std::string(12'000, 'x')).substr(0, 9'900)));
+  auto greedy = std::move(client);
+  reconnect();
+  send(RawClient::preface());
+  EXPECT_EQ(answer(RawClient::request_fields(unary), RawClient::message("\x0A\x7F" + std::string(127, 'x'))).field("grpc-status"),
+            "0");
+  send(client->headers(3, RawClient::request_fields(unary)));   // less than half of the limit, and above it together
+  send(RawClient::frame(NGHTTP2_DATA, 0, 3, RawClient::message(std::string(4'000, 'x')).substr(0, 3'000)));
+  EXPECT_EQ(client->last_headers(3), nullptr);
+  greedy->send(RawClient::frame(NGHTTP2_DATA, 0, 1, std::string(100, 'x')));
+  world.settle();
+  ASSERT_NE(greedy->last_headers(1), nullptr);
+  EXPECT_EQ(greedy->last_headers(1)->field("grpc-status"), "8");
+  greedy->stream().close();
+  world.settle();
+}
+
+TEST_F(Raw, replies_that_no_client_takes_are_limited_and_the_others_are_served) {
+  connect({.replies_bytes_max = 1'000'000});
+  EchoRequest request;
+  request.set_replies(10);
+  request.set_reply_bytes(200'000);
+  for (int stream = 1; stream < 20; stream += 2) {
+    client->call(stream, "/skerry.test.Echo/ServerStream", request.SerializeAsString());
+    world.settle();
+  }
+  EXPECT_TRUE(client->last_headers(3)->field("grpc-status").empty());   // waits for its window
+  const Frame* refused = client->last_headers(19);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->field("grpc-status"), "8");
+  EXPECT_NE(refused->field("grpc-message").find("replies_bytes_max"), std::string::npos);
+  EXPECT_LT(world.echo.statistics().messages_written(), 10U);
+  auto greedy = std::move(client);
+  reconnect();
+  send(RawClient::preface());
+  request.set_replies(1);
+  client->call(1, "/skerry.test.Echo/ServerStream", request.SerializeAsString());
+  world.settle();
+  EXPECT_NE(client->find(NGHTTP2_DATA, 1), nullptr);
+  greedy->stream().close();   // and what it held is free again
+  world.settle();
+  auto second = std::move(client);
+  reconnect();
+  send(RawClient::preface());
+  request.set_replies(10);
+  for (int stream = 1; stream < 8; stream += 2)
+    client->call(stream, "/skerry.test.Echo/ServerStream", request.SerializeAsString());
+  world.settle();
+  EXPECT_EQ(client->find(NGHTTP2_RST_STREAM), nullptr);
+  EXPECT_TRUE(client->last_headers(7)->field("grpc-status").empty());
+  second->stream().close();
+  world.settle();
+}
+
+TEST_F(Raw, a_client_that_takes_nothing_more_is_reset_where_it_had_begun_to_take) {
+  connect({.replies_bytes_max = 100'000});
+  EchoRequest request;
+  request.set_replies(1'000);
+  request.set_reply_bytes(30'000);   // three fit the queue of the stream
+  client->call(1, "/skerry.test.Echo/ServerStream", request.SerializeAsString());
+  client->call(3, "/skerry.test.Echo/ServerStream", request.SerializeAsString());
+  world.settle();
+  const Frame* reset = client->find(NGHTTP2_RST_STREAM, 3);
+  ASSERT_NE(reset, nullptr);
+  EXPECT_EQ(reset->payload.back(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 TEST_F(Raw, headers_above_the_limit_are_resource_exhausted) {
   connect({.header_list_bytes_max = 1000});
   Fields fields = RawClient::request_fields(unary);
