@@ -9,6 +9,13 @@
 #include "rpc/server_connection.hpp"
 
 namespace skerry::rpc {
+namespace {
+
+// Headers above their limit are refused with a status, for a client that erred. One that goes on is reset: in HPACK a byte may
+// stand for kilobytes, and looking at them costs far more than sending it.
+constexpr std::size_t headers_looked_at_max = 4;   // times the limit
+
+}  // namespace
 
 ActiveCall::ActiveCall(Core& core, const ServerOptions& options)
     : Runner(core), core_(core), options_(options), inbound_(options.message_bytes_max), reader_(core), writer_(core) {}
@@ -51,20 +58,30 @@ void ActiveCall::later() {
   connection_->advance_later(*this);
 }
 
-void ActiveCall::take_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text) {
+bool ActiveCall::take_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text) {
   const nghttp2_vec name_bytes = nghttp2_rcbuf_get_buf(name_text), value_bytes = nghttp2_rcbuf_get_buf(value_text);
   const std::string_view name(reinterpret_cast<const char*>(name_bytes.base), name_bytes.len);
   const std::string_view value(reinterpret_cast<const char*>(value_bytes.base), value_bytes.len);
-  if (headers_done_) return;   // trailers of a request mean nothing to gRPC
-  if (header_bytes_ > options_.header_list_bytes_max) return;   // refused already; a byte on the wire may stand for kilobytes
+  const bool refused_before = header_bytes_ > options_.header_list_bytes_max;
   header_bytes_ += name.size() + value.size() + 32;
   if (header_bytes_ > options_.header_list_bytes_max) {
     headers_.clear();
-    return refuse({Code::resource_exhausted,
-                   "the request's headers exceed " + std::to_string(options_.header_list_bytes_max) +
-                       " bytes (header_list_bytes_max); send less metadata",
-                   {}});
+    if (!refused_before) refuse_headers();
+    return header_bytes_ <= headers_looked_at_max * options_.header_list_bytes_max;
   }
+  if (!headers_done_) place_header(name_text, value_text, name, value);   // trailers of a request mean nothing to gRPC
+  return true;
+}
+
+void ActiveCall::refuse_headers() {
+  refuse({Code::resource_exhausted,
+          "the request's headers exceed " + std::to_string(options_.header_list_bytes_max) +
+              " bytes (header_list_bytes_max); send less metadata",
+          {}});
+}
+
+void ActiveCall::place_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text, std::string_view name,
+                              std::string_view value) {
   if (name == ":path") {
     path_ = HeaderText(value_text);
   } else if (name == ":authority" || (name == "host" && authority_.view().empty())) {

@@ -52,7 +52,7 @@ class ActiveCall final : public ServerCall,
   void reset();   // back to unused
 
   // From the connection, in the order in which a request comes.
-  void take_header(nghttp2_rcbuf* name, nghttp2_rcbuf* value);
+  bool take_header(nghttp2_rcbuf* name, nghttp2_rcbuf* value);   // false: it is to be reset, and gets no more of them
   void end_headers();
   void take_data(BytesView bytes);
   void half_close();
@@ -93,6 +93,8 @@ class ActiveCall final : public ServerCall,
   void on_end(std::optional<Status> status) override;   // of the handler
   void on_due() override;
 
+  void refuse_headers();
+  void place_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text, std::string_view name, std::string_view value);
   void take_grpc_header(std::string_view name, std::string_view value);
   bool ready_to_start() const;
   void start();

@@ -58,8 +58,8 @@ struct ServerConnection::Callbacks {
   }
   static int header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value, std::uint8_t,
                     void* user) {
-    if (ActiveCall* call = self(user).call(frame->hd.stream_id)) call->take_header(name, value);
-    return 0;
+    ActiveCall* call = self(user).call(frame->hd.stream_id);
+    return call == nullptr || call->take_header(name, value) ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   static int data(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t length,
                   void* user) {

@@ -270,6 +270,15 @@ TEST_F(Raw, headers_above_the_limit_are_resource_exhausted) {
   EXPECT_NE(trailers.field("grpc-message").find("header_list_bytes_max"), std::string::npos);
 }
 
+TEST_F(Raw, headers_far_above_the_limit_are_reset_and_not_looked_at) {
+  connect({.header_list_bytes_max = 1000});
+  Fields fields = RawClient::request_fields(unary);
+  for (int i = 0; i < 2'000; ++i) fields.emplace_back("x", std::string(900, 'v'));   // a byte each in HPACK
+  send(client->headers(1, fields));
+  EXPECT_NE(client->find(NGHTTP2_RST_STREAM, 1), nullptr);
+  EXPECT_EQ(answer(RawClient::request_fields(unary), empty_message, 3).field("grpc-status"), "0");
+}
+
 TEST_F(Raw, more_streams_than_allowed_are_refused) {
   connect({.streams_max = 2});
   for (int stream = 1; stream <= 5; stream += 2) send(client->headers(stream, RawClient::request_fields(unary)));
