@@ -6,7 +6,6 @@
 namespace skerry::client {
 namespace {
 
-using testing::collect;
 using testing::Fixture;
 namespace pb = io::oxia::proto::v1;
 

@@ -2,7 +2,7 @@
 // Records a second at several records a sync on the disk of the temporary folder (TMPDIR chooses another), what appending
 // costs the core, and how fast a log is opened.
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
+#include <cstdlib>
 
 #include <filesystem>
 #include <optional>

@@ -163,7 +163,7 @@ class ModelRun {
     if (!sequence) return fault_met(sequence.error());
     change(model_, step);
     if (model_[step.shard] == ModelShard{}) model_.erase(step.shard);
-    history_.push_back({*sequence, model_});
+    history_.emplace_back(*sequence, model_);
   }
 
   void fault_met(const Error& error) {

@@ -95,7 +95,8 @@ std::vector<std::string> FakeStore::keys(ShardId id) {
 }
 
 rpc::Status FakeStore::refusal(rpc::Code code, std::string reason, std::map<std::string, std::string> metadata) {
-  return rpc::Status::with_info(code, "oxia: " + reason, {"oxia.io", std::move(reason), std::move(metadata)});
+  const std::string message = "oxia: " + reason;
+  return rpc::Status::with_info(code, message, {"oxia.io", std::move(reason), std::move(metadata)});
 }
 
 std::optional<rpc::Status> FakeStore::refuse(const Host& host, ShardId id) {
@@ -330,7 +331,7 @@ Task<rpc::Status> FakeStore::scan(Host& host, const pb::RangeScanRequest& reques
   const ShardId id{request.shard()};
   if (auto refused = refuse(host, id)) co_return *refused;
   ++scans_opened;
-  const std::string index = request.secondary_index_name();
+  const std::string& index = request.secondary_index_name();
   pb::RangeScanResponse response;
   for (const Stored* record : in_range(shard(id), request.start_inclusive(), request.end_exclusive(), index)) {
     pb::GetResponse& one = *response.add_records();

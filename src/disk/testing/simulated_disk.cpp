@@ -141,7 +141,11 @@ void SimulatedDiskState::apply(std::map<std::string, InodePtr>& names, const Nam
 }
 
 // True once, when the count runs out.
-bool SimulatedDiskState::take_fault(std::uint64_t& countdown) { return countdown > 0 && --countdown == 0; }
+bool SimulatedDiskState::take_fault(std::uint64_t& countdown) {
+  if (countdown == 0) return false;
+  --countdown;
+  return countdown == 0;
+}
 
 class SimulatedLock final : public FolderLock {
  public:
