@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/admin_server.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+#include "base/nearest.hpp"
 
 namespace skerry::node {
 namespace {
@@ -9,6 +14,16 @@ namespace {
 constexpr const char* prometheus_text = "text/plain; version=0.0.4; charset=utf-8";
 
 net::HttpResponse text(int status, std::string body) { return {.status = status, .body = std::move(body), .headers = {}}; }
+
+// What is wrong with the levels, or "": a module that nothing logs as would be accepted and change nothing.
+std::string unknown_module(const LogLevels& levels, const std::vector<std::string>& known) {
+  for (const auto& [module, level] : levels.modules) {
+    if (std::ranges::find(known, module) != known.end()) continue;
+    return fmt::format("log level: this process has no module {}{}; its modules are {}", printable(module),
+                       did_you_mean(module, known), fmt::join(known, ", "));
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -56,6 +71,9 @@ Task<net::HttpResponse> AdminServer::set_log_level(net::HttpRequest request) {
   while (wanted.ends_with('\n') || wanted.ends_with('\r')) wanted.remove_suffix(1);
   const Result<LogLevels> levels = LogLevels::parse(wanted);
   if (!levels) co_return text(400, levels.error().message() + "\n");
+  if (const std::string unknown = unknown_module(*levels, context_.log_registry().modules()); !unknown.empty()) {
+    co_return text(400, unknown + "\n");
+  }
   context_.log_registry().set_levels(*levels);
   log_.info("log level changed", {{"levels", context_.log_registry().levels()}, {"by", request.peer.text()}});
   co_return text(200, context_.log_registry().levels() + "\n");

@@ -80,6 +80,7 @@ void add_get(CLI::App& client, Command& chosen, Shared shared) {
   get.app
       .add_option("-t,--comparison-type", flags.comparison,
                   "equal; floor: the greatest key <= KEY; ceiling: the least >=; lower: the greatest <; higher: the least >")
+      ->type_name("equal|floor|ceiling|lower|higher")
       ->capture_default_str();
   get.runs(chosen, std::move(shared), run_get);
 }
@@ -152,18 +153,14 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
 }
 
 void add_shared_options(CLI::App& client, ClientFlags& flags) {
-  client.add_option("-a,--service-address", flags.address, "Address of any server; several with commas between")
-      ->capture_default_str();
+  add_connection_options(client, flags);
   client.add_option("-n,--namespace", flags.name_space, "The namespace to use")->capture_default_str();
-  client.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")
-      ->capture_default_str();
-  client.add_option("--auth-token", flags.auth_token, "Token that the server asks for");
-  client.add_option("--auth-token-file", flags.auth_token_file, "File that holds the token");
   client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
       ->check(CLI::IsMember({"hierarchical", "natural"}))
       ->capture_default_str();
   const auto take_format = [&flags](const std::string& name) { flags.format = name == "json" ? Format::json : Format::text; };
   client.add_option_function<std::string>("-o,--output", take_format, "json: one object a line, for scripts")
+      ->type_name("text|json")
       ->transform(CLI::IsMember({"text", "json"}, CLI::ignore_case))
       ->option_text("text|json (text)");
 }

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/nearest.hpp"
 #include "client/error.hpp"
 
 namespace skerry::node {
@@ -27,26 +28,66 @@ int report(const Error& error) {
   return exit_status(error);
 }
 
+namespace {
+
+const CLI::App& deepest_of(const CLI::App& app) {
+  const CLI::App* deepest = &app;
+  for (auto chosen = deepest->get_subcommands(); !chosen.empty(); chosen = deepest->get_subcommands()) deepest = chosen.front();
+  return *deepest;
+}
+
+std::vector<std::string> names_below(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());
+  return names;
+}
+
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  const CLI::App* from = &app;
+  for (bool more = true; more && from != nullptr; more = from->get_fallthrough(), from = from->get_parent()) {
+    for (const CLI::Option* option : from->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+void tell_unknown(const CLI::App& deepest, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  if (word.starts_with('-')) {
+    fmt::print(stderr, "Error: unknown flag: {}{}\n", name, did_you_mean(name, flags_of(deepest)));
+  } else {
+    fmt::print(stderr, "Error: unknown subcommand: {}{}\n", word, did_you_mean(word, names_below(deepest)));
+  }
+}
+
+}  // namespace
+
 int exit_for(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);   // help and version
-  // A misspelt subcommand is first of all a missing one to the parser; people want to hear of the misspelling.
+  // A misspelt subcommand is first of all a missing one to the parser, or none at all beside --help; people want to hear of the
+  // misspelling.
   const std::vector<std::string> unknown = app.remaining(true);
-  const bool misspelt = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty();
-  if (misspelt) {
-    fmt::print(stderr, "Error: unknown {}: {}\n", unknown.front().starts_with('-') ? "flag" : "subcommand", unknown.front());
-  } else if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && !unknown.empty()) {
-    fmt::print(stderr, "Error: not expected: {}\n", fmt::join(unknown, " "));   // in the order they were written
+  const CLI::App& deepest = deepest_of(app);
+  const bool help = error.get_exit_code() == 0;   // or the version
+  if (help && unknown.empty()) return app.exit(error);
+  const auto is = [&](CLI::ExitCodes code) { return error.get_exit_code() == static_cast<int>(code); };
+  const bool wants_subcommand = !names_below(deepest).empty();
+  if (!unknown.empty() && (is(CLI::ExitCodes::RequiredError) || (help && wants_subcommand))) {
+    tell_unknown(deepest, unknown.front());
+  } else if (!unknown.empty() && (help || is(CLI::ExitCodes::ExtrasError))) {
+    const std::string name = unknown.front().substr(0, unknown.front().find('='));
+    fmt::print(stderr, "Error: not expected: {}{}\n", fmt::join(unknown, " "),   // in the order they were written
+               name.starts_with('-') ? did_you_mean(name, flags_of(deepest)) : "");
   } else {
     fmt::print(stderr, "Error: {}\n", error.what());
   }
-  const CLI::App* deepest = &app;
-  for (auto chosen = deepest->get_subcommands(); !chosen.empty(); chosen = deepest->get_subcommands()) deepest = chosen.front();
-  std::string words = deepest->get_name();
-  for (const CLI::App* parent = deepest->get_parent(); parent != nullptr; parent = parent->get_parent()) {
+  std::string words = deepest.get_name();
+  for (const CLI::App* parent = deepest.get_parent(); parent != nullptr; parent = parent->get_parent()) {
     words = parent->get_name() + " " + words;
   }
   fmt::print(stderr, "`{} --help` tells what it takes.\n", words);
   return exit_usage;
 }
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -11,30 +11,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "node/cli_command.hpp"
-#include "runtime/setting_value.hpp"
 
 namespace skerry::node {
 namespace {
-
-std::vector<std::string> split_addresses(const std::string& text) {
-  std::vector<std::string> addresses;
-  for (std::size_t start = 0; start <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', start), text.size());
-    if (comma > start) addresses.push_back(text.substr(start, comma - start));
-    start = comma + 1;
-  }
-  return addresses;
-}
-
-Result<std::string> read_token(const std::string& path) {
-  TRY(std::string token, read_all(path));
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
-  if (token.empty()) return fail(Errc::invalid_argument, fmt::format("{} holds no token", path));
-  return token;
-}
 
 sigset_t stop_signals() {
   sigset_t set;
@@ -48,37 +29,13 @@ sigset_t stop_signals() {
 
 Result<client::ClientOptions> client_options(const ClientFlags& flags) {
   client::ClientOptions options;
-  options.addresses = split_addresses(flags.address);
+  TRY(options.addresses, addresses_of(flags));
   options.name_space = flags.name_space;
-  TRY(options.request_timeout, parse_duration(flags.request_timeout));
-  if (!flags.auth_token.empty() && !flags.auth_token_file.empty()) {
-    return fail(Errc::invalid_argument, "--auth-token and --auth-token-file exclude each other");
-  }
-  options.auth_token = flags.auth_token;
-  if (!flags.auth_token_file.empty()) {
-    TRY(options.auth_token, read_token(flags.auth_token_file));
-  }
+  TRY(options.request_timeout, request_timeout_of(flags));
+  TRY(options.auth_token, token_of(flags));
   options.key_order = flags.key_sorting == "natural" ? client::KeyOrder::natural : client::KeyOrder::hierarchical;
   options.on_unreachable = [](const std::string& trouble) { fmt::print(stderr, "Waiting for a server: {}\n", trouble); };
   return options;
-}
-
-Result<std::string> read_all(const std::string& path) {
-  const bool standard = path == "-";
-  const auto failed = [&] {
-    return fail(Errc::io_failed, fmt::format("cannot read {}: {}", standard ? "standard input" : path, std::strerror(errno)));
-  };
-  if (!standard && std::filesystem::is_directory(path))
-    return fail(Errc::io_failed, fmt::format("cannot read {}: it is a folder", path));
-  std::FILE* file = standard ? stdin : std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return failed();
-  std::string all;
-  char buffer[64 << 10];
-  for (std::size_t count = 0; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;) all.append(buffer, count);
-  const bool bad = std::ferror(file) != 0;
-  if (!standard) std::fclose(file);
-  if (bad) return failed();
-  return all;
 }
 
 void Output::raw(std::string_view bytes) {

@@ -9,26 +9,20 @@
 
 #include "base/result.hpp"
 #include "client/blocking_client.hpp"
+#include "node/cli_connection.hpp"
 
 namespace skerry::node {
 
 enum class Format { text, json };
 
 // What the flags of `client` itself say, for whichever of its subcommands runs.
-struct ClientFlags {
-  std::string address = "localhost:6648";
+struct ClientFlags : ConnectionFlags {
   std::string name_space = "default";
-  std::string request_timeout = "30s";
-  std::string auth_token;
-  std::string auth_token_file;
   std::string key_sorting = "hierarchical";
   Format format = Format::text;
 };
 // Fails with invalid_argument, or io_failed where the token's file can't be read.
 Result<client::ClientOptions> client_options(const ClientFlags& flags);
-
-// A whole file, or standard input for "-".
-Result<std::string> read_all(const std::string& path);
 
 // Lines to standard output. A failed write is remembered and told once at the end.
 class Output {

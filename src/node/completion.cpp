@@ -13,6 +13,24 @@ namespace {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+// Options say which values they take in the name of their type: "json|table", or "{json,table}" where the parser itself checks.
+std::vector<std::string> choices_of(const CLI::Option& option) {
+  std::string text = option.get_type_name();
+  char separator = '|';
+  if (const std::size_t open = text.find('{'); open != std::string::npos) {
+    text = text.substr(open + 1, text.find('}', open) - open - 1);
+    separator = ',';
+  }
+  std::vector<std::string> choices;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    choices.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  if (choices.size() < 2) choices.clear();   // the name of a type
+  return choices;
+}
+
 void add_flags(const CLI::App& app, std::vector<CommandWords::Flag>& flags) {
   for (const CLI::Option* option : app.get_options()) {
     CommandWords::Flag flag;
@@ -23,12 +41,16 @@ void add_flags(const CLI::App& app, std::vector<CommandWords::Flag>& flags) {
     if (known) continue;                // --help, which every command has
     flag.help = first_line(option->get_description());
     flag.takes_value = option->get_expected_min() > 0;   // a flag takes none
+    if (flag.takes_value) flag.choices = choices_of(*option);
     flags.push_back(std::move(flag));
   }
 }
 
 void collect(const CLI::App& app, std::vector<std::string> path, std::vector<CommandWords>& into) {
-  CommandWords words{path, first_line(app.get_description()), {}, {}};
+  CommandWords words{path, first_line(app.get_description()), {}, {}, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional() && words.choices.empty()) words.choices = choices_of(*option);
+  }
   add_flags(app, words.flags);
   for (const CLI::App* child = &app; child->get_fallthrough() && child->get_parent() != nullptr; child = child->get_parent()) {
     add_flags(*child->get_parent(), words.flags);
@@ -45,6 +67,7 @@ void collect(const CLI::App& app, std::vector<std::string> path, std::vector<Com
 
 std::string all_words(const CommandWords& command) {
   std::vector<std::string> words = command.subcommands;
+  words.insert(words.end(), command.choices.begin(), command.choices.end());
   for (const CommandWords::Flag& flag : command.flags) words.insert(words.end(), flag.names.begin(), flag.names.end());
   return fmt::format("{}", fmt::join(words, " "));
 }
@@ -71,6 +94,20 @@ std::string shell_cases(const std::vector<CommandWords>& commands, std::string_v
   return cases;
 }
 
+// Branches of a `case` over the command and the flag before the cursor: the values that the flag takes.
+std::string choice_cases(const std::vector<CommandWords>& commands, std::string_view variable) {
+  std::string cases;
+  for (const CommandWords& command : commands) {
+    for (const CommandWords::Flag& flag : command.flags) {
+      if (flag.choices.empty()) continue;
+      std::vector<std::string> patterns;
+      for (const std::string& name : flag.names) patterns.push_back(fmt::format("\"{} {}\"", fmt::join(command.path, " "), name));
+      cases += fmt::format("    {}) {}=\"{}\" ;;\n", fmt::join(patterns, "|"), variable, fmt::join(flag.choices, " "));
+    }
+  }
+  return cases.empty() ? "    *) ;;\n" : cases;
+}
+
 std::string known_paths(const std::vector<CommandWords>& commands) {
   std::vector<std::string> paths;
   for (const CommandWords& command : commands) {
@@ -88,6 +125,11 @@ std::string fish_quoted(std::string_view text) {
   return quoted + "'";
 }
 
+std::string fish_value(const CommandWords::Flag& flag) {
+  if (!flag.takes_value) return "";
+  return flag.choices.empty() ? " -r -F" : fmt::format(" -x -a '{}'", fmt::join(flag.choices, " "));
+}
+
 }  // namespace
 
 std::vector<CommandWords> command_words(const CLI::App& app) {
@@ -99,7 +141,7 @@ std::vector<CommandWords> command_words(const CLI::App& app) {
 std::string bash_completion(std::string_view program, const std::vector<CommandWords>& commands) {
   return fmt::format(R"(# bash completion for {0}: source <({0} completion bash)
 _{0}_complete() {{
-  local current=${{COMP_WORDS[COMP_CWORD]}} path="" words="" next i
+  local current=${{COMP_WORDS[COMP_CWORD]}} path="" words="" values="" next i
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case "${{COMP_WORDS[i]}}" in
       {1}) ((++i)); continue ;;
@@ -109,6 +151,9 @@ _{0}_complete() {{
       {2}) path=$next ;;
     esac
   done
+  case "$path ${{COMP_WORDS[COMP_CWORD - 1]}}" in
+{4}  esac
+  if [ -n "$values" ]; then COMPREPLY=($(compgen -W "$values" -- "$current")); return; fi
   case "${{COMP_WORDS[COMP_CWORD - 1]}}" in
     {1}) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
@@ -118,14 +163,15 @@ _{0}_complete() {{
 }}
 complete -F _{0}_complete {0}
 )",
-                     program, value_flags(commands), known_paths(commands), shell_cases(commands, "words"));
+                     program, value_flags(commands), known_paths(commands), shell_cases(commands, "words"),
+                     choice_cases(commands, "values"));
 }
 
 std::string zsh_completion(std::string_view program, const std::vector<CommandWords>& commands) {
   return fmt::format(R"(#compdef {0}
 # zsh completion for {0}: source <({0} completion zsh), or put this file into a folder of $fpath as _{0}
 _{0}() {{
-  local path_typed="" words_known="" next i
+  local path_typed="" words_known="" values="" next i
   for ((i = 2; i < CURRENT; ++i)); do
     case "${{words[i]}}" in
       {1}) ((++i)); continue ;;
@@ -135,6 +181,9 @@ _{0}() {{
       {2}) path_typed=$next ;;
     esac
   done
+  case "$path_typed ${{words[CURRENT-1]}}" in
+{4}  esac
+  if [[ -n "$values" ]]; then compadd -- ${{=values}}; return; fi
   case "${{words[CURRENT-1]}}" in
     {1}) _files; return ;;
   esac
@@ -144,7 +193,8 @@ _{0}() {{
 }}
 compdef _{0} {0}
 )",
-                     program, value_flags(commands), known_paths(commands), shell_cases(commands, "words_known"));
+                     program, value_flags(commands), known_paths(commands), shell_cases(commands, "words_known"),
+                     choice_cases(commands, "values"));
 }
 
 std::string fish_completion(std::string_view program, const std::vector<CommandWords>& commands) {
@@ -175,12 +225,15 @@ complete -c {0} -f
       script += fmt::format("complete -c {} -n '__{}_at \"{}\"' -a {} -d {}\n", program, program, fmt::join(parent, " "),
                             command.path.back(), fish_quoted(command.help));
     }
+    if (!command.choices.empty()) {
+      script += fmt::format("complete -c {} -n {} -a '{}'\n", program, at, fmt::join(command.choices, " "));
+    }
     for (const CommandWords::Flag& flag : command.flags) {
       script += fmt::format("complete -c {} -n {}", program, at);
       for (const std::string& name : flag.names) {
         script += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       }
-      script += fmt::format("{} -d {}\n", flag.takes_value ? " -r -F" : "", fish_quoted(flag.help));
+      script += fmt::format("{} -d {}\n", fish_value(flag), fish_quoted(flag.help));
     }
   }
   return script;

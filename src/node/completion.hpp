@@ -18,11 +18,13 @@ struct CommandWords {
     std::vector<std::string> names;   // with their dashes
     std::string help;                 // first line
     bool takes_value = false;
+    std::vector<std::string> choices;   // of the value; none: a file is as good a guess as any
   };
   std::vector<std::string> path;      // "client", "put"; empty for the program itself
   std::string help;
   std::vector<Flag> flags;            // those of its parents too, where they may be given after it
   std::vector<std::string> subcommands;
+  std::vector<std::string> choices;   // of the first word that is no flag
 };
 std::vector<CommandWords> command_words(const CLI::App& app);
 

@@ -71,6 +71,22 @@ TEST(Completion, scripts_name_every_path) {
   EXPECT_NE(fish.find("-l comparison-type"), std::string::npos);
 }
 
+TEST(Completion, offers_the_values_of_a_choice) {
+  WholeApp whole;
+  const auto commands = command_words(whole.app);
+  const auto& flags = find(commands, {"client", "list"}).flags;
+  const auto choices = [&](std::string_view name) {
+    return std::ranges::find_if(flags, [&](const auto& flag) { return contains(flag.names, name); })->choices;
+  };
+  EXPECT_EQ(choices("--output"), (std::vector<std::string>{"text", "json"}));
+  EXPECT_EQ(choices("--key-sorting"), (std::vector<std::string>{"hierarchical", "natural"}));
+  EXPECT_TRUE(choices("--namespace").empty());
+  EXPECT_EQ(find(commands, {"completion"}).choices, (std::vector<std::string>{"bash", "zsh", "fish"}));
+  EXPECT_NE(bash_completion("skerry", commands).find(R"("client list -o"|"client list --output") values="text json")"),
+            std::string::npos);
+  EXPECT_NE(fish_completion("skerry", commands).find("-x -a 'hierarchical natural'"), std::string::npos);
+}
+
 // --- the command line itself
 
 TEST(CommandLine, takes_the_flags_of_client_before_and_after_its_subcommand) {

@@ -170,6 +170,13 @@ std::string LogRegistry::levels() const {
   return text;
 }
 
+std::vector<std::string> LogRegistry::modules() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [module, level] : modules_) names.push_back(module);
+  return names;
+}
+
 void LogRegistry::flush() { output_->logger->flush(); }
 
 void LogRegistry::write(LogLevel level, std::string line) {

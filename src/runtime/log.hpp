@@ -122,6 +122,7 @@ class LogRegistry {
   // Changes levels while running: a module that is not named goes back to the level of the others.
   void set_levels(const LogLevels& levels);
   std::string levels() const;   // as LogLevels::parse takes it
+  std::vector<std::string> modules() const;   // those that have a logger by now, in order
   void flush();
 
  private:

@@ -14,6 +14,7 @@
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
+#include "base/nearest.hpp"
 #include "runtime/quoting.hpp"
 #include "runtime/settings_file.hpp"
 
@@ -22,22 +23,6 @@ namespace {
 
 constexpr std::size_t file_bytes_max = 1 << 20;
 constexpr std::string_view environment_prefix = "SKERRY_";
-
-// Levenshtein's distance; keys are short.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 bool is_key(std::string_view key) {
   return !key.empty() &&
@@ -187,7 +172,9 @@ void Settings::add_flags(CLI::App& app) {
       setting.option_ = app.add_flag(setting.flag_names())->description(setting.flag_help());
     } else {
       setting.option_ = app.add_option(setting.flag_names(), [](const CLI::results_t&) { return true; }, setting.flag_help());
-      setting.option_->type_name(setting.unit_ == Unit::none ? type_names[setting.default_.index()] : "SIZE");
+      const std::string choices = fmt::format("{}", fmt::join(setting.choices_, "|"));
+      const char* const type = setting.unit_ == Unit::none ? type_names[setting.default_.index()] : "SIZE";
+      setting.option_->type_name(choices.empty() ? type : choices);
       setting.option_->expected(1);
       setting.option_->allow_extra_args(false);
     }
