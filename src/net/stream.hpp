@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -20,6 +21,11 @@ struct Address {
   static Result<Address> parse(std::string_view text);
   std::string text() const;
   friend bool operator==(const Address&, const Address&) = default;
+};
+
+// Who the other end has proved to be.
+struct PeerCertificate {
+  std::vector<std::string> names;   // the subject's common name first, then its DNS, URI and e-mail names
 };
 
 // A connected byte stream of one core. Virtual per batch, never per byte or frame. One reader and one writer at a time.
@@ -39,6 +45,17 @@ class Stream {
   // Ends both directions; pending reads and writes fail with closed. May be called again.
   virtual void close() = 0;
   virtual Address peer() const = 0;
+
+  // What must come before the first byte, such as a handshake of TLS. Whoever accepted a stream that needs one calls handshake()
+  // once, in the connection's own task. Streams that come from connect() need none.
+  virtual bool needs_handshake() const { return false; }
+  virtual Task<Result<>> handshake(Deadline deadline) {
+    static_cast<void>(deadline);
+    co_return Result<>{};
+  }
+  // Of the other end, once it was verified; null where there is none.
+  virtual const PeerCertificate* peer_certificate() const { return nullptr; }
+  virtual bool secure() const { return false; }   // whether nobody on the way can read it
 };
 
 class Listener {
