@@ -31,6 +31,11 @@ constexpr auto session_timeout_max = 5min;
 // A wall clock further ahead than this of what it was, measured against the monotonic clock, stops proposals.
 constexpr auto clock_jump_max = 1h;
 
+constexpr auto time_to_live_min = std::chrono::milliseconds(100);
+constexpr auto time_to_live_max = std::chrono::milliseconds(std::chrono::hours(24 * 3650));   // of a record
+
+constexpr std::size_t notification_prefixes_max = 64;   // that one follower may ask for
+
 constexpr std::size_t request_window_replies = 1024;   // remembered replies of one client id
 constexpr auto request_window_age = std::chrono::milliseconds(15min);   // after which a reply is forgotten
 constexpr std::size_t remembered_reply_bytes_max = 256 << 10;   // of one request with an id

@@ -7,6 +7,7 @@
 #include "store/key_order.hpp"
 #include "store/layout.hpp"
 #include "store/notification.hpp"
+#include "store/page_token.hpp"
 #include "store/path_escape.hpp"
 #include "store/record.hpp"
 #include "store/reply.hpp"
@@ -177,7 +178,7 @@ TEST(Entry, cut_inside_an_effect_or_the_header_it_is_corrupt) {
 TEST(Entry, unknown_formats_kinds_flags_and_effects_are_corrupt) {
   const Bytes good = encode_entry({EntryKind::barrier, false, Stamp(1), VersionId(0), std::nullopt}, {});
   ASSERT_TRUE(decode_entry(good));
-  for (const auto& [at, byte] : std::vector<std::pair<std::size_t, char>>{{0, 2}, {1, 0}, {1, 6}, {2, 4}}) {
+  for (const auto& [at, byte] : std::vector<std::pair<std::size_t, char>>{{0, 2}, {1, 0}, {1, 7}, {2, 4}}) {
     Bytes bad = good;
     bad[at] = byte;
     EXPECT_EQ(decode_entry(bad).error(), Errc::corrupt) << at;
@@ -188,7 +189,6 @@ TEST(Entry, unknown_formats_kinds_flags_and_effects_are_corrupt) {
     return decode_entry(good + effects);
   };
   EXPECT_FALSE(effect({Effect::Action::put, static_cast<Space>(0), std::nullopt, "k", "v"}));
-  EXPECT_FALSE(effect({Effect::Action::put, static_cast<Space>(7), std::nullopt, "k", "v"}));
   EXPECT_FALSE(effect({Effect::Action::put, Space::meta, NotificationKind::created, "k", "v"}));
   EXPECT_FALSE(effect({Effect::Action::put, Space::records, NotificationKind::deleted, "k", "v"}));
   EXPECT_FALSE(effect({Effect::Action::erase, Space::records, NotificationKind::created, "k", {}}));
@@ -218,6 +218,93 @@ TEST(Reply, keeps_every_outcome) {
   for (std::size_t size = 0; size < encoded.size(); ++size)
     EXPECT_EQ(decode_outcome(BytesView(encoded).substr(0, size)).error(), Errc::corrupt) << size;
   EXPECT_FALSE(decode_outcome(encoded + "x"));
+}
+
+TEST(Reply, keeps_why_an_atomic_batch_was_rejected) {
+  for (const Rejection& rejection : {Rejection{Rejection::Part::guard, 3, Status::ok, VersionId(70'000)},
+                                     Rejection{Rejection::Part::operation, 0, Status::unexpected_version_id, std::nullopt}}) {
+    const Bytes encoded = encode_outcome({{}, {}, {}, rejection});
+    const auto decoded = decode_outcome(encoded);
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->rejection, rejection);
+    for (std::size_t size = 0; size < encoded.size(); ++size)
+      EXPECT_EQ(decode_outcome(BytesView(encoded).substr(0, size)).error(), Errc::corrupt) << size;
+    EXPECT_FALSE(decode_outcome(encoded + "x"));
+  }
+}
+
+// Logs and state of the version before atomic batches and times to live.
+TEST(Formats, bytes_written_before_are_read) {
+  const auto record = decode_record("\x01\x01\x05\x02\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0value"sv);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->version_id, VersionId(5));
+  EXPECT_EQ(record->value, "value");
+  EXPECT_FALSE(record->expires_millis);
+  Bytes again;
+  append_record(*record, {}, again);
+  EXPECT_EQ(again, "\x01\x01\x05\x02\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0value"sv);
+
+  const auto entry = decode_entry("\x01\x01\0\x09\0\0\0\0\0\0\0\x03\x06\x01k"sv);
+  ASSERT_TRUE(entry);
+  EXPECT_FALSE(entry->header.atomic);
+  EXPECT_EQ(entry->effects.size(), 1U);
+
+  const auto reply = decode_outcome("\x01\x01\0\0\x05\x02\x64\x64\0\0"sv);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->puts.at(0).version.version_id, VersionId(5));
+  EXPECT_FALSE(reply->puts.at(0).version.expires_millis);
+}
+
+TEST(Record, tells_when_it_is_due_to_go) {
+  RecordView record;
+  record.created = record.modified = Stamp(7);
+  record.expires_millis = 123'456'789'012;
+  record.value = "v";
+  Bytes encoded;
+  append_record(record, {}, encoded);
+  const auto decoded = decode_record(encoded);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->expires_millis, record.expires_millis);
+  EXPECT_EQ(decoded->value, "v");
+}
+
+TEST(Layout, expiries_sort_by_when_they_are_due) {
+  EXPECT_LT(expiry_key(255, "z"), expiry_key(256, "a"));
+  const auto expiry = decode_expiry_key(expiry_key(9, "/k\0"sv));
+  ASSERT_TRUE(expiry);
+  EXPECT_EQ(expiry->due_millis, 9U);
+  EXPECT_EQ(expiry->key, "/k\0"sv);
+  EXPECT_EQ(decode_expiry_key("short").error(), Errc::corrupt);
+}
+
+TEST(PageToken, tells_where_each_shard_goes_on) {
+  const Range walk{"/a", "/z", std::nullopt};
+  const std::string token = encode_page_token(walk, {ShardId(2), "/k", std::nullopt});
+  EXPECT_FALSE(find_invalid_utf8(token));
+  const auto position = decode_page_token(walk, token);
+  ASSERT_TRUE(position);
+  EXPECT_EQ(position->key, "/k");
+  EXPECT_FALSE(resume_at(ShardId(1), *position).inclusive);
+  EXPECT_FALSE(resume_at(ShardId(2), *position).inclusive);
+  EXPECT_TRUE(resume_at(ShardId(3), *position).inclusive);   // equal keys come in order of shard
+}
+
+TEST(PageToken, of_another_walk_or_damaged_is_refused) {
+  const Range walk{"/a", "/z", "by-age"};
+  const std::string token = encode_page_token(walk, {ShardId(0), Bytes("/k\xFF"), Bytes("30")});
+  ASSERT_TRUE(decode_page_token(walk, token));
+  EXPECT_EQ(decode_page_token(walk, token)->secondary_key, "30");
+  Range other = walk;
+  for (const auto& change : std::vector<std::function<void()>>{[&] { other.start = "/b"; }, [&] { other.end = ""; },
+                                                               [&] { other.index.reset(); }, [&] { other.reverse = true; }}) {
+    other = walk;
+    change();
+    EXPECT_NE(decode_page_token(other, token).error().text.find("another walk"), std::string::npos);
+  }
+  for (std::size_t size = 0; size < token.size(); ++size)
+    EXPECT_EQ(decode_page_token(walk, token.substr(0, size)).error(), Errc::invalid_argument) << size;
+  for (const char* bad : {"", "?", "AAAA", "/a", "AQAAAAAAAAAA"})
+    EXPECT_EQ(decode_page_token(walk, bad).error(), Errc::invalid_argument) << bad;
 }
 
 TEST(Layout, index_entries_come_apart_as_they_were_put_together) {

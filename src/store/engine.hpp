@@ -21,7 +21,9 @@ enum class Space : std::uint8_t {
   shadows = 4,    // session id + escaped user key -> stamp of the ephemeral record
   requests = 5,   // client id + slot of its window -> a remembered reply
   meta = 6,       // names -> small values: counters, term, how far orphans were swept
+  expiries = 7,   // when a record is due to go + its key -> stamp of the record
 };
+constexpr std::size_t space_count = 8;   // one more than the highest Space, so that a space is its own index
 
 // One blind change of state. Views are borrowed until the call that takes them returns.
 struct Write {

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint8_t entry_format = 1;
 enum Flag : std::uint64_t { is_atomic = 1, has_request = 2, all_flags = 3 };
 
-bool known(EntryKind kind) { return kind >= EntryKind::write && kind <= EntryKind::sweep; }
+bool known(EntryKind kind) { return kind >= EntryKind::write && kind <= EntryKind::expire; }
 
 Result<EntryHeader> take_header(ByteReader& reader) {
   if (const auto format = reader.little_endian<std::uint8_t>(); reader.ok() && format != entry_format)
@@ -35,7 +35,7 @@ Result<EntryHeader> take_header(ByteReader& reader) {
 }
 
 bool well_formed(const Effect& effect) {
-  if (effect.space < Space::records || effect.space > Space::meta) return false;
+  if (effect.space < Space::records || effect.space > Space::expiries) return false;
   const bool of_records = effect.space == Space::records;
   if (effect.action == Effect::Action::sequence) return of_records && !effect.notification;
   if (!effect.notification) return true;

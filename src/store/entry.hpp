@@ -26,6 +26,7 @@ enum class EntryKind : std::uint8_t {
   create_session = 3,
   end_sessions = 4,
   sweep = 5,
+  expire = 6,            // deletes records whose time has come
 };
 
 // A request that may be retried, and what it was answered (reply.hpp).

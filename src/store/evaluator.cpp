@@ -31,6 +31,7 @@ Evaluator::Evaluator(ShardState& state, Offset offset, Stamp stamp)
 }
 
 WriteOutcome Evaluator::write(const WriteRequest& request) {
+  if (request.atomic) return write_all_or_nothing(request);
   WriteOutcome outcome;
   outcome.puts.reserve(request.puts.size());
   for (const Put& one : request.puts) outcome.puts.push_back(put(one));
@@ -70,12 +71,18 @@ PutOutcome Evaluator::store(const Put& put, BytesView key) {
   record.created = existing ? existing->created : stamp_;
   record.modified = stamp_;
   record.session = put.session;
+  if (put.time_to_live) {
+    record.expires_millis = stamp_.millis() + static_cast<std::uint64_t>(put.time_to_live->count());
+  } else if (put.keep_expiry && existing) {
+    record.expires_millis = existing->expires_millis;
+  }
   record.client_identity = put.client_identity;
   record.partition_key = put.partition_key;
   record.value = put.value;
 
   replace_indexes(key, existing ? existing->indexes() : std::vector<SecondaryIndex>{}, put.indexes);
   replace_shadow(key, existing ? existing->session : std::nullopt, put.session);
+  replace_expiry(key, existing ? existing->expires_millis : std::nullopt, record.expires_millis);
   Bytes bytes;
   append_record(record, put.indexes, bytes);
   append_effect({Effect::Action::put, Space::records,
@@ -98,6 +105,7 @@ Status Evaluator::erase(const Delete& request) {
 void Evaluator::erase_record(BytesView key, BytesView encoded, const RecordView& record) {
   replace_indexes(key, record.indexes(), {});
   replace_shadow(key, record.session, std::nullopt);
+  replace_expiry(key, record.expires_millis, std::nullopt);
   stage_erase(Space::records, Bytes(encoded), told(key, NotificationKind::deleted));
 }
 
@@ -108,6 +116,7 @@ void Evaluator::erase_range(const DeleteRange& range) {
   append_effect({Effect::Action::erase_range, Space::records, told(range.start, NotificationKind::range_deleted), start, end},
                 effects_);
   if (start >= end) return;
+  if (atomic_) forget_owned(start, end);
   counters_.last_range_deletion = stamp_;
   staged_.erase_range(std::move(start), std::move(end), offset_);
 }
@@ -132,6 +141,11 @@ void Evaluator::replace_indexes(BytesView primary, std::span<const SecondaryInde
 void Evaluator::replace_shadow(BytesView key, std::optional<SessionId> before, std::optional<SessionId> after) {
   if (before && before != after) stage_erase(Space::shadows, shadow_key(*before, key));
   if (after) stage_put(Space::shadows, shadow_key(*after, key), encode_owner(stamp_));
+}
+
+void Evaluator::replace_expiry(BytesView key, std::optional<std::uint64_t> before, std::optional<std::uint64_t> after) {
+  if (before && before != after) stage_erase(Space::expiries, expiry_key(*before, key));
+  if (after) stage_put(Space::expiries, expiry_key(*after, key), encode_owner(stamp_));
 }
 
 Result<Bytes> Evaluator::next_sequence_key(const Put& put) {
@@ -192,10 +206,11 @@ Evaluation Evaluator::finish(EntryKind kind, WriteOutcome outcome, const std::op
   if (refusal_) return *std::move(refusal_);
   if (effects_.empty() && !id && kind != EntryKind::barrier) {
     state_.sweep = sweep_;
+    if (next_expiry_) state_.next_expiry = *next_expiry_;
     return Proposal{{}, std::move(outcome)};
   }
 
-  EntryHeader header{kind, false, stamp_, counters_.next_version_id, std::nullopt};
+  EntryHeader header{kind, atomic_, stamp_, counters_.next_version_id, std::nullopt};
   Bytes reply;
   if (id) {
     reply = encode_outcome(outcome);
@@ -217,6 +232,7 @@ Evaluation Evaluator::finish(EntryKind kind, WriteOutcome outcome, const std::op
   state_.tail = counters_;
   state_.evaluated = offset_;
   state_.sweep = sweep_;
+  if (next_expiry_) state_.next_expiry = *next_expiry_;
   return proposal;
 }
 

@@ -22,6 +22,8 @@ class Evaluator {
   bool end_sessions(std::span<const SessionId> sessions);
   void begin_term(Term term);
   void sweep();
+  // Deletes the records whose time has come, as far as one entry may go. Whether more are due.
+  bool expire();
 
   // The outcome that a request with this id had before, if it is remembered.
   std::optional<WriteOutcome> recall(const RequestId& id);
@@ -43,6 +45,11 @@ class Evaluator {
   bool in_flight_or_staged(Space space, BytesView key) const;
 
   // Writing: evaluator.cpp.
+  WriteOutcome write_all_or_nothing(const WriteRequest& request);
+  std::optional<Rejection> check_guards(std::span<const Guard> guards);
+  std::optional<Rejection> take_steps(const WriteRequest& request, WriteOutcome& outcome);
+  std::optional<VersionId> version_of(BytesView key);
+  void forget_changes();
   PutOutcome put(const Put& put);
   PutOutcome store(const Put& put, BytesView key);
   Status erase(const Delete& request);
@@ -51,12 +58,15 @@ class Evaluator {
   Result<Bytes> next_sequence_key(const Put& put);
   void replace_indexes(BytesView primary, std::span<const SecondaryIndex> before, std::span<const SecondaryIndex> after);
   void replace_shadow(BytesView key, std::optional<SessionId> before, std::optional<SessionId> after);
+  void replace_expiry(BytesView key, std::optional<std::uint64_t> before, std::optional<std::uint64_t> after);
+  void forget_owned(BytesView start, BytesView end);
   void stage_put(Space space, Bytes key, Bytes value, std::optional<NotificationKind> notification = std::nullopt);
   void stage_erase(Space space, Bytes key, std::optional<NotificationKind> notification = std::nullopt);
 
-  // Sessions and sweeping: evaluator_sessions.cpp, evaluator_sweep.cpp.
+  // Sessions, expiry and sweeping: evaluator_sessions.cpp, evaluator_expiry.cpp, evaluator_sweep.cpp.
   bool end_session(SessionId session, std::size_t& records_left);
   void erase_shadowed(BytesView shadow_key, SessionId session);
+  void erase_due(BytesView expiry_key, const Expiry& expiry);
   bool sweep_space(Space space, std::size_t& steps_left);
   bool stale(Space space, BytesView key, BytesView value);
 
@@ -68,9 +78,11 @@ class Evaluator {
   Bytes effects_;
   Needs needs_;
   std::optional<Error> refusal_;
+  bool atomic_ = false;
   ShardState::Sweep sweep_;
+  std::optional<std::uint64_t> next_expiry_;       // when expire() has looked
   Bytes found_;                                    // what find() copied out of the engine
-  std::unique_ptr<Cursor> cursors_[static_cast<std::size_t>(Space::meta) + 1];
+  std::unique_ptr<Cursor> cursors_[space_count];
 };
 
 }  // namespace skerry::store

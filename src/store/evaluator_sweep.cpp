@@ -11,7 +11,8 @@ constexpr std::size_t sweep_steps_max = 512;   // entries looked at in one step
 std::optional<Space> after(Space space) {
   switch (space) {
     case Space::indexes: return Space::shadows;
-    case Space::shadows: return Space::requests;
+    case Space::shadows: return Space::expiries;
+    case Space::expiries: return Space::requests;
     default: return std::nullopt;
   }
 }
@@ -72,6 +73,10 @@ bool Evaluator::stale(Space space, BytesView key, BytesView value) {
     auto entry = decode_index_entry(state_.order, key);
     if (!entry) return refuse(std::move(entry).error()), false;
     primary = std::move(entry->primary);
+  } else if (space == Space::expiries) {
+    auto expiry = decode_expiry_key(key);
+    if (!expiry) return refuse(std::move(expiry).error()), false;
+    primary = std::move(expiry->key);
   } else {
     auto shadow = decode_shadow_key(key);
     if (!shadow) return refuse(std::move(shadow).error()), false;

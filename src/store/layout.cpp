@@ -142,6 +142,20 @@ Result<Shadow> decode_shadow_key(BytesView key) {
   return Shadow{SessionId(static_cast<std::int64_t>(session)), *std::move(record)};
 }
 
+Bytes expiry_key(std::uint64_t due_millis, BytesView key) {
+  Bytes out;
+  append_big_endian(out, due_millis);
+  out.append(key);
+  return out;
+}
+
+Result<Expiry> decode_expiry_key(BytesView key) {
+  ByteReader reader(key);
+  const auto due = reader.big_endian<std::uint64_t>();
+  if (!reader.ok()) return damaged("the key of an expiry");
+  return Expiry{due, Bytes(reader.rest())};
+}
+
 Bytes request_slot_key(BytesView client, std::uint64_t sequence) {
   Bytes out;
   append_sized(out, client);

@@ -12,7 +12,7 @@
 // How the shard's own tables are laid out in their spaces. Records are in record.hpp, log entries in entry.hpp.
 namespace skerry::store {
 
-// Index entries and shadows hold the stamp of the entry that wrote their record (RecordView::modified). One whose record is gone
+// Index entries, shadows and expiries hold the stamp of the entry that wrote their record (RecordView::modified). One whose record is gone
 // or has another stamp is an orphan, left behind by a range deletion. The stamp and not the version id, because a migration may
 // give a later record the version id of an earlier one.
 Bytes encode_owner(Stamp record_modified);
@@ -39,7 +39,7 @@ struct SessionRecord {
   Bytes client_identity;
   VersionId version_id{};   // creating a session takes one
   Stamp created;
-  bool ending = false;      // refuses puts; its records are being deleted, over several entries
+  bool ending = false;   // refuses puts; its records are being deleted, over several entries
 };
 Bytes encode_session(const SessionRecord& session);
 Result<SessionRecord> decode_session(BytesView value);
@@ -51,6 +51,15 @@ struct Shadow {
   Bytes key;
 };
 Result<Shadow> decode_shadow_key(BytesView key);
+
+// Space::expiries: milliseconds since the epoch when the record is due to go, big endian, then its key as it is: whatever is due
+// stands in front. The value is the owner's stamp, as of shadows.
+Bytes expiry_key(std::uint64_t due_millis, BytesView key);
+struct Expiry {
+  std::uint64_t due_millis = 0;
+  Bytes key;
+};
+Result<Expiry> decode_expiry_key(BytesView key);
 
 // Space::requests: each client has a ring of slots, so a new reply takes the place of one a window's length older.
 Bytes request_slot_key(BytesView client, std::uint64_t sequence);
@@ -64,8 +73,8 @@ Result<RequestSlot> decode_request_slot(BytesView value);   // borrows
 
 // Space::meta.
 constexpr BytesView meta_counters = "counters";   // Counters, rewritten by every entry
-constexpr BytesView meta_term = "term";           // varint; of the last barrier applied
-constexpr BytesView meta_swept = "swept";         // u64 stamp: what range deletions up to here orphaned is gone
+constexpr BytesView meta_term = "term";   // varint; of the last barrier applied
+constexpr BytesView meta_swept = "swept";   // u64 stamp: what range deletions up to here orphaned is gone
 struct Counters {
   Stamp last_stamp;
   VersionId next_version_id{};
@@ -78,4 +87,4 @@ Result<Stamp> decode_swept(BytesView value);
 Bytes encode_term(Term term);
 Result<Term> decode_term(BytesView value);
 
-}  // namespace skerry::store
+}   // namespace skerry::store

@@ -12,8 +12,6 @@ class Core;
 
 namespace skerry::store {
 
-constexpr std::size_t space_count = 7;   // one more than the highest Space, so that a space is its own index
-
 // All tables of one shard, and the offset they stand for. Copies cost nothing (MemoryTree).
 struct MemoryState {
   Offset applied = no_offset;

@@ -2,6 +2,7 @@
 #include "store/notification.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/assert.hpp"
@@ -27,11 +28,33 @@ Result<Notification> read_notification(KeyOrder order, const Effect& effect) {
   return notification;
 }
 
+// An atomic batch may put records into a range that it has deleted before. Deleted ranges come first, in their order; then of
+// each key what became of it last, unless a range took it after that.
+Result<> read_in_order(KeyOrder order, const Entry& entry, std::vector<Notification>& into) {
+  std::map<Bytes, Notification, std::less<>> last;   // by encoded key
+  for (const Effect& effect : entry.effects) {
+    if (!effect.notification) continue;
+    TRY(Notification notification, read_notification(order, effect));
+    if (notification.kind != NotificationKind::range_deleted) {
+      last.insert_or_assign(Bytes(effect.key), std::move(notification));
+      continue;
+    }
+    if (effect.key < effect.value) last.erase(last.lower_bound(effect.key), last.lower_bound(effect.value));
+    into.push_back(std::move(notification));
+  }
+  for (auto& [key, notification] : last) into.push_back(std::move(notification));
+  return {};
+}
+
 }  // namespace
 
 Result<NotificationBatch> decode_notifications(KeyOrder order, Offset offset, BytesView encoded) {
   TRY(const Entry entry, decode_entry(encoded));
-  NotificationBatch batch{offset, entry.header.stamp, {}};
+  NotificationBatch batch{offset, entry.header.stamp, {}, {}};
+  if (entry.header.atomic) {
+    TRYV(read_in_order(order, entry, batch.notifications));
+    return batch;
+  }
   std::map<Bytes, Notification> last;
   for (const Effect& effect : entry.effects) {
     if (!effect.notification) continue;
@@ -42,6 +65,19 @@ Result<NotificationBatch> decode_notifications(KeyOrder order, Offset offset, By
   batch.notifications.reserve(last.size());
   for (auto& [key, notification] : last) batch.notifications.push_back(std::move(notification));
   return batch;
+}
+
+bool NotificationFilter::passes(const Notification& notification) const {
+  if (passes_all() || notification.kind == NotificationKind::range_deleted) return true;
+  return std::ranges::any_of(prefixes_, [&](const Bytes& prefix) { return notification.key.starts_with(prefix); });
+}
+
+std::shared_ptr<const NotificationBatch> NotificationFilter::apply(std::shared_ptr<const NotificationBatch> batch) const {
+  const auto passing = [this](const Notification& one) { return passes(one); };
+  if (std::ranges::all_of(batch->notifications, passing)) return batch;
+  auto filtered = std::make_shared<NotificationBatch>(NotificationBatch{batch->offset, batch->stamp, {}, batch->missing_from});
+  std::ranges::copy_if(batch->notifications, std::back_inserter(filtered->notifications), passing);
+  return filtered;
 }
 
 void NotificationRing::push(std::shared_ptr<const NotificationBatch> batch) {

@@ -21,11 +21,27 @@ struct Notification {
   Bytes range_end;                         // range_deleted, exclusive
 };
 
-// What one entry changed: sorted by key, the last operation on a key wins.
+// What one entry changed: sorted by key, the last operation on a key wins. Of an atomic batch, deleted ranges come first.
 struct NotificationBatch {
   Offset offset;
   Stamp stamp;
   std::vector<Notification> notifications;
+  // The first of the entries up to `offset` that nobody can tell of any more; such a batch holds nothing else.
+  std::optional<Offset> missing_from = {};
+};
+
+// Which changes a follower wants: those of keys that start with one of the prefixes; all when there is none.
+class NotificationFilter {
+ public:
+  explicit NotificationFilter(std::vector<Bytes> prefixes = {}) : prefixes_(std::move(prefixes)) {}
+  bool passes_all() const { return prefixes_.empty(); }
+  // A deleted range passes always: whether it touches keys with a prefix does not show from its ends in every key order.
+  bool passes(const Notification& notification) const;
+  // The batch itself when all of it passes.
+  std::shared_ptr<const NotificationBatch> apply(std::shared_ptr<const NotificationBatch> batch) const;
+
+ private:
+  std::vector<Bytes> prefixes_;
 };
 
 // Reads the notifications out of a log entry, so that the log is the store of old ones.

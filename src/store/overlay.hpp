@@ -36,6 +36,11 @@ class Overlay {
   Seen find(Space space, BytesView key, BytesView& value) const;
   // The erased range that hides `key`, if it is hidden by one.
   const ErasedRange* hiding(Space space, BytesView key) const;
+  // The points of records in [start, end), which must not be changed meanwhile.
+  std::pair<Points::const_iterator, Points::const_iterator> records_in(BytesView start, BytesView end) const {
+    const Points& known = points(Space::records);
+    return {known.lower_bound(start), known.lower_bound(end)};
+  }
   const Points& points(Space space) const { return points_[static_cast<std::size_t>(space)]; }
 
   // Takes over the changes of a layer above this one.
@@ -46,7 +51,7 @@ class Overlay {
  private:
   Points& own(Space space) { return points_[static_cast<std::size_t>(space)]; }
 
-  Points points_[static_cast<std::size_t>(Space::meta) + 1];
+  Points points_[space_count];
   // Points inside a range are younger than it. In order of offset; few, so they are searched one by one.
   std::vector<ErasedRange> ranges_;
 };

@@ -13,7 +13,8 @@ enum Flag : std::uint8_t {
   has_client_identity = 4,
   has_partition_key = 8,
   has_indexes = 16,
-  all_flags = 31
+  has_expiry = 32,
+  all_flags = 63
 };
 
 std::int64_t take_number(ByteReader& reader) {
@@ -49,7 +50,7 @@ std::vector<SecondaryIndex> RecordView::indexes() const {
 }
 
 Version RecordView::version() const {
-  Version version{version_id, modifications, created.millis(), modified.millis(), session, std::nullopt};
+  Version version{version_id, modifications, created.millis(), modified.millis(), session, std::nullopt, expires_millis};
   if (client_identity) version.client_identity.emplace(*client_identity);
   return version;
 }
@@ -68,6 +69,7 @@ Result<RecordView> decode_record(BytesView encoded) {
   if (flags & has_client_identity) record.client_identity = reader.sized();
   if (flags & has_partition_key) record.partition_key = reader.sized();
   if (flags & has_indexes) record.indexes_encoded = take_indexes(reader);
+  if (flags & has_expiry) record.expires_millis = reader.little_endian<std::uint64_t>();
   record.value = reader.rest();
   if (!reader.ok() || flags & ~all_flags) return fail(Errc::corrupt, "record header cut short or of unknown flags");
   return record;
@@ -79,7 +81,8 @@ void append_record(const RecordView& record, std::span<const SecondaryIndex> ind
   append_little_endian(
       out, static_cast<std::uint8_t>((modified ? has_modified : 0) | (record.session ? has_session : 0) |
                                      (record.client_identity ? has_client_identity : 0) |
-                                     (record.partition_key ? has_partition_key : 0) | (indexes.empty() ? 0 : has_indexes)));
+                                     (record.partition_key ? has_partition_key : 0) | (indexes.empty() ? 0 : has_indexes) |
+                                     (record.expires_millis ? has_expiry : 0)));
   append_varint(out, static_cast<std::uint64_t>(record.version_id.value()));
   append_varint(out, static_cast<std::uint64_t>(record.modifications));
   append_little_endian(out, record.created.value());
@@ -92,6 +95,7 @@ void append_record(const RecordView& record, std::span<const SecondaryIndex> ind
     append_sized(out, index.name);
     append_sized(out, index.key);
   }
+  if (record.expires_millis) append_little_endian(out, *record.expires_millis);
   out.append(record.value);
 }
 

@@ -16,7 +16,8 @@ namespace skerry::store {
 //
 // Format 1, integers little endian, varint as in base/bytes.hpp:
 //   u8 format, u8 flags, varint version id, varint modifications, u64 created stamp, [u64 modified stamp],
-//   [varint session], [sized client identity], [sized partition key], [varint count, (sized name, sized key)…], value
+//   [varint session], [sized client identity], [sized partition key], [varint count, (sized name, sized key)…],
+//   [u64 milliseconds since the epoch when it is due to go], value
 // The modified stamp is absent when it equals the created one.
 struct RecordView {
   VersionId version_id{};
@@ -27,6 +28,7 @@ struct RecordView {
   std::optional<BytesView> client_identity;
   std::optional<BytesView> partition_key;
   BytesView indexes_encoded;
+  std::optional<std::uint64_t> expires_millis = {};
   BytesView value;
 
   std::vector<SecondaryIndex> indexes() const;

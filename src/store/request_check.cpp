@@ -74,9 +74,33 @@ Result<> check_put(const Put& put) {
     TRYV(check_text("index_name", index.name));
     TRYV(check_text("secondary_key", index.key));
   }
+  if (put.time_to_live && (*put.time_to_live < limits::time_to_live_min || *put.time_to_live > limits::time_to_live_max))
+    return invalid(fmt::format("a time to live of {} ms: it must be between {} ms and {} ms", put.time_to_live->count(),
+                               limits::time_to_live_min.count(), limits::time_to_live_max.count()));
+  if (put.time_to_live && put.keep_expiry)
+    return invalid("a put takes a new time to live or keeps the record's expiry, not both");
   if (put.override_version && put.override_version->value() < 0) return invalid("override_version_id must not be negative");
   if (put.override_modifications.value_or(0) < 0) return invalid("override_modifications_count must not be negative");
   return check_sequence(put);
+}
+
+// An internal name may be asked about: it is just not there.
+Result<> check_guard(const Guard& guard) {
+  TRYV(check_text("key", guard.key));
+  if (guard.kind == Guard::Kind::version && guard.version.value() < 0)
+    return invalid("a guard's version id must not be negative: ask for absence instead");
+  return {};
+}
+
+Result<> check_steps(const WriteRequest& request) {
+  if (!request.atomic && !(request.guards.empty() && request.steps.empty()))
+    return invalid("guards and an order of operations are for atomic batches only");
+  if (request.steps.empty()) return {};
+  const auto named = [&](Step kind) { return std::ranges::count(request.steps, kind); };
+  if (named(Step::put) != std::ssize(request.puts) || named(Step::erase) != std::ssize(request.deletes) ||
+      named(Step::erase_range) != std::ssize(request.delete_ranges))
+    return invalid("the order of operations must name each of them once");
+  return {};
 }
 
 Result<> check_bounds(BytesView start, BytesView end) {
@@ -100,13 +124,15 @@ std::size_t bytes_of(const WriteRequest& request) {
   }
   for (const Delete& one : request.deletes) bytes += one.key.size();
   for (const DeleteRange& range : request.delete_ranges) bytes += range.start.size() + range.end.size();
+  for (const Guard& guard : request.guards) bytes += guard.key.size();
   return bytes;
 }
 
 }  // namespace
 
 Result<> check_write(const WriteRequest& request) {
-  const std::size_t operations = request.puts.size() + request.deletes.size() + request.delete_ranges.size();
+  const std::size_t operations =
+      request.puts.size() + request.deletes.size() + request.delete_ranges.size() + request.guards.size();
   if (operations > limits::batch_operations_max)
     return too_much(fmt::format("the request has {} operations", operations), limits::batch_operations_max);
   for (std::size_t i = 0; i < request.puts.size(); ++i) TRYV(name_operation(check_put(request.puts[i]), "put", i));
@@ -114,6 +140,8 @@ Result<> check_write(const WriteRequest& request) {
     TRYV(name_operation(check_written_key(request.deletes[i].key), "delete", i));
   for (std::size_t i = 0; i < request.delete_ranges.size(); ++i)
     TRYV(name_operation(check_bounds(request.delete_ranges[i].start, request.delete_ranges[i].end), "delete_range", i));
+  for (std::size_t i = 0; i < request.guards.size(); ++i) TRYV(name_operation(check_guard(request.guards[i]), "guard", i));
+  TRYV(check_steps(request));
   // The entry itself is measured when it is made; this saves evaluating what can never fit.
   if (const std::size_t bytes = bytes_of(request); bytes > limits::entry_bytes_max)
     return too_much(fmt::format("the request has {} bytes, more than fit in one log entry: send smaller batches", bytes),
@@ -128,6 +156,8 @@ Result<> check_get(const Get& get) {
 
 Result<> check_range(const Range& range) {
   TRYV(check_bounds(range.start, range.end));
+  if (range.include_internal_keys && (range.reverse || range.resume))
+    return invalid("a walk that shows internal keys goes forward and in one go: neither reverse nor a page token fits it");
   return range.index ? check_text("secondary_index_name", BytesView(*range.index)) : Result<>{};
 }
 

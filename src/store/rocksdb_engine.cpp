@@ -140,8 +140,8 @@ class RocksDbShard final : public ShardEngine {
   const ShardId id_;
   const std::shared_ptr<RocksDbStore> store_;
   Blocking& blocking_;
-  const std::array<Bytes, 7> prefixes_ = [this] {
-    std::array<Bytes, 7> out;
+  const std::array<Bytes, space_count> prefixes_ = [this] {
+    std::array<Bytes, space_count> out;
     for (std::size_t space = 0; space < out.size(); ++space) out[space] = key_prefix(id_, Space(space));
     return out;
   }();

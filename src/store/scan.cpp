@@ -45,15 +45,43 @@ class BasicScan : public Scan {
   Error error_;
 };
 
+// Where a walk goes: encoded keys of one space, [from, end), forward or backward.
+struct Course {
+  Bytes from;
+  std::optional<Bytes> end;   // none: to the last
+  bool reverse = false;
+
+  void start(Cursor& cursor) const {
+    if (!reverse) {
+      cursor.seek(from);
+    } else if (end) {
+      cursor.seek_below(*end);
+    } else {
+      cursor.seek_last();
+    }
+  }
+  void move(Cursor& cursor) const { reverse ? cursor.previous() : cursor.next(); }
+  bool over(BytesView key) const { return reverse ? key < from : end && key >= *end; }
+  // Goes on where an earlier walk stood, `at` being that record's key in the space.
+  void resume(Bytes at, bool inclusive) {
+    if (reverse == inclusive) at += '\0';
+    if (!reverse) {
+      from = std::max(from, std::move(at));
+    } else {
+      end = end ? std::min(*std::move(end), std::move(at)) : std::move(at);
+    }
+  }
+};
+
 class RecordScan final : public BasicScan {
  public:
-  RecordScan(const ShardState& state, const Bytes& from, std::optional<Bytes> end)
-      : order_(state.order), end_(std::move(end)), cursor_(state.engine.cursor(Space::records)) {
-    cursor_->seek(from);
+  RecordScan(const ShardState& state, Course course)
+      : order_(state.order), course_(std::move(course)), cursor_(state.engine.cursor(Space::records)) {
+    course_.start(*cursor_);
     settle();
   }
   void next() override {
-    cursor_->next();
+    course_.move(*cursor_);
     settle();
   }
   Task<Result<>> load() override {
@@ -67,7 +95,7 @@ class RecordScan final : public BasicScan {
   void settle() {
     follow(*cursor_);
     if (state_ != State::record) return;
-    if (end_ && cursor_->key() >= *end_) {
+    if (course_.over(cursor_->key())) {
       state_ = State::end;
       return;
     }
@@ -78,7 +106,7 @@ class RecordScan final : public BasicScan {
   }
 
   KeyOrder order_;
-  std::optional<Bytes> end_;
+  Course course_;
   std::unique_ptr<Cursor> cursor_;
   RecordView record_;   // borrows from the cursor
 };
@@ -95,14 +123,14 @@ class OwnedScan final : public BasicScan {
   using Read = Result<Owned> (*)(KeyOrder order, BytesView key);
   enum class Shows : std::uint8_t { the_record, a_name };
 
-  OwnedScan(const ShardState& state, Space space, const Bytes& from, std::optional<Bytes> end, Read read, Shows shows)
-      : order_(state.order), end_(std::move(end)), read_(read), shows_(shows), owned_(state.engine.cursor(space)),
+  OwnedScan(const ShardState& state, Space space, Course course, Read read, Shows shows)
+      : order_(state.order), course_(std::move(course)), read_(read), shows_(shows), owned_(state.engine.cursor(space)),
         records_(state.engine.cursor(Space::records)) {
-    owned_->seek(from);
+    course_.start(*owned_);
     settle();
   }
   void next() override {
-    owned_->next();
+    course_.move(*owned_);
     settle();
   }
   Task<Result<>> load() override {
@@ -122,7 +150,7 @@ class OwnedScan final : public BasicScan {
       if (!looking_up_ && !begin_lookup()) return;
       if (finish_lookup()) return;
       looking_up_ = false;
-      owned_->next();
+      course_.move(*owned_);
     }
     state_ = State::cold;
   }
@@ -131,7 +159,7 @@ class OwnedScan final : public BasicScan {
   bool begin_lookup() {
     follow(*owned_);
     if (state_ != State::record) return false;
-    if (end_ && owned_->key() >= *end_) {
+    if (course_.over(owned_->key())) {
       state_ = State::end;
       return false;
     }
@@ -162,7 +190,7 @@ class OwnedScan final : public BasicScan {
   }
 
   KeyOrder order_;
-  std::optional<Bytes> end_;
+  Course course_;
   Read read_;
   Shows shows_;
   std::unique_ptr<Cursor> owned_;
@@ -293,23 +321,24 @@ Bytes end_of(Bytes prefix) {
 
 std::unique_ptr<Scan> scan_index(const ShardState& state, const Range& range) {
   const Bytes prefix = index_prefix(*range.index);
-  return std::make_unique<OwnedScan>(state, Space::indexes,
-                                     range.start.empty() ? prefix : index_bound(state.order, *range.index, range.start),
-                                     range.end.empty() ? end_of(prefix) : index_bound(state.order, *range.index, range.end),
-                                     read_index_entry, OwnedScan::Shows::the_record);
+  Course course{range.start.empty() ? prefix : index_bound(state.order, *range.index, range.start),
+                range.end.empty() ? end_of(prefix) : index_bound(state.order, *range.index, range.end), range.reverse};
+  if (range.resume) {
+    course.resume(index_entry_key(state.order, *range.index, range.resume->secondary_key.value_or(Bytes()), range.resume->key),
+                  range.resume->inclusive);
+  }
+  return std::make_unique<OwnedScan>(state, Space::indexes, std::move(course), read_index_entry, OwnedScan::Shows::the_record);
 }
 
 std::unique_ptr<Scan> scan_everything(const ShardState& state, Bytes from, std::optional<Bytes> end) {
   std::vector<InternalRecord> sessions;
   for (const auto& [id, session] : state.sessions) sessions.push_back(show_session(id, session));
   std::vector<std::unique_ptr<Scan>> sorted;
-  sorted.push_back(std::make_unique<RecordScan>(state, from, end));
+  sorted.push_back(std::make_unique<RecordScan>(state, Course{from, end}));
   sorted.push_back(std::make_unique<ListedScan>(show_counters(state)));
   sorted.push_back(std::make_unique<ListedScan>(std::move(sessions)));
-  sorted.push_back(
-      std::make_unique<OwnedScan>(state, Space::shadows, Bytes{}, std::nullopt, name_shadow, OwnedScan::Shows::a_name));
-  auto indexes =
-      std::make_unique<OwnedScan>(state, Space::indexes, Bytes{}, std::nullopt, name_index_entry, OwnedScan::Shows::a_name);
+  sorted.push_back(std::make_unique<OwnedScan>(state, Space::shadows, Course{}, name_shadow, OwnedScan::Shows::a_name));
+  auto indexes = std::make_unique<OwnedScan>(state, Space::indexes, Course{}, name_index_entry, OwnedScan::Shows::a_name);
   return std::make_unique<MergedScan>(state.order, std::move(from), std::move(end), std::move(sorted), std::move(indexes));
 }
 
@@ -323,7 +352,9 @@ std::unique_ptr<Scan> make_scan(const ShardState& state, Range range, StateMachi
   const BytesView internal = internal_start(state.order);
   if (range.include_internal_keys && (!end || *end > internal)) return scan_everything(state, std::move(from), std::move(end));
   if (!end || *end > internal) end = Bytes(internal);
-  return std::make_unique<RecordScan>(state, from, std::move(end));
+  Course course{std::move(from), std::move(end), range.reverse};
+  if (range.resume) course.resume(encode_key(state.order, range.resume->key), range.resume->inclusive);
+  return std::make_unique<RecordScan>(state, std::move(course));
 }
 
 }  // namespace skerry::store

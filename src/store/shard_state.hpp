@@ -23,6 +23,8 @@ struct ShardState {
   Overlay in_flight;
   Counters tail;                     // committed, or as of the last entry in flight
   Offset evaluated = no_offset;      // the last entry in flight
+  // No committed record is due to go before this, in milliseconds since the epoch. 0: look.
+  std::uint64_t next_expiry = 0;
 
   struct Sweep {   // where the next step of cleaning up goes on
     bool running = false;

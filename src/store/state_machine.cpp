@@ -50,8 +50,14 @@ Task<Result<>> load_place(ShardEngine& engine, Need need) {
   co_return Result<>{};
 }
 
+bool answers(const WriteRequest& request, const Rejection& rejection) {
+  const std::size_t operations = request.puts.size() + request.deletes.size() + request.delete_ranges.size();
+  return request.atomic && rejection.position < (rejection.part == Rejection::Part::guard ? request.guards.size() : operations);
+}
+
 Evaluation answer_again(const WriteRequest& request, const RequestId& id, WriteOutcome outcome) {
-  if (outcome.puts.size() == request.puts.size() && outcome.deletes.size() == request.deletes.size() &&
+  if (outcome.rejection && answers(request, *outcome.rejection)) return Proposal{{}, std::move(outcome)};
+  if (!outcome.rejection && outcome.puts.size() == request.puts.size() && outcome.deletes.size() == request.deletes.size() &&
       outcome.delete_ranges.size() == request.delete_ranges.size())
     return Proposal{{}, std::move(outcome)};
   return Error{Errc::invalid_argument, "request id " + std::to_string(id.sequence) + " of client " + printable(id.client) +
@@ -65,7 +71,7 @@ SessionInfo info(SessionId id, const SessionRecord& record) { return {id, record
 // Applying: what an entry's effects are to the engine, and what they change in memory.
 struct StateMachine::Members {
   Members(ShardId shard, KeyOrder order, ShardEngine& engine)
-      : state{shard, order, engine, {}, {}, no_term, {}, {}, {}, no_offset, {}} {}
+      : state{shard, order, engine, {}, {}, no_term, {}, {}, {}, no_offset, 0, {}} {}
 
   Result<Applied> apply(Offset offset, BytesView entry);
   Result<> follow(const Effect& effect, Stamp stamp, Applied& applied);
@@ -181,12 +187,24 @@ Evaluation StateMachine::evaluate_sweep(Offset offset, Stamp stamp) {
   return evaluator.finish(EntryKind::sweep);
 }
 
+bool StateMachine::expiry_due(Stamp now) const { return members_->state.next_expiry <= now.millis(); }
+
+Evaluation StateMachine::evaluate_expire(Offset offset, Stamp stamp) {
+  SKERRY_ASSERT(offset == members_->state.evaluated.next() && stamp > last_stamp());
+  Evaluator evaluator(members_->state, offset, stamp);
+  const bool more = evaluator.expire();
+  Evaluation evaluation = evaluator.finish(EntryKind::expire);
+  if (auto* proposal = std::get_if<Proposal>(&evaluation)) proposal->more = more;
+  return evaluation;
+}
+
 void StateMachine::drop_overlay() {
   ShardState& state = members_->state;
   state.in_flight.clear();
   state.tail = state.committed;
   state.evaluated = state.engine.applied();
   state.sweep = {};
+  state.next_expiry = 0;
 }
 
 // --- apply
@@ -231,6 +249,10 @@ Result<> StateMachine::Members::check_effects(const std::vector<Effect>& effects
       if (effect.action == Effect::Action::put) TRYV(decode_session(effect.value));
       if (effect.action == Effect::Action::erase_range) return fail(Errc::corrupt, "log entry erases a range of sessions");
     }
+    if (effect.space == Space::expiries) {
+      TRYV(decode_expiry_key(effect.key));
+      if (effect.action == Effect::Action::erase_range) return fail(Errc::corrupt, "log entry erases a range of expiries");
+    }
     if (effect.space == Space::meta) {
       if (effect.action != Effect::Action::put) return fail(Errc::corrupt, "log entry erases bookkeeping");
       if (effect.key == meta_term) {
@@ -258,6 +280,10 @@ Result<> StateMachine::Members::follow(const Effect& effect, Stamp stamp, Applie
   }
   if (effect.space == Space::sessions) return follow_session(effect, applied);
   if (effect.space == Space::meta) return follow_meta(effect);
+  if (effect.space == Space::expiries && effect.action == Effect::Action::put) {
+    TRY(const Expiry expiry, decode_expiry_key(effect.key));
+    state.next_expiry = std::min(state.next_expiry, expiry.due_millis);
+  }
   return {};
 }
 

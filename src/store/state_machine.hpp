@@ -91,10 +91,14 @@ class StateMachine {
   Evaluation evaluate_end_sessions(std::span<const SessionId> sessions, Offset offset, Stamp stamp);
   // The first entry of a term. Earlier entries need not have been applied yet, but nothing else may be evaluated until it is.
   Proposal evaluate_barrier(Offset offset, Stamp stamp, Term term = no_term);
-  // One bounded step of cleaning up: index entries and session shadows that range deletions orphaned, remembered replies that
+  // One bounded step of cleaning up: index entries, session shadows and expiries that range deletions orphaned, replies that
   // have expired. Call it now and then while sweep_due(); an empty entry means that this step found nothing.
   bool sweep_due(Stamp now) const;
   Evaluation evaluate_sweep(Offset offset, Stamp stamp);
+  // Deletes the records whose time has come by `stamp`, with all that is theirs. Asked while expiry_due(); `more` tells that
+  // others are due too. An empty entry means that there were none.
+  bool expiry_due(Stamp now) const;
+  Evaluation evaluate_expire(Offset offset, Stamp stamp);
   // Forgets everything in flight: this replica leads no more.
   void drop_overlay();
   Task<Result<>> load(Needs needs);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "store/page_token.hpp"
 
 namespace skerry::store::testing {
 namespace {
@@ -42,6 +43,13 @@ std::string show_put(const PutOutcome& put) {
   return fmt::format("put: {}{}\n", show(put.version), put.key ? " key=" + printable(*put.key, 256) : "");
 }
 
+std::string show_rejection(const Rejection& rejection) {
+  const bool guard = rejection.part == Rejection::Part::guard;
+  return fmt::format("nothing done: {} {} failed{}, {}\n", guard ? "guard" : "operation", rejection.position,
+                     guard ? "" : fmt::format(" ({})", name(rejection.status)),
+                     rejection.found ? fmt::format("found version={}", rejection.found->value()) : "found nothing");
+}
+
 std::string show_get(const GetOutcome& got, bool with_value) {
   if (got.status != Status::ok) return fmt::format("{}\n", name(got.status));
   std::string text;
@@ -69,6 +77,8 @@ const std::map<std::string, ScriptShard::Handler> ScriptShard::handlers = {
     {"notifications", &ScriptShard::notifications},
     {"clock", &ScriptShard::clock},
     {"sweep", &ScriptShard::sweep},
+    {"expire", &ScriptShard::expire},
+    {"page", &ScriptShard::page},
     {"dump", &ScriptShard::dump},
     {"replay", &ScriptShard::replay},
 };
@@ -108,6 +118,7 @@ std::string ScriptShard::answer(const std::variant<Proposal, Error>& evaluated) 
     return fmt::format("refused, {}: {}\n", error->code.message(), error->message());
   const auto& proposal = std::get<Proposal>(evaluated);
   std::string text;
+  if (proposal.outcome.rejection) text += show_rejection(*proposal.outcome.rejection);
   for (const PutOutcome& put : proposal.outcome.puts) text += show_put(put);
   for (const Status status : proposal.outcome.deletes) text += fmt::format("delete: {}\n", name(status));
   for (const Status status : proposal.outcome.delete_ranges) text += fmt::format("delete-range: {}\n", name(status));
@@ -179,6 +190,7 @@ Range ScriptShard::range(Words& words) {
   Range range;
   range.index = words.option("index");
   range.include_internal_keys = words.option("internal").value_or("no") == "yes";
+  range.reverse = words.option("reverse").value_or("no") == "yes";
   if (!words.done()) range.start = words.take();
   if (!words.done()) range.end = words.take();
   return range;
@@ -228,6 +240,38 @@ std::string ScriptShard::sweep(Words&) {
     if (std::get<Proposal>(swept).entry.empty()) text += "nothing to log\n";
   }
   return text;
+}
+
+std::string ScriptShard::expire(Words&) {
+  std::string text;
+  while (shard_->machine().expiry_due(Stamp::at(shard_->now()))) {
+    const auto expired = shard_->expire();
+    SKERRY_ASSERT(std::holds_alternative<Proposal>(expired));
+    text += settle();
+    text += std::get<Proposal>(expired).entry.empty() ? "nothing to log\n" : "expired\n";
+  }
+  return text.empty() ? "nothing is due\n" : text;
+}
+
+// A walk in pages of `limit` records, each with the token of the one before.
+std::string ScriptShard::page(Words& words) {
+  const auto limit = static_cast<std::size_t>(words.number("limit").value_or(2));
+  Range wanted = range(words);
+  std::string text;
+  for (;;) {
+    if (const auto checked = shard_->machine().check(wanted); !checked) return answer(checked.error());
+    auto records = shard_->scan(wanted);
+    const bool more = records.size() > limit;
+    if (more) records.resize(limit);
+    for (const GetOutcome& record : records) text += show_get(record, false);
+    if (!more) return text;
+    text += "--- next page\n";
+    const GetOutcome& last = records.back();
+    const std::string token = encode_page_token(wanted, {ShardId(0), *last.key, last.secondary_key});
+    auto position = decode_page_token(wanted, token);
+    SKERRY_ASSERT(position.has_value());
+    wanted.resume = resume_at(ShardId(0), *std::move(position));
+  }
 }
 
 // Without the counters, which every entry changes.

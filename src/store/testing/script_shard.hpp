@@ -36,6 +36,8 @@ class ScriptShard {
   std::string notifications(Words& words);
   std::string clock(Words& words);
   std::string sweep(Words& words);
+  std::string expire(Words& words);
+  std::string page(Words& words);
   std::string dump(Words& words);
   std::string replay(Words& words);
 

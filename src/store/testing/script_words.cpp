@@ -94,6 +94,10 @@ void Words::finish() const {
 ParsedWrite::ParsedWrite(const std::vector<std::string>& operations) {
   for (const std::string& operation : operations) {
     Words words(operation);
+    if (!words.words.empty() && words.words[0] == "atomic") {
+      atomic = true;
+      words.take();
+    }
     if (const auto as = words.option("as")) {
       const std::size_t colon = as->rfind(':');
       id = RequestId{as->substr(0, colon), std::stoull(as->substr(colon + 1))};
@@ -109,8 +113,16 @@ std::optional<BytesView> ParsedWrite::keep(std::optional<Bytes> text) {
 
 void ParsedWrite::add(Words& words) {
   const Bytes verb = words.take();
-  if (verb == "put") return add_put(words);
+  if (verb == "if") {
+    atomic = true;
+    return add_guard(words);
+  }
+  if (verb == "put") {
+    steps.push_back(Step::put);
+    return add_put(words);
+  }
   if (verb == "delete-range") {
+    steps.push_back(Step::erase_range);
     const BytesView start = keep(words.take());
     delete_ranges.push_back({start, keep(words.take())});
     return;
@@ -118,7 +130,21 @@ void ParsedWrite::add(Words& words) {
   if (verb != "delete") complain("unknown operation " + verb);
   Delete one{keep(words.take()), std::nullopt};
   if (const auto expect = words.number("expect")) one.expected_version = VersionId(*expect);
+  steps.push_back(Step::erase);
   deletes.push_back(one);
+}
+
+void ParsedWrite::add_guard(Words& words) {
+  Guard guard{keep(words.take()), {}, {}};
+  if (const auto version = words.number("version")) {
+    guard.kind = Guard::Kind::version;
+    guard.version = VersionId(*version);
+  } else if (const Bytes kind = words.take(); kind == "absent") {
+    guard.kind = Guard::Kind::absent;
+  } else if (kind != "exists") {
+    complain("a key exists, is absent or has version=N, not " + kind);
+  }
+  guards.push_back(guard);
 }
 
 void ParsedWrite::add_put(Words& words) {
@@ -139,6 +165,8 @@ void ParsedWrite::add_put(Words& words) {
   put.indexes = wanted;
   if (const auto version = words.number("override-version")) put.override_version = VersionId(*version);
   put.override_modifications = words.number("override-modifications");
+  if (const auto millis = words.number("ttl")) put.time_to_live = std::chrono::milliseconds(*millis);
+  put.keep_expiry = words.option("keep-ttl").value_or("no") == "yes";
   puts.push_back(put);
 }
 
@@ -147,6 +175,7 @@ std::string show(const Version& version) {
                                  version.modifications, version.created_millis, version.modified_millis);
   if (version.session) text += fmt::format(" session={}", version.session->value());
   if (version.client_identity) text += " identity=" + printable(*version.client_identity);
+  if (version.expires_millis) text += fmt::format(" expires={}", *version.expires_millis);
   return text;
 }
 

@@ -25,14 +25,19 @@ struct Words {
   std::multimap<std::string, Bytes> options;
 };
 
-// [as=CLIENT:SEQUENCE] OPERATION [| OPERATION…], where an operation is
-//   put KEY [value= expect= session= identity= partition= deltas=1,2 index=NAME:KEY… override-version= override-modifications=]
+// [as=CLIENT:SEQUENCE] [atomic] OPERATION [| OPERATION…], where an operation is
+//   put KEY [value= expect= session= identity= partition= deltas=1,2 index=NAME:KEY… override-version= override-modifications=
+//            ttl= keep-ttl=yes]
 //   delete KEY [expect=]
 //   delete-range START END
+//   if KEY exists|absent|version=N       a guard, of an atomic batch
 // Owns what the request borrows.
 struct ParsedWrite {
   explicit ParsedWrite(const std::vector<std::string>& operations);
-  WriteRequest request() const { return {puts, deletes, delete_ranges}; }
+  WriteRequest request() const {
+    if (!atomic) return {puts, deletes, delete_ranges};
+    return {puts, deletes, delete_ranges, true, guards, steps};
+  }
 
   std::deque<Bytes> texts;
   std::deque<std::vector<std::uint64_t>> deltas;
@@ -40,12 +45,16 @@ struct ParsedWrite {
   std::vector<Put> puts;
   std::vector<Delete> deletes;
   std::vector<DeleteRange> delete_ranges;
+  bool atomic = false;
+  std::vector<Guard> guards;
+  std::vector<Step> steps;   // told only for atomic batches: others have an order of their own
   std::optional<RequestId> id;
 
  private:
   BytesView keep(Bytes text) { return texts.emplace_back(std::move(text)); }
   std::optional<BytesView> keep(std::optional<Bytes> text);
   void add_put(Words& words);
+  void add_guard(Words& words);
   void add(Words& words);
 };
 

@@ -7,9 +7,9 @@ namespace skerry::store::testing {
 namespace {
 
 std::vector<std::string> dump_engine(ShardEngine& engine) {
-  static constexpr const char* names[] = {"", "records", "indexes", "sessions", "shadows", "requests", "meta"};
+  static constexpr const char* names[] = {"", "records", "indexes", "sessions", "shadows", "requests", "meta", "expiries"};
   std::vector<std::string> lines;
-  for (auto space = static_cast<int>(Space::records); space <= static_cast<int>(Space::meta); ++space) {
+  for (auto space = static_cast<int>(Space::records); space < static_cast<int>(space_count); ++space) {
     const auto cursor = engine.cursor(static_cast<Space>(space));
     for (cursor->seek({}); cursor->state() == Cursor::State::record; cursor->next())
       lines.push_back(std::string(names[space]) + ' ' + printable(cursor->key()) + " = " + printable(cursor->value(), 4096));
@@ -69,6 +69,10 @@ std::variant<Proposal, Error> TestShard::end_sessions(std::vector<SessionId> ses
 
 std::variant<Proposal, Error> TestShard::sweep() {
   return settle([&](Offset offset, Stamp stamp) { return machine_->evaluate_sweep(offset, stamp); });
+}
+
+std::variant<Proposal, Error> TestShard::expire() {
+  return settle([&](Offset offset, Stamp stamp) { return machine_->evaluate_expire(offset, stamp); });
 }
 
 Proposal TestShard::barrier(Term term) {

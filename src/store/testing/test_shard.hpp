@@ -21,6 +21,7 @@ class TestShard {
   Proposal create_session(std::chrono::milliseconds timeout, BytesView identity);
   std::variant<Proposal, Error> end_sessions(std::vector<SessionId> sessions);
   std::variant<Proposal, Error> sweep();
+  std::variant<Proposal, Error> expire();
   Proposal barrier(Term term);
 
   std::size_t in_flight() const { return in_flight_.size(); }
