@@ -124,7 +124,9 @@ Task<Status> ChannelImpl::begin(ClientStream& stream, const Metadata& metadata) 
     }
     if (!connecting_) {
       if (core_.now() < next_attempt_) {
-        co_return Status{Code::unavailable, last_failure_.message(), {}};
+        // What only another configuration mends is not worth the caller's patience.
+        const bool hopeless = last_failure_ == Errc::invalid_argument;
+        co_return Status{hopeless ? Code::failed_precondition : Code::unavailable, last_failure_.message(), {}};
       }
       connecting_ = true;
       tasks_.spawn(keep_connection());

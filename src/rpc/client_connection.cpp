@@ -14,6 +14,14 @@ constexpr std::int32_t connection_window_bytes = 8 << 20;
 
 std::string_view text(const std::uint8_t* bytes, std::size_t length) { return {reinterpret_cast<const char*>(bytes), length}; }
 
+// What a server says when it leaves is shown to people.
+std::string printable_text(std::string_view said) {
+  constexpr std::size_t shown_max = 256;
+  std::string shown(said.substr(0, shown_max));
+  std::ranges::replace_if(shown, [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return shown;
+}
+
 }  // namespace
 
 // What nghttp2 tells, translated. None of these resumes a coroutine.
@@ -38,7 +46,9 @@ struct ClientConnection::Callbacks {
     auto& connection = self(user);
     if (frame->hd.type == NGHTTP2_GOAWAY) {
       connection.going_away_ = true;
-      connection.fewer_pings_ = text(frame->goaway.opaque_data, frame->goaway.opaque_data_len) == "too_many_pings";
+      connection.farewell_ = printable_text(text(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
+      connection.fewer_pings_ = connection.farewell_ == "too_many_pings";
+      connection.refused_ = frame->goaway.error_code == NGHTTP2_INADEQUATE_SECURITY;
     } else if (frame->hd.type == NGHTTP2_HEADERS) {
       if (ClientStream* call = connection.call(frame->hd.stream_id)) call->end_headers();
     }
@@ -116,7 +126,9 @@ void ClientConnection::open_session() {
 Task<Error> ClientConnection::run() {
   send_soon();
   core().timers().arm(*this, core().now() + keepalive_interval_);
-  const Error why = co_await receive_all();
+  Error why = co_await receive_all();
+  if (!farewell_.empty()) why.text = "it said: " + farewell_;
+  if (refused_) why.code = Errc::invalid_argument;
   Timer::cancel();
   for (ClientStream& call : calls_) call.connection_lost(why);
   before_send();   // those who wait for them go on, and may destroy them
@@ -132,7 +144,7 @@ Task<Error> ClientConnection::run() {
 Result<> ClientConnection::submit(ClientStream& call, const Metadata& metadata) {
   FieldList fields;
   fields.add_constant(":method", "POST");
-  fields.add_constant(":scheme", "http");
+  fields.add_constant(":scheme", secure() ? "https" : "http");
   fields.add(":path", call.method());
   fields.add(":authority", options_.authority);
   fields.add_constant("te", "trailers");

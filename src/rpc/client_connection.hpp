@@ -22,6 +22,7 @@ class ClientConnection final : public Http2Connection, private Timer {
   void stop(Error why) { close(std::move(why)); }
   // The server takes no new calls, or this side has no stream ids left: make a new connection.
   bool going_away() const { return going_away_ || closed(); }
+  const std::string& farewell() const { return farewell_; }
   bool asked_for_fewer_pings() const { return fewer_pings_; }
 
   // From streams.
@@ -47,7 +48,9 @@ class ClientConnection final : public Http2Connection, private Timer {
   const Duration keepalive_interval_;
   boost::intrusive::list<ClientStream, boost::intrusive::constant_time_size<false>> calls_;
   std::vector<ClientStream*> ready_, advancing_;
+  std::string farewell_;   // what the server said when it went away
   bool going_away_ = false, fewer_pings_ = false;
+  bool refused_ = false;   // for a reason that another attempt does not mend
 };
 
 }  // namespace skerry::rpc

@@ -139,7 +139,10 @@ Status ClientStream::closing_status(std::uint32_t http2_error) const {
   }
   // A server that goes away refuses what it has not begun; such a call can be made again elsewhere.
   if (connection_ != nullptr && connection_->going_away() && http_status_ == 0) {
-    return {Code::unavailable, options_.authority + " is going away and has not begun " + method_, {}};
+    const std::string& said = connection_->farewell();
+    return {Code::unavailable,
+            options_.authority + " is going away and has not begun " + method_ + (said.empty() ? "" : ": " + said),
+            {}};
   }
   if (http2_error == NGHTTP2_NO_ERROR) {
     return {Code::internal, options_.authority + " ended its answer to " + method_ + " without a status", {}};
@@ -148,7 +151,8 @@ Status ClientStream::closing_status(std::uint32_t http2_error) const {
 }
 
 void ClientStream::connection_lost(const Error& why) {
-  end({Code::unavailable, "the connection to " + options_.authority + " was lost: " + why.message(), {}});
+  const Code code = why == Errc::invalid_argument ? Code::failed_precondition : Code::unavailable;
+  end({code, "the connection to " + options_.authority + " was lost: " + why.message(), {}});
 }
 
 void ClientStream::advance() {

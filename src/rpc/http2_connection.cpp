@@ -8,6 +8,14 @@ namespace {
 constexpr std::size_t out_bytes_max = 256 << 10;
 constexpr std::size_t in_bytes_min = 16 << 10, in_bytes_max = 256 << 10;
 
+// A record of TLS: its kind (an alert or a handshake), then its version.
+bool is_tls(BytesView bytes) { return bytes.size() > 2 && (bytes[0] == 0x15 || bytes[0] == 0x16) && bytes[1] == 0x03; }
+
+std::string why_not_http2(BytesView bytes, int error) {
+  if (is_tls(bytes)) return "the other end speaks TLS, and this one does not: see that both do (tls://HOST:PORT)";
+  return std::string("the other end broke the protocol: ") + nghttp2_strerror(error);
+}
+
 }  // namespace
 
 Http2Connection::Http2Connection(Core& core, TaskScope& scope, std::unique_ptr<net::Stream> stream)
@@ -49,7 +57,7 @@ Task<Error> Http2Connection::receive_all() {
         fill();
         stream_->try_write(out_);
       }
-      close(Error{Errc::closed, std::string("the other end broke the protocol: ") + nghttp2_strerror(static_cast<int>(taken))});
+      close(Error{Errc::closed, why_not_http2({in_.data(), *count}, static_cast<int>(taken))});
       break;
     }
     if (received_bytes_ > 0) nghttp2_session_consume_connection(session_.get(), std::exchange(received_bytes_, 0));

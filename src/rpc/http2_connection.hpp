@@ -28,6 +28,8 @@ class Http2Connection : public TurnHook {
   Core& core() const { return core_; }
   const net::Address& peer() const { return peer_; }
   bool closed() const { return closed_; }
+  bool secure() const { return stream_->secure(); }
+  const net::PeerCertificate* peer_certificate() const { return stream_->peer_certificate(); }
 
   // Gives back what a stream's owner has taken of its window, once that is worth a frame: `unreturned` bytes but for
   // `held_back`, which still wait. Returns how many were given back.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/stream.hpp"
+#include "rpc/call_guard.hpp"
 #include "rpc/status.hpp"
 #include "runtime/task.hpp"
 
@@ -28,6 +29,13 @@ class ServerCall {
   virtual Deadline deadline() const = 0;             // no_deadline when the client set none
   virtual net::Address peer() const = 0;
   virtual void add_trailer(std::string name, std::string value) = 0;
+
+  // One field of the metadata, as it came; cheaper than metadata() for who wants no other.
+  virtual std::optional<std::string_view> header(std::string_view name) const { return metadata().find(name); }
+  // Who the guard says it is; null where nobody was asked.
+  virtual const auth::Caller* caller() const { return nullptr; }
+  // What the client proved itself with to TLS; null without.
+  virtual const net::PeerCertificate* certificate() const { return nullptr; }
 };
 
 // Messages as bytes; the typed faces below parse and serialise. A handler whose client goes away is cancelled.

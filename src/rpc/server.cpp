@@ -3,6 +3,7 @@
 
 #include <list>
 
+#include "rpc/refusal.hpp"
 #include "rpc/server_connection.hpp"
 #include "runtime/event.hpp"
 
@@ -19,17 +20,6 @@ struct Alarm final : Timer {
   bool rang = false;
 };
 
-// An HTTP/2 server's first words to a client it cannot take: empty SETTINGS, then GOAWAY with the reason.
-Bytes refusal(std::string_view reason) {
-  Bytes out("\0\0\0\x04\0\0\0\0\0", 9);
-  const auto length = static_cast<std::uint32_t>(8 + reason.size());
-  out += {static_cast<char>(length >> 16), static_cast<char>(length >> 8), static_cast<char>(length), '\x07', '\0'};
-  append_big_endian(out, std::uint32_t{0});   // of the connection
-  append_big_endian(out, std::uint32_t{0});   // no stream was taken
-  append_big_endian(out, static_cast<std::uint32_t>(NGHTTP2_ENHANCE_YOUR_CALM));
-  return out.append(reason);
-}
-
 class ServerImpl final : public Server {
  public:
   ServerImpl(Core& core, net::Network& network, const Methods& methods, ServerOptions options)
@@ -39,6 +29,10 @@ class ServerImpl final : public Server {
     TRY(listener_, network_.listen(address));
     tasks_.spawn(accept_all());
     return listener_->address();
+  }
+
+  void recheck_callers() override {
+    for (auto& connection : connections_) connection->recheck_callers();
   }
 
   Task<> stop(Deadline deadline) override {
@@ -68,14 +62,48 @@ class ServerImpl final : public Server {
         co_await core_.sleep_for(100ms);   // what made it fail is not gone at once
         continue;
       }
-      if (connections_.size() >= options_.connections_max) {
-        (*stream)->try_write(refusal("the server has reached its limit of " + std::to_string(options_.connections_max) +
-                                     " connections (connections_max)"));
-        continue;
+      if ((*stream)->needs_handshake()) {
+        tasks_.spawn(welcome(*std::move(stream)));
+      } else {
+        take(*std::move(stream));
       }
-      connections_.push_back(std::make_unique<ServerConnection>(tasks_, pool_, std::move(*stream)));
-      tasks_.spawn(serve(std::prev(connections_.end())));
     }
+  }
+
+  void take(std::unique_ptr<net::Stream> stream) {
+    if (connections_.size() >= options_.connections_max) {
+      stream->try_write(refusal(
+          NGHTTP2_ENHANCE_YOUR_CALM,
+          "the server has reached its limit of " + std::to_string(options_.connections_max) + " connections (connections_max)"));
+      return;
+    }
+    connections_.push_back(std::make_unique<ServerConnection>(tasks_, pool_, std::move(stream)));
+    tasks_.spawn(serve(std::prev(connections_.end())));
+  }
+
+  // A connection that has yet to say who it is. Those that never do make room for those that come after them.
+  class Handshake {
+   public:
+    Handshake(ServerImpl& server, net::Stream& stream) : server_(server), stream_(stream) {
+      if (server_.handshakes_.size() >= server_.options_.handshakes_max) {
+        server_.handshakes_.front()->close();
+        server_.handshakes_.pop_front();
+      }
+      server_.handshakes_.push_back(&stream_);
+    }
+    Handshake(const Handshake&) = delete;
+    ~Handshake() { server_.handshakes_.remove(&stream_); }
+
+   private:
+    ServerImpl& server_;
+    net::Stream& stream_;
+  };
+  Task<> welcome(std::unique_ptr<net::Stream> stream) {
+    std::optional<Handshake> handshake(std::in_place, *this, *stream);
+    const Result<> done = co_await stream->handshake(core_.now() + options_.handshake_timeout);
+    handshake.reset();
+    if (!done && options_.on_handshake_failed) options_.on_handshake_failed(stream->peer(), done.error());
+    if (done && !stopping_) take(std::move(stream));
   }
 
   Task<> serve(Connections::iterator connection) {
@@ -90,6 +118,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<net::Listener> listener_;
   CallPool pool_;
   Connections connections_;
+  std::list<net::Stream*> handshakes_;   // the oldest first
   Signal changed_;
   bool stopping_ = false;
   TaskScope tasks_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <memory>
 
 #include "base/limits.hpp"
 #include "net/stream.hpp"
+#include "rpc/call_guard.hpp"
 #include "rpc/method_stats.hpp"
 #include "rpc/methods.hpp"
 #include "runtime/task.hpp"
@@ -27,7 +29,11 @@ struct ServerOptions {
   std::size_t reply_queue_bytes_max = 64 << 10;        // above it a handler's write() waits
   std::size_t buffered_bytes_max = std::size_t{1} << 30;   // of all requests of this server that no handler has taken yet
   std::size_t replies_bytes_max = 256 << 20;               // of all replies that no client has taken yet
+  Duration handshake_timeout = 10s;                        // of connections with TLS
+  std::size_t handshakes_max = 1'024;                      // unfinished; one more closes the oldest of them
   MethodStats* stats = nullptr;                        // must outlive the server
+  CallGuard* guard = nullptr;                          // the same; null: everybody may call everything
+  std::function<void(const net::Address& peer, const Error& why)> on_handshake_failed = {};
 };
 
 // Serves gRPC over HTTP/2 on one core. start() listens; stop() drains: GOAWAY, running calls get until `deadline`, then are cut.
@@ -38,6 +44,8 @@ class Server {
   virtual ~Server() = default;
   virtual Result<net::Address> start(const net::Address& address) = 0;
   virtual Task<> stop(Deadline deadline) = 0;
+  // Ends the calls whose callers the guard would no longer admit as it did. Asked from time to time by who owns the guard.
+  virtual void recheck_callers() = 0;
 };
 
 }  // namespace skerry::rpc

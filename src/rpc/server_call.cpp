@@ -44,6 +44,7 @@ void ActiveCall::reset() {
   if (outbound_.capacity() > kept_bytes_max) outbound_ = Bytes();
   outbound_.clear();
   current_ = Bytes();
+  caller_.reset();
   refused_.reset();
   http_status_ = 200;
   status_ = {};
@@ -136,7 +137,20 @@ void ActiveCall::end_headers() {
   } else if ((observer_ = connection_->pool().observer(*method_)) != nullptr) {
     observer_->on_start();
   }
+  if (options_.guard != nullptr && !refused_) admit();
   later();
+}
+
+// Before the body: strangers have no claim on memory.
+void ActiveCall::admit() {
+  auto admitted = options_.guard->admit(*this);
+  if (!admitted) return refuse(std::move(admitted).error());
+  caller_ = *std::move(admitted);
+}
+
+void ActiveCall::recheck_caller() {
+  if (caller_ == nullptr || ended_ || stream_closed_) return;
+  if (auto revoked = options_.guard->revoke(*this)) end(*std::move(revoked));
 }
 
 void ActiveCall::refuse(Status status) {
@@ -256,6 +270,15 @@ void ActiveCall::settle(Status status) {
 
 void ActiveCall::observe(Code code) {
   if (observer_ != nullptr) std::exchange(observer_, nullptr)->on_end(code, core_.clock().now() - started_);
+}
+
+const net::PeerCertificate* ActiveCall::certificate() const { return connection_->peer_certificate(); }
+
+std::optional<std::string_view> ActiveCall::header(std::string_view name) const {
+  for (const auto& [known, value] : headers_) {
+    if (known.view() == name) return value.view();
+  }
+  return std::nullopt;
 }
 
 net::Address ActiveCall::peer() const { return connection_->peer(); }

@@ -59,6 +59,7 @@ class ActiveCall final : public ServerCall,
   void stream_closed();
   // Does what has become possible: starts or wakes the handler, ends the call. Never called from inside nghttp2.
   void advance();
+  void recheck_caller();
   // Ends the call from this side, whatever its handler does: deadline, limits, a server that stops.
   void end(Status status);
 
@@ -77,6 +78,9 @@ class ActiveCall final : public ServerCall,
   std::size_t buffered() const { return inbound_.buffered(); }
 
   const Metadata& metadata() const override;
+  std::optional<std::string_view> header(std::string_view name) const override;
+  const auth::Caller* caller() const override { return caller_.get(); }
+  const net::PeerCertificate* certificate() const override;
   std::string_view method() const override { return method_ != nullptr ? std::string_view(method_->name) : path_.view(); }
   std::string_view authority() const override { return authority_.view(); }
   Deadline deadline() const override { return deadline_; }
@@ -96,6 +100,7 @@ class ActiveCall final : public ServerCall,
   void refuse_headers();
   void place_header(nghttp2_rcbuf* name_text, nghttp2_rcbuf* value_text, std::string_view name, std::string_view value);
   void take_grpc_header(std::string_view name, std::string_view value);
+  void admit();
   bool ready_to_start() const;
   void start();
   void refuse(Status status);          // before the handler: the first reason counts
@@ -136,6 +141,7 @@ class ActiveCall final : public ServerCall,
   Bytes outbound_;
   std::size_t outbound_taken_ = 0;
 
+  CallerPtr caller_;
   std::optional<Status> refused_;
   int http_status_ = 200;
   Status status_;                   // once ended_

@@ -263,6 +263,11 @@ void ServerConnection::cut(const Status& status) {
   close(Error{Errc::closed, status.message});
 }
 
+void ServerConnection::recheck_callers() {
+  if (closed()) return;
+  for (ActiveCall& call : calls_) call.recheck_caller();
+}
+
 void ServerConnection::on_due() {
   const ServerOptions& options = pool_.options();
   const Duration silent = core().now() - last_received();

@@ -48,6 +48,8 @@ class ServerConnection final : public Http2Connection, private Timer {
   void drain();
   // Ends every call with `status`, then closes.
   void cut(const Status& status);
+  // Ends the calls whose callers the guard would no longer admit.
+  void recheck_callers();
   std::size_t calls() const { return calls_.size(); }
 
   CallPool& pool() { return pool_; }
