@@ -49,6 +49,7 @@ Task<Error> Http2Connection::receive_all() {
       break;
     }
     last_received_ = core_.now();
+    traffic_.bytes_received += *count;
     const ssize_t taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(in_.data()), *count);
     if (closed_) break;
     if (taken < 0) {
@@ -116,6 +117,7 @@ void Http2Connection::on_turn_end() {
   before_send();
   if (!out_.empty()) {
     const std::size_t written = stream_->try_write(out_);
+    traffic_.bytes_sent += out_.size();   // what does not fit now is written or the connection lost
     if (written < out_.size()) {
       out_.erase(0, written);
       return write_rest_later();
@@ -131,6 +133,7 @@ void Http2Connection::on_turn_end() {
 
 void Http2Connection::write_rest_later() {
   writing_ = true;
+  ++traffic_.stalls_of_socket;
   scope_.spawn(write_rest());
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "net/stream.hpp"
+#include "rpc/connection_figures.hpp"
 #include "runtime/core.hpp"
 #include "runtime/task_scope.hpp"
 #include "runtime/wait_list.hpp"
@@ -28,6 +29,8 @@ class Http2Connection : public TurnHook {
   Core& core() const { return core_; }
   const net::Address& peer() const { return peer_; }
   bool closed() const { return closed_; }
+  Traffic& traffic() { return traffic_; }
+  const Traffic& traffic() const { return traffic_; }
   bool secure() const { return stream_->secure(); }
   const net::PeerCertificate* peer_certificate() const { return stream_->peer_certificate(); }
 
@@ -80,6 +83,7 @@ class Http2Connection : public TurnHook {
   Bytes out_;
   Bytes in_;
   TimePoint last_received_;
+  Traffic traffic_;
   std::size_t received_bytes_ = 0;
   int small_reads_ = 0;
   Error ended_;

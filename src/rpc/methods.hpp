@@ -17,6 +17,10 @@ class Message;
 class ServiceDescriptor;
 }  // namespace google::protobuf
 
+namespace skerry {
+struct Span;
+}
+
 namespace skerry::rpc {
 
 // What a handler may know of its call. Lives until the handler has returned.
@@ -36,6 +40,7 @@ class ServerCall {
   virtual const auth::Caller* caller() const { return nullptr; }
   // What the client proved itself with to TLS; null without.
   virtual const net::PeerCertificate* certificate() const { return nullptr; }
+  virtual Span* span() const { return nullptr; }     // null: this call is not traced
 };
 
 // Messages as bytes; the typed faces below parse and serialise. A handler whose client goes away is cancelled.
@@ -51,6 +56,9 @@ class MessageSource {
     static_cast<void>(into);
     return std::nullopt;
   }
+  // The bytes of the next message when it is there, which stays the next; valid until this coroutine waits for anything.
+  virtual std::optional<BytesView> peek() const { return std::nullopt; }
+  virtual void skip() {}   // takes what peek() showed
 };
 class MessageSink {
  public:
@@ -62,6 +70,13 @@ class MessageSink {
     static_cast<void>(message);
     return false;
   }
+  // The same for a message that is encoded already.
+  virtual bool try_write_encoded(BytesView message) {
+    static_cast<void>(message);
+    return false;
+  }
+  // For who has queued without waiting: returns at once while little is queued, otherwise when the client has taken enough.
+  virtual Task<Result<>> room() { co_return Result<>(); }
 };
 
 // Fails with invalid_argument, and says whether the bytes are malformed or which field is not UTF-8.
@@ -82,6 +97,8 @@ class Replies {
  public:
   explicit Replies(MessageSink& sink) : sink_(sink) {}
   Task<Result<>> write(const Reply& reply) { return sink_.write(reply); }
+  bool try_write_encoded(BytesView reply) { return sink_.try_write_encoded(reply); }
+  Task<Result<>> room() { return sink_.room(); }
 
  private:
   MessageSink& sink_;
@@ -111,10 +128,14 @@ class Methods {
   template <class Request, class Reply>
   using Bidirectional = std::function<Task<Status>(ServerCall&, Requests<Request>&, Replies<Reply>&)>;
 
+  // Tries to answer a call from its only message without parsing it to an object and without waiting. Nothing, and nothing
+  // written: the handler has to do it.
+  using AtOnce = std::function<std::optional<Status>(ServerCall&, BytesView request, MessageSink&)>;
+
   template <class Request, class Reply>
   void unary(std::string method, Unary<Request, Reply> handler);
   template <class Request, class Reply>
-  void server_stream(std::string method, ServerStream<Request, Reply> handler);
+  void server_stream(std::string method, ServerStream<Request, Reply> handler, AtOnce at_once = {});
   template <class Request, class Reply>
   void client_stream(std::string method, ClientStream<Request, Reply> handler);
   template <class Request, class Reply>
@@ -173,8 +194,14 @@ Task<Status> run_unary(const Methods::Unary<Request, Reply>& handler, ServerCall
 }
 
 template <class Request, class Reply>
-Task<Status> run_server_stream(const Methods::ServerStream<Request, Reply>& handler, ServerCall& call, MessageSource& source,
-                               MessageSink& sink) {
+Task<Status> run_server_stream(const Methods::ServerStream<Request, Reply>& handler, const Methods::AtOnce& at_once,
+                               ServerCall& call, MessageSource& source, MessageSink& sink) {
+  if (const auto bytes = at_once ? source.peek() : std::nullopt) {
+    if (auto status = at_once(call, *bytes, sink)) {
+      source.skip();
+      co_return *std::move(status);
+    }
+  }
   Request request;
   const auto taken = co_await take_only_message(source, request);
   if (!taken) co_return Status::from(taken.error());
@@ -212,13 +239,14 @@ void Methods::unary(std::string method, Unary<Request, Reply> handler) {
        }});
 }
 template <class Request, class Reply>
-void Methods::server_stream(std::string method, ServerStream<Request, Reply> handler) {
+void Methods::server_stream(std::string method, ServerStream<Request, Reply> handler, AtOnce at_once) {
   add({.name = std::move(method),
        .server_streams = true,
        .request = &Request::default_instance(),
        .reply = &Reply::default_instance(),
-       .run = [handler = std::move(handler)](ServerCall& call, MessageSource& source, MessageSink& sink) {
-         return detail::run_server_stream<Request, Reply>(handler, call, source, sink);
+       .run = [handler = std::move(handler), at_once = std::move(at_once)](ServerCall& call, MessageSource& source,
+                                                                           MessageSink& sink) {
+         return detail::run_server_stream<Request, Reply>(handler, at_once, call, source, sink);
        }});
 }
 template <class Request, class Reply>

@@ -50,6 +50,24 @@ class ServerImpl final : public Server {
     co_await tasks_.cancel_and_join();
   }
 
+  std::vector<ConnectionFigures> connections() const override {
+    std::vector<ConnectionFigures> all;
+    all.reserve(connections_.size());
+    for (const auto& connection : connections_) all.push_back(connection->figures());
+    return all;
+  }
+  ServerFigures figures() const override {
+    ServerFigures figures{.connections_accepted = accepted_,
+                          .connections_refused = refused_,
+                          .connections_open = connections_.size(),
+                          .traffic = ended_traffic_};
+    for (const auto& connection : connections_) {
+      figures.streams_open += connection->calls();
+      figures.traffic += connection->traffic();
+    }
+    return figures;
+  }
+
  private:
   using Connections = std::list<std::unique_ptr<ServerConnection>>;
 
@@ -72,12 +90,13 @@ class ServerImpl final : public Server {
 
   void take(std::unique_ptr<net::Stream> stream) {
     if (connections_.size() >= options_.connections_max) {
+      ++refused_;
       stream->try_write(refusal(
           NGHTTP2_ENHANCE_YOUR_CALM,
           "the server has reached its limit of " + std::to_string(options_.connections_max) + " connections (connections_max)"));
       return;
     }
-    connections_.push_back(std::make_unique<ServerConnection>(tasks_, pool_, std::move(stream)));
+    connections_.push_back(std::make_unique<ServerConnection>(tasks_, pool_, std::move(stream), ++accepted_));
     tasks_.spawn(serve(std::prev(connections_.end())));
   }
 
@@ -108,6 +127,7 @@ class ServerImpl final : public Server {
 
   Task<> serve(Connections::iterator connection) {
     co_await (*connection)->serve();
+    ended_traffic_ += (*connection)->traffic();
     connections_.erase(connection);
     changed_.notify_all();
   }
@@ -119,6 +139,8 @@ class ServerImpl final : public Server {
   CallPool pool_;
   Connections connections_;
   std::list<net::Stream*> handshakes_;   // the oldest first
+  std::uint64_t accepted_ = 0, refused_ = 0;
+  Traffic ended_traffic_;   // of connections that are gone
   Signal changed_;
   bool stopping_ = false;
   TaskScope tasks_;

@@ -6,13 +6,15 @@
 #include "base/limits.hpp"
 #include "net/stream.hpp"
 #include "rpc/call_guard.hpp"
+#include "rpc/connection_figures.hpp"
 #include "rpc/method_stats.hpp"
 #include "rpc/methods.hpp"
 #include "runtime/task.hpp"
 
 namespace skerry {
 class Core;
-}
+class Tracer;
+}   // namespace skerry
 
 namespace skerry::rpc {
 
@@ -34,6 +36,7 @@ struct ServerOptions {
   MethodStats* stats = nullptr;                        // must outlive the server
   CallGuard* guard = nullptr;                          // the same; null: everybody may call everything
   std::function<void(const net::Address& peer, const Error& why)> on_handshake_failed = {};
+  Tracer* tracer = nullptr;   // records calls as spans; must outlive the server; null: nothing is traced
 };
 
 // Serves gRPC over HTTP/2 on one core. start() listens; stop() drains: GOAWAY, running calls get until `deadline`, then are cut.
@@ -46,6 +49,8 @@ class Server {
   virtual Task<> stop(Deadline deadline) = 0;
   // Ends the calls whose callers the guard would no longer admit as it did. Asked from time to time by who owns the guard.
   virtual void recheck_callers() = 0;
+  virtual std::vector<ConnectionFigures> connections() const = 0;   // the open ones
+  virtual ServerFigures figures() const = 0;
 };
 
-}  // namespace skerry::rpc
+}   // namespace skerry::rpc

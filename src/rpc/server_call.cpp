@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "rpc/call_span.hpp"
 #include "rpc/header_fields.hpp"
 #include "rpc/server_connection.hpp"
 
@@ -34,6 +35,7 @@ void ActiveCall::reset() {
   connection_ = nullptr;
   method_ = nullptr;
   observer_ = nullptr;
+  span_.reset();
   deadline_ = no_deadline;
   path_ = {};
   authority_ = {};
@@ -137,6 +139,8 @@ void ActiveCall::end_headers() {
   } else if ((observer_ = connection_->pool().observer(*method_)) != nullptr) {
     observer_->on_start();
   }
+  if (options_.tracer != nullptr) [[unlikely]]
+    begin_span();
   if (options_.guard != nullptr && !refused_) admit();
   later();
 }
@@ -165,6 +169,8 @@ void ActiveCall::refuse_http(int http_status) {
 void ActiveCall::take_data(BytesView bytes) {
   if (ended_ || refused_) return;
   unreturned_ += bytes.size();
+  if (unreturned_ >= options_.stream_window_bytes) [[unlikely]]
+    ++connection_->traffic().stalls_of_client;
   if (Status status = inbound_.feed(bytes); !status.ok()) refuse(std::move(status));
   account();
   if (!connection_->may_hold_more_requests()) {
@@ -269,6 +275,9 @@ void ActiveCall::settle(Status status) {
 }
 
 void ActiveCall::observe(Code code) {
+  if (code != Code::ok) ++connection_->traffic().streams_failed;
+  if (span_ != nullptr) [[unlikely]]
+    end_span(code);
   if (observer_ != nullptr) std::exchange(observer_, nullptr)->on_end(code, core_.clock().now() - started_);
 }
 
@@ -279,6 +288,22 @@ std::optional<std::string_view> ActiveCall::header(std::string_view name) const 
     if (known.view() == name) return value.view();
   }
   return std::nullopt;
+}
+
+// Unknown methods are not recorded: their names are a stranger's.
+void ActiveCall::begin_span() {
+  if (method_ == nullptr) return;
+  const auto parent = header(traceparent_name);
+  const auto caller = parent ? parse_traceparent(*parent, header(tracestate_name).value_or("")) : std::nullopt;
+  span_ = options_.tracer->begin(method_->name.substr(1), Span::Kind::server, caller, core_.clock().now());
+}
+
+void ActiveCall::end_span(Code code) {
+  describe_call(*span_, method_->name, code, status_.message);
+  span_->set("network.peer.address", peer().host);
+  span_->end = core_.clock().now();
+  options_.tracer->record(std::move(*span_));
+  span_.reset();
 }
 
 net::Address ActiveCall::peer() const { return connection_->peer(); }

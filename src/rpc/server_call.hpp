@@ -8,6 +8,7 @@
 #include "rpc/server.hpp"
 #include "rpc/wire.hpp"
 #include "runtime/runner.hpp"
+#include "runtime/tracing.hpp"
 
 namespace skerry::rpc {
 
@@ -86,12 +87,19 @@ class ActiveCall final : public ServerCall,
   Deadline deadline() const override { return deadline_; }
   net::Address peer() const override;
   void add_trailer(std::string name, std::string value) override;
+  Span* span() const override { return span_.get(); }
 
   Task<Result<std::optional<BytesView>>> next() override;
   Task<Result<bool>> next_into(google::protobuf::MessageLite& into) override;
   std::optional<Result<bool>> try_next_into(google::protobuf::MessageLite& into) override;
+  std::optional<BytesView> peek() const override {
+    return inbound_.has_message() ? std::optional(inbound_.front()) : std::nullopt;
+  }
+  void skip() override { message_taken(); }
   Task<Result<>> write(const google::protobuf::MessageLite& message) override;
   bool try_write(const google::protobuf::MessageLite& message) override;
+  bool try_write_encoded(BytesView message) override;
+  Task<Result<>> room() override;
 
  private:
   void on_end(std::optional<Status> status) override;   // of the handler
@@ -107,7 +115,11 @@ class ActiveCall final : public ServerCall,
   void refuse_http(int http_status);   // not gRPC at all
   void settle(Status status);
   void observe(Code code);
+  void begin_span();
+  void end_span(Code code);
   void submit_end();
+  Result<> begin_reply();
+  void reply_queued(std::size_t before);
   Result<> queue(const google::protobuf::MessageLite& message);
   Result<> refuse_reply();
   void reset_if_stuck(std::uint32_t code);
@@ -115,6 +127,7 @@ class ActiveCall final : public ServerCall,
   void account();
   void account_replies();
   void message_taken();
+  void note_stall(std::size_t sending);
   void return_window();
   void later();
 
@@ -124,6 +137,7 @@ class ActiveCall final : public ServerCall,
   std::int32_t stream_ = 0;
   const Method* method_ = nullptr;
   MethodObserver* observer_ = nullptr;
+  std::unique_ptr<Span> span_;   // null unless this call is traced
   TimePoint started_;
   Deadline deadline_ = no_deadline;
 

@@ -9,6 +9,11 @@
 namespace skerry::rpc {
 
 void ActiveCall::message_taken() {
+  ++connection_->traffic().messages_received;
+  if (observer_ != nullptr) {
+    ++observer_->messages.received;
+    observer_->messages.bytes_received += inbound_.front().size();
+  }
   inbound_.pop();
   account();
   if (!stream_closed_) return_window();
@@ -46,11 +51,19 @@ Task<Result<std::optional<BytesView>>> ActiveCall::next() {
   }
 }
 
-Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
+Result<> ActiveCall::begin_reply() {
   if (ended_ || stream_closed_) return fail(Errc::closed, "the call has ended");
   if (!connection_->may_hold_more_replies()) return refuse_reply();
   if (outbound_taken_ == outbound_.size()) outbound_.clear(), outbound_taken_ = 0;
-  TRYV(append_message(outbound_, message));
+  return {};
+}
+
+void ActiveCall::reply_queued(std::size_t before) {
+  ++connection_->traffic().messages_sent;
+  if (observer_ != nullptr) {
+    ++observer_->messages.sent;
+    observer_->messages.bytes_sent += outbound_.size() - before - wire::prefix_bytes;
+  }
   account_replies();
   if (!headers_sent_) {
     headers_sent_ = true;
@@ -60,7 +73,23 @@ Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
     nghttp2_session_resume_data(connection_->session(), stream_);
   }
   connection_->send_soon();
+}
+
+Result<> ActiveCall::queue(const google::protobuf::MessageLite& message) {
+  TRYV(begin_reply());
+  const std::size_t before = outbound_.size();
+  TRYV(append_message(outbound_, message));
+  reply_queued(before);
   return {};
+}
+
+bool ActiveCall::try_write_encoded(BytesView message) {
+  if (!begin_reply()) return false;
+  const std::size_t before = outbound_.size();
+  wire::append_prefix(outbound_, message.size());
+  outbound_.append(message);
+  reply_queued(before);
+  return true;
 }
 
 // Ends the call. The handler learns it from the failure and returns by itself.
@@ -74,6 +103,11 @@ Result<> ActiveCall::refuse_reply() {
 }
 
 bool ActiveCall::try_write(const google::protobuf::MessageLite& message) { return queue(message).has_value(); }
+
+Task<Result<>> ActiveCall::room() {
+  while (queued() > options_.reply_queue_bytes_max && !ended_ && !stream_closed_) co_await writer_.wait();
+  co_return Result<>();
+}
 
 Task<Result<>> ActiveCall::write(const google::protobuf::MessageLite& message) {
   CO_TRYV(queue(message));
@@ -89,9 +123,21 @@ ActiveCall::Part ActiveCall::next_part(std::size_t length_max) {
 BytesView ActiveCall::take_part(std::size_t length) {
   const BytesView part = BytesView(outbound_).substr(outbound_taken_, length);
   outbound_taken_ += length;
+  if (queued() > 0) note_stall(length);
   account_replies();
   if (writer_.occupied() && queued() <= options_.reply_queue_bytes_max / 2) later();
   return part;
+}
+
+// More is ready than this part, and the part ends where the client's window does: the rest waits for the client.
+void ActiveCall::note_stall(std::size_t sending) {
+  nghttp2_session* session = connection_->session();
+  const auto size = static_cast<std::int64_t>(sending);
+  if (nghttp2_session_get_stream_remote_window_size(session, stream_) <= size) {
+    ++connection_->traffic().stalls_of_stream;
+  } else if (nghttp2_session_get_remote_window_size(session) <= size) {
+    ++connection_->traffic().stalls_of_connection;
+  }
 }
 
 void ActiveCall::submit_end() {

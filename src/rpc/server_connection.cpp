@@ -133,8 +133,9 @@ struct ServerConnection::Callbacks {
   }
 };
 
-ServerConnection::ServerConnection(TaskScope& scope, CallPool& pool, std::unique_ptr<net::Stream> stream)
-    : Http2Connection(pool.core(), scope, std::move(stream)), pool_(pool), ended_(pool.core()) {
+ServerConnection::ServerConnection(TaskScope& scope, CallPool& pool, std::unique_ptr<net::Stream> stream, std::uint64_t id)
+    : Http2Connection(pool.core(), scope, std::move(stream)), pool_(pool), id_(id), accepted_(pool.core().now()),
+      ended_(pool.core()) {
   pool_.connection_opened();
   open_session();
 }
@@ -194,6 +195,7 @@ void ServerConnection::begin_call(std::int32_t stream) {
   }
   ActiveCall* call = pool_.take().release();
   calls_.push_back(*call);
+  ++traffic().streams;
   ++unanswered_;
   call->begin(*this, stream);
   nghttp2_session_set_stream_user_data(session(), stream, call);
@@ -253,6 +255,16 @@ void ServerConnection::finish_drain() {
   if (!draining_ || drained_) return;
   drained_ = true;
   go_away(NGHTTP2_NO_ERROR, "the server is stopping");
+}
+
+ConnectionFigures ServerConnection::figures() const {
+  const TimePoint now = core().now();
+  return {.id = id_,
+          .peer = peer(),
+          .age = now - accepted_,
+          .idle = now - last_received(),
+          .streams_open = calls_.size(),
+          .traffic = traffic()};
 }
 
 void ServerConnection::cut(const Status& status) {

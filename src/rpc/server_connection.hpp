@@ -40,7 +40,7 @@ class CallPool {
 // it. Made by the server for each accepted stream; serve() runs until the connection and all of its calls have ended.
 class ServerConnection final : public Http2Connection, private Timer {
  public:
-  ServerConnection(TaskScope& scope, CallPool& pool, std::unique_ptr<net::Stream> stream);
+  ServerConnection(TaskScope& scope, CallPool& pool, std::unique_ptr<net::Stream> stream, std::uint64_t id);
   ~ServerConnection() override;
 
   Task<> serve();
@@ -51,6 +51,7 @@ class ServerConnection final : public Http2Connection, private Timer {
   // Ends the calls whose callers the guard would no longer admit.
   void recheck_callers();
   std::size_t calls() const { return calls_.size(); }
+  ConnectionFigures figures() const;
 
   CallPool& pool() { return pool_; }
   void advance_later(ActiveCall& call) {
@@ -83,6 +84,8 @@ class ServerConnection final : public Http2Connection, private Timer {
   }
 
   CallPool& pool_;
+  const std::uint64_t id_;
+  const TimePoint accepted_;
   boost::intrusive::list<ActiveCall, boost::intrusive::constant_time_size<true>> calls_;   // owned; released by release()
   std::vector<ActiveCall*> ready_, advancing_;
   WaitList ended_;
