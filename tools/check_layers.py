@@ -18,7 +18,7 @@ import tempfile
 FLOORS = [
     {"base"},
     {"runtime"},
-    {"net", "disk"},
+    {"net", "disk", "auth"},
     {"rpc", "store"},
     {"replica", "client"},
     {"serve", "control", "txn"},
