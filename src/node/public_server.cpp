@@ -17,9 +17,11 @@ net::PortUse port_use(const AppletContext& context) {
 PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts)
     : context_(context), log_(context.log("public")), options_(std::move(options)),
       network_(context.core, {.port = port_use(context)}), method_metrics_(context.metrics()), directory_(context.core),
-      oxia_(context.core, *hosts, directory_, {}), health_(context.core) {
+      oxia_(context.core, *hosts, directory_, {}),
+      store_v1_(context.core, *hosts, directory_, serve::AuthorityCheck::off), health_(context.core) {
   directory_.set(options_.assignments);   // before any core listens
   oxia_.register_in(methods_);
+  store_v1_.register_in(methods_);
   health_.add_to(methods_);
   rpc::ServerOptions server;
   server.stats = &method_metrics_;

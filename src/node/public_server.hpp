@@ -8,6 +8,7 @@
 #include "rpc/server.hpp"
 #include "runtime/applets.hpp"
 #include "serve/oxia_service.hpp"
+#include "serve/store_v1_service.hpp"
 
 namespace skerry::node {
 
@@ -34,6 +35,7 @@ class PublicServer {
   MethodMetrics method_metrics_;
   serve::ShardDirectory directory_;
   serve::OxiaService oxia_;
+  serve::StoreV1Service store_v1_;
   rpc::Health health_;
   rpc::Methods methods_;
   std::unique_ptr<rpc::Server> server_;

@@ -22,17 +22,19 @@ Offset begin_after(Offset start_exclusive) {
   return std::clamp(start_exclusive, no_offset, Offset(std::numeric_limits<std::int64_t>::max() - 1)).next();
 }
 constexpr int batches_between_yields = 256;
+constexpr int batches_between_positions = 1000;   // that a filter held back: so much is walked over again after a lost connection
 
 }  // namespace
 
 class NotificationHub::Follower final : public NotificationFollower {
  public:
-  Follower(NotificationHub& hub, std::optional<Offset> start_exclusive)
-      : hub_(hub), hub_alive_(hub.self_), next_(begin_after(start_exclusive.value_or(hub.last_))) {
+  Follower(NotificationHub& hub, std::optional<Offset> start_exclusive, NotificationWishes wishes)
+      : hub_(hub), hub_alive_(hub.self_), next_(begin_after(start_exclusive.value_or(hub.last_))),
+        wishes_(std::move(wishes)) {
     ++hub_.followers_;
     if (!start_exclusive) {
       first_ = std::make_shared<store::NotificationBatch>(
-          store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}});
+          store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}, .missing_from = {}});
     }
   }
   Follower(const Follower&) = delete;
@@ -45,7 +47,15 @@ class NotificationHub::Follower final : public NotificationFollower {
     if (first_) co_return std::exchange(first_, nullptr);
     for (int skipped = 1;; ++skipped) {
       CO_TRY(auto batch, co_await step());
+      const bool filtered = batch && !wishes_.filter.passes_all();
+      if (filtered) batch = wishes_.filter.apply(std::move(batch));
+      if (batch && batch->missing_from) co_return batch;
+      if (filtered && batch->notifications.empty() && ++held_back_ == batches_between_positions) {
+        held_back_ = 0;
+        co_return batch;
+      }
       if (batch && !batch->notifications.empty()) {
+        held_back_ = 0;
         ++hub_.batches_read_;
         hub_.notifications_read_ += batch->notifications.size();
         co_return batch;
@@ -96,10 +106,14 @@ class NotificationHub::Follower final : public NotificationFollower {
     co_return Result<>{};
   }
 
-  // The protocol has no word for a gap: go on with the oldest that is kept.
+  // On with the oldest that is kept. Oxia's protocol has no word for a gap.
   Result<> skip_trimmed(Offset last) {
     const Offset first = hub_.parts_.log.shard(hub_.parts_.shard).first;
-    next_ = first > next_ ? first : last.next();
+    const Offset missing_from = std::exchange(next_, first > next_ ? first : last.next());
+    if (wishes_.gaps) {
+      from_log_.push_back(std::make_shared<store::NotificationBatch>(store::NotificationBatch{
+          .offset = next_.previous(), .stamp = {}, .notifications = {}, .missing_from = missing_from}));
+    }
     return {};
   }
 
@@ -108,6 +122,8 @@ class NotificationHub::Follower final : public NotificationFollower {
   Batch first_;
   Offset next_;
   std::deque<Batch> from_log_;
+  NotificationWishes wishes_;
+  int held_back_ = 0;   // batches since the client was told where it stands
 };
 
 NotificationHub::NotificationHub(Parts parts) : parts_(parts), ring_(parts.ring_bytes), news_(parts.core) {}
@@ -125,12 +141,13 @@ void NotificationHub::stop() {
   wake();
 }
 
-Result<std::unique_ptr<NotificationFollower>> NotificationHub::follow(std::optional<Offset> start_exclusive) {
+Result<std::unique_ptr<NotificationFollower>> NotificationHub::follow(std::optional<Offset> start_exclusive,
+                                                                      NotificationWishes wishes) {
   if (followers_ >= limits::shard_followers_max) {
     return fail(Errc::resource_exhausted,
                 fmt::format("shard {} has {} followers of its notifications, the limit", parts_.shard.value(), followers_));
   }
-  return std::make_unique<Follower>(*this, start_exclusive);
+  return std::make_unique<Follower>(*this, start_exclusive, std::move(wishes));
 }
 
 }  // namespace skerry::replica

@@ -33,7 +33,7 @@ class NotificationHub {
   void stop();
 
   // Fails with resource_exhausted when too many follow already.
-  Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive);
+  Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive, NotificationWishes wishes);
   std::size_t followers() const { return followers_; }
   std::uint64_t batches_read() const { return batches_read_; }
   std::uint64_t notifications_read() const { return notifications_read_; }

@@ -21,14 +21,17 @@ std::size_t request_bytes(const store::WriteRequest& request) {
   for (const auto& put : request.puts) bytes += put_bytes(put);
   for (const auto& each : request.deletes) bytes += each.key.size();
   for (const auto& range : request.delete_ranges) bytes += range.start.size() + range.end.size();
+  for (const auto& guard : request.guards) bytes += guard.key.size();
   return bytes;
 }
 
-OwnedRequest::OwnedRequest(const store::WriteRequest& request) {
+OwnedRequest::OwnedRequest(const store::WriteRequest& request)
+    : atomic_(request.atomic), steps_(request.steps.begin(), request.steps.end()) {
   bytes_.reserve(request_bytes(request));
   for (const auto& put : request.puts) puts_.push_back(keep(put));
   for (const auto& each : request.deletes) deletes_.push_back({keep(each.key), each.expected_version});
   for (const auto& range : request.delete_ranges) delete_ranges_.push_back({keep(range.start), keep(range.end)});
+  for (const auto& guard : request.guards) guards_.push_back({keep(guard.key), guard.kind, guard.version});
 }
 
 BytesView OwnedRequest::keep(BytesView bytes) {

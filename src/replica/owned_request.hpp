@@ -16,7 +16,7 @@ class OwnedRequest {
   explicit OwnedRequest(const store::WriteRequest& request);
   OwnedRequest(const OwnedRequest&) = delete;
   OwnedRequest& operator=(const OwnedRequest&) = delete;
-  store::WriteRequest view() const { return {puts_, deletes_, delete_ranges_}; }
+  store::WriteRequest view() const { return {puts_, deletes_, delete_ranges_, atomic_, guards_, steps_}; }
 
  private:
   BytesView keep(BytesView bytes);
@@ -28,6 +28,9 @@ class OwnedRequest {
   std::vector<store::Put> puts_;
   std::vector<store::Delete> deletes_;
   std::vector<store::DeleteRange> delete_ranges_;
+  bool atomic_ = false;
+  std::vector<store::Guard> guards_;
+  std::vector<store::Step> steps_;
 };
 
 }  // namespace skerry::replica

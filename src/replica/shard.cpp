@@ -186,6 +186,11 @@ void Shard::expire_sessions() {
   }
 }
 
+void Shard::expire_records() {
+  const Stamp now = Stamp::at(parts_->core.clock().wall());
+  if (parts_->machine.expiry_due(now)) parts_->pipeline.propose_expiry();
+}
+
 void Shard::sweep() {
   const Stamp now = Stamp::at(parts_->core.clock().wall());
   if (parts_->machine.sweep_due(now)) parts_->pipeline.propose_sweep();
@@ -227,17 +232,18 @@ Task<Result<>> Shard::warm(std::span<const store::Get> gets) {
 }
 
 Result<std::unique_ptr<store::Scan>> Shard::scan(store::Range range, store::StateMachine::ScanKind kind) {
+  TRYV(parts_->machine.check(range));
   ++(kind == store::StateMachine::ScanKind::keys ? parts_->figures.lists : parts_->figures.range_scans);
   return parts_->machine.scan(std::move(range), kind);
 }
 
 // --- followers
 
-Result<std::unique_ptr<NotificationFollower>> Shard::follow(std::optional<Offset> start_exclusive) {
+Result<std::unique_ptr<NotificationFollower>> Shard::follow(std::optional<Offset> start_exclusive, NotificationWishes wishes) {
   if (!parts_->options.notifications) {
     return fail(ShardError::notifications_disabled, "notifications are switched off for this namespace");
   }
-  return parts_->notifications.follow(start_exclusive);
+  return parts_->notifications.follow(start_exclusive, std::move(wishes));
 }
 
 Result<std::unique_ptr<SequenceFollower>> Shard::follow_sequence(Bytes prefix) {

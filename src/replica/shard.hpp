@@ -81,6 +81,8 @@ class Shard {
   Task<Result<>> close_session(SessionId session);   // fails with session_not_found; deletes its ephemeral records
   // Ends sessions that were silent for their timeout. Called every session_tick by the group.
   void expire_sessions();
+  // Deletes records whose time has come. Called every session_tick by the group.
+  void expire_records();
   // A step of housekeeping in the state, when some is due. Called now and then by the group.
   void sweep();
 
@@ -93,7 +95,7 @@ class Shard {
 
   // --- followers
   // From after `start_exclusive`; without it, first an empty batch at the commit offset, then what comes after it.
-  Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive);
+  Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive, NotificationWishes wishes = {});
   Result<std::unique_ptr<SequenceFollower>> follow_sequence(Bytes prefix);
 
   // --- for the group

@@ -69,6 +69,7 @@ Task<> ShardGroup::expiry_loop() {
     co_await core_.sleep_for(session_tick);
     for (const auto& [id, shard] : shards_) {
       shard->expire_sessions();
+      shard->expire_records();
       shard->sweep();
     }
   }

@@ -94,6 +94,18 @@ Task<> WritePipeline::sweep(Ticket ticket) {
   sweeping_ = false;
 }
 
+// From the queue, as the ends of sessions: it may take many entries.
+void WritePipeline::propose_expiry() {
+  if (refusal() || expiring_) return;
+  expiring_ = true;
+  tasks_.spawn(expire(wait_in_queue(Expiry{}, std::make_shared<PendingAnswer>(parts_.core), 0)));
+}
+
+Task<> WritePipeline::expire(Ticket ticket) {
+  co_await ticket.wait();
+  expiring_ = false;
+}
+
 Ticket WritePipeline::propose(EndSessions request) {
   auto pending = std::make_shared<PendingAnswer>(parts_.core);
   if (auto refused = refusal()) {
@@ -210,6 +222,7 @@ store::Evaluation WritePipeline::evaluate(const Request& request) {
     return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp);
   }
   if (std::holds_alternative<Sweep>(request)) return parts_.machine.evaluate_sweep(offset, *stamp);
+  if (std::holds_alternative<Expiry>(request)) return parts_.machine.evaluate_expire(offset, *stamp);
   return parts_.machine.evaluate_end_sessions(std::get<EndSessions>(request).sessions, offset, *stamp);
 }
 

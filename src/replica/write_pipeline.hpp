@@ -61,6 +61,8 @@ class WritePipeline final : public disk::LogListener {
   Ticket propose(EndSessions request);
   // A step of the state machine's own housekeeping, unless one is on its way.
   void propose_sweep();
+  // Deletes the records whose time has come, unless that is on its way.
+  void propose_expiry();
   bool has_room() const;
   Task<> wait_for_room();
 
@@ -84,7 +86,8 @@ class WritePipeline final : public disk::LogListener {
     std::optional<store::RequestId> id;
   };
   struct Sweep {};
-  using Request = std::variant<Write, CreateSession, EndSessions, Sweep>;
+  struct Expiry {};
+  using Request = std::variant<Write, CreateSession, EndSessions, Sweep, Expiry>;
   struct Queued {
     Request request;
     std::shared_ptr<PendingAnswer> pending;
@@ -110,6 +113,7 @@ class WritePipeline final : public disk::LogListener {
   Task<> drain_queue();
   Task<Result<>> commit_part(store::Evaluation part);
   Task<> sweep(Ticket ticket);
+  Task<> expire(Ticket ticket);
   Result<Stamp> next_stamp();
   store::Evaluation evaluate(const Request& request);
   store::Evaluation evaluate_write(const store::WriteRequest& request, const std::optional<store::RequestId>& id);
@@ -135,6 +139,7 @@ class WritePipeline final : public disk::LogListener {
   std::size_t bytes_ = 0;             // of both
   bool draining_ = false;
   bool sweeping_ = false;
+  bool expiring_ = false;
   // An evaluated entry could not be logged, so its effects are in the overlay by mistake. Nothing is evaluated until
   // everything in flight is applied and the overlay dropped.
   bool overlay_stale_ = false;

@@ -8,6 +8,7 @@
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
+#include "serve/chunk_parts.hpp"
 #include "serve/convert.hpp"
 #include "serve/oxia_error.hpp"
 
@@ -15,85 +16,6 @@ namespace skerry::serve {
 namespace {
 
 using store::StateMachine;
-
-constexpr int gets_warmed_at_once = 256;
-
-// A reply message that takes parts until the next one would make it too large. The first part always fits.
-class Budget {
- public:
-  bool takes(std::size_t bytes) {
-    if (used_ > 0 && used_ + bytes + framing_bytes > limits::response_bytes_max) return false;
-    used_ += bytes + framing_bytes;
-    return true;
-  }
-
- private:
-  static constexpr std::size_t framing_bytes = 8;   // tag and length of a repeated field
-  std::size_t used_ = 0;
-};
-
-// Lets the scan go on when it is cold. Also where all is in memory: it is cold now and then while it skips what is not told.
-Task<Result<>> settle(Core& core, store::Scan& scan) {
-  while (scan.state() == store::Scan::State::cold) {
-    CO_TRYV(co_await scan.load());
-    if (core.yield_due()) co_await core.yield();
-  }
-  if (scan.state() == store::Scan::State::failed) co_return fail(scan.error());
-  co_return Result<>{};
-}
-
-bool unsettled(const store::Scan& scan) {
-  return scan.state() == store::Scan::State::cold || scan.state() == store::Scan::State::failed;
-}
-
-class ReadChunks final : public Chunks<proto::ReadResponse> {
- public:
-  ReadChunks(Core& core, replica::Shard& shard, proto::ReadRequest request)
-      : core_(core), shard_(shard), request_(std::move(request)) {}
-
-  Task<Result<bool>> next(proto::ReadResponse& reply) override {
-    reply.clear_gets();
-    Budget budget;
-    if (held_) take(reply, budget);
-    while (next_ < request_.gets_size()) {
-      const proto::GetRequest& get = request_.gets(next_++);
-      const store::Get view = get_view(get);
-      auto outcome = shard_.try_get(view);
-      if (!outcome) {
-        CO_TRYV(co_await warm_from(next_ - 1));
-        outcome = co_await shard_.get(view);
-      }
-      CO_TRY(store::GetOutcome found, *std::move(outcome));
-      fill(held_.emplace(), std::move(found), get.include_value());
-      if (!take(reply, budget)) break;
-      if (core_.yield_due()) co_await core_.yield();
-    }
-    co_return reply.gets_size() > 0;
-  }
-
- private:
-  // One trip to the disk for many gets, not one for each.
-  Task<Result<>> warm_from(int first) {
-    std::vector<store::Get> gets;
-    for (int at = first; at < std::min(first + gets_warmed_at_once, request_.gets_size()); ++at) {
-      gets.push_back(get_view(request_.gets(at)));
-    }
-    co_return co_await shard_.warm(gets);
-  }
-
-  bool take(proto::ReadResponse& reply, Budget& budget) {
-    if (!budget.takes(held_->ByteSizeLong())) return false;
-    *reply.add_gets() = *std::move(held_);
-    held_.reset();
-    return true;
-  }
-
-  Core& core_;
-  replica::Shard& shard_;
-  proto::ReadRequest request_;
-  int next_ = 0;
-  std::optional<proto::GetResponse> held_;   // read, but too large for the message before
-};
 
 class ListChunks final : public Chunks<proto::ListResponse> {
  public:
@@ -202,13 +124,8 @@ Task<Result<>> answer(replica::Shard& shard, const proto::CloseSessionRequest& r
 }
 
 Result<std::unique_ptr<Chunks<proto::ReadResponse>>> chunks(Core& core, replica::Shard& shard, proto::ReadRequest request) {
-  for (const auto& get : request.gets()) {
-    if (!proto::KeyComparisonType_IsValid(get.comparison_type())) {
-      return fail(Errc::invalid_argument, fmt::format("comparison_type {} is none of EQUAL, FLOOR, CEILING, LOWER, HIGHER",
-                                                      static_cast<int>(get.comparison_type())));
-    }
-  }
-  return std::make_unique<ReadChunks>(core, shard, std::move(request));
+  TRYV(check_comparisons(request));
+  return std::make_unique<ReadChunks<proto::ReadResponse>>(core, shard, std::move(request));
 }
 
 Result<std::unique_ptr<Chunks<proto::ListResponse>>> chunks(Core& core, replica::Shard& shard, proto::ListRequest request) {
