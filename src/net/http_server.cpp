@@ -55,11 +55,15 @@ HttpResponse refusal(int status, std::string text) {
 enum class KeepAlive { no, yes };
 enum class SendBody { no, yes };
 
-std::string head_of(const HttpResponse& response, KeepAlive keep_alive) {
+enum class Length { known, chunked, until_closed };
+
+std::string head_of(const HttpResponse& response, KeepAlive keep_alive, Length length) {
   std::string head =
-      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\n", response.status,
                   std::string_view(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)))),
-                  response.content_type, response.body.size());
+                  response.content_type);
+  if (length == Length::known) head += fmt::format("Content-Length: {}\r\n", response.body.size());
+  if (length == Length::chunked) head += "Transfer-Encoding: chunked\r\n";
   for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
   if (keep_alive == KeepAlive::no) head += "Connection: close\r\n";
   return head + "\r\n";
@@ -91,7 +95,7 @@ class HttpServer::Place {
 };
 
 // One client: reads requests one after the other and writes the responses.
-class HttpServer::Connection {
+class HttpServer::Connection final : private HttpReply {
  public:
   Connection(HttpServer& server, Stream& stream) : server_(server), stream_(stream) {}
 
@@ -104,13 +108,22 @@ class HttpServer::Connection {
       const auto refused = co_await read(*parser);
       if (gone_) co_return;
       if (refused) {
-        co_await write(*refused, KeepAlive::no, SendBody::yes);
+        co_await write_whole(*refused, KeepAlive::no, SendBody::yes);
         co_return;
       }
       const bool head = parser->get().method() == http::verb::head;
       const KeepAlive keep_alive = parser->get().keep_alive() ? KeepAlive::yes : KeepAlive::no;
-      const HttpResponse response = co_await answer(*parser);
-      if (!co_await write(response, keep_alive, head ? SendBody::no : SendBody::yes) || keep_alive == KeepAlive::no) co_return;
+      auto request = take(*parser);
+      auto route = request ? server_.find(*request) : std::unexpected(std::move(request).error());
+      if (route && (*route)->long_handler) {
+        keep_alive_ = keep_alive;
+        chunks_ = parser->get().version() >= 11;
+        co_await answer_long((*route)->long_handler, *std::move(request));
+      } else {
+        const HttpResponse response = route ? co_await server_.answer(**route, *std::move(request)) : std::move(route).error();
+        co_await write_whole(response, keep_alive, head ? SendBody::no : SendBody::yes);
+      }
+      if (gone_ || keep_alive == KeepAlive::no || (length_ == Length::until_closed)) co_return;
     }
   }
 
@@ -165,14 +178,14 @@ class HttpServer::Connection {
     return refusal(400, "this is no HTTP/1.1 request: " + error.message());
   }
 
-  Task<HttpResponse> answer(Parser& parser) {
+  std::expected<HttpRequest, HttpResponse> take(Parser& parser) {
     auto& message = parser.get();
     HttpRequest request;
     request.method = std::string_view(message.method_string());
     const std::string_view target(message.target().data(), message.target().size());
     const auto question = target.find('?');
     auto path = decode_path(target.substr(0, question));
-    if (!path || !path->starts_with('/')) co_return refusal(400, "the request's target is no path like /metrics");
+    if (!path || !path->starts_with('/')) return std::unexpected(refusal(400, "the request's target is no path like /metrics"));
     request.path = *std::move(path);
     if (question != std::string_view::npos) request.query = target.substr(question + 1);
     for (const auto& field : message) {
@@ -183,11 +196,68 @@ class HttpServer::Connection {
     }
     request.body = std::move(message.body());
     request.peer = stream_.peer();
-    co_return co_await server_.answer(std::move(request));
+    return request;
   }
 
-  Task<bool> write(const HttpResponse& response, KeepAlive keep_alive, SendBody send_body) {
-    const std::string head = head_of(response, keep_alive);
+  // --- an answer that takes its time
+  Task<> answer_long(const LongHandler& handler, HttpRequest request) {
+    length_ = Length::known;
+    begun_ = false;
+    Event ended(server_.core_);
+    std::vector<Task<>> both;
+    both.push_back(run(handler, std::move(request), ended));
+    both.push_back(watch(ended));
+    co_await run_beside(server_.core_, ended.wait(), run_all(server_.core_, std::move(both)));
+    if (gone_) co_return;
+    if (!begun_) co_await write_whole(refusal(500, "the request was not answered"), keep_alive_, SendBody::yes);
+    if (length_ == Length::chunked) co_await write_text("0\r\n\r\n");
+  }
+  Task<> run(const LongHandler& handler, HttpRequest request, Event& ended) {
+    co_await handler(std::move(request), *this);
+    ended.set();
+  }
+  // A client that hangs up ends its handler. What it sends meanwhile is its next request: a little is kept, for later.
+  Task<> watch(Event& ended) {
+    std::array<char, 8192> chunk;
+    while (pending_.size() < chunk.size()) {
+      const auto count = co_await stream_.read_some(chunk);
+      if (!count || *count == 0) {
+        gone_ = true;
+        ended.set();
+        co_return;
+      }
+      pending_.append(chunk.data(), *count);
+    }
+  }
+
+  Task<Result<>> send(HttpResponse response) override {
+    SKERRY_ASSERT(!begun_);
+    begun_ = true;
+    co_return as_result(co_await write_whole(response, keep_alive_, SendBody::yes));
+  }
+  Task<Result<>> begin(HttpResponse head) override {
+    SKERRY_ASSERT(!begun_);
+    begun_ = true;
+    length_ = chunks_ ? Length::chunked : Length::until_closed;
+    const std::string text = head_of(head, chunks_ ? keep_alive_ : KeepAlive::no, length_);
+    co_return as_result(co_await write_text(text));
+  }
+  Task<Result<>> write(BytesView piece) override {
+    SKERRY_ASSERT(begun_);
+    if (piece.empty()) co_return Result<>{};
+    const std::string size = fmt::format("{:x}\r\n", piece.size());
+    const std::array<BytesView, 3> chunk = {size, piece, "\r\n"};
+    co_return as_result(co_await write_pieces(length_ == Length::chunked ? std::span(chunk) : std::span(chunk).subspan(1, 1)));
+  }
+  bool begun() const override { return begun_; }
+  static Result<> as_result(bool written) {
+    if (!written) return fail(Errc::closed, "the client is gone");
+    return {};
+  }
+
+  Task<bool> write_whole(const HttpResponse& response, KeepAlive keep_alive, SendBody send_body) {
+    length_ = Length::known;
+    const std::string head = head_of(response, keep_alive, length_);
     const std::array<BytesView, 2> pieces = {head, send_body == SendBody::yes ? BytesView(response.body) : BytesView()};
     co_return co_await write_pieces(std::span(pieces).first(pieces[1].empty() ? 1 : 2));
   }
@@ -207,6 +277,10 @@ class HttpServer::Connection {
   Stream& stream_;
   std::string pending_;   // read and not parsed
   bool gone_ = false, timed_out_ = false;
+  // Of the request that is being answered at length.
+  KeepAlive keep_alive_ = KeepAlive::yes;
+  Length length_ = Length::known;
+  bool chunks_ = true, begun_ = false;
 };
 
 HttpServer::HttpServer(Core& core, Network& network, HttpServerOptions options)
@@ -215,8 +289,16 @@ HttpServer::HttpServer(Core& core, Network& network, HttpServerOptions options)
 HttpServer::~HttpServer() = default;
 
 void HttpServer::route(std::string method, std::string path, Handler handler) {
+  add(std::move(method), std::move(path), {std::move(handler), nullptr});
+}
+
+void HttpServer::route_long(std::string method, std::string path, LongHandler handler) {
+  add(std::move(method), std::move(path), {nullptr, std::move(handler)});
+}
+
+void HttpServer::add(std::string method, std::string path, Route route) {
   SKERRY_ASSERT(path.starts_with('/') && listener_ == nullptr);
-  routes_[std::move(path)][std::move(method)] = std::move(handler);
+  routes_[std::move(path)][std::move(method)] = std::move(route);
 }
 
 Result<Address> HttpServer::start(const Address& address) {
@@ -252,7 +334,7 @@ Task<> HttpServer::serve(std::unique_ptr<Stream> stream) {
   stream->close();
 }
 
-const std::map<std::string, HttpServer::Handler>* HttpServer::find(std::string_view path) const {
+const HttpServer::RoutesOfPath* HttpServer::find_path(std::string_view path) const {
   if (const auto exact = routes_.find(path); exact != routes_.end()) return &exact->second;
   for (auto end = path.rfind('/'); end != std::string_view::npos;
        end = end == 0 ? std::string_view::npos : path.rfind('/', end - 1)) {
@@ -261,23 +343,30 @@ const std::map<std::string, HttpServer::Handler>* HttpServer::find(std::string_v
   return nullptr;
 }
 
-Task<HttpResponse> HttpServer::answer(HttpRequest request) {
-  const auto* methods = find(request.path);
+// By the path, then by the method; or what to answer instead.
+std::expected<const HttpServer::Route*, HttpResponse> HttpServer::find(const HttpRequest& request) const {
+  const RoutesOfPath* methods = find_path(request.path);
   if (methods == nullptr) {
     std::vector<std::string_view> paths;
-    for (const auto& [path, handlers] : routes_) paths.push_back(path);
-    co_return refusal(404, fmt::format("no such path; there are {}", fmt::join(paths, ", ")));
+    paths.reserve(routes_.size());
+    for (const auto& [path, of_path] : routes_) paths.push_back(path);
+    return std::unexpected(refusal(404, fmt::format("no such path; there are {}", fmt::join(paths, ", "))));
   }
-  const auto handler = methods->find(request.method == "HEAD" && !methods->contains("HEAD") ? "GET" : request.method);
-  if (handler == methods->end()) {
+  const auto found = methods->find(request.method == "HEAD" && !methods->contains("HEAD") ? "GET" : request.method);
+  if (found == methods->end()) {
     std::vector<std::string_view> names;
+    names.reserve(methods->size());
     for (const auto& [name, each] : *methods) names.push_back(name);
     HttpResponse response = refusal(405, fmt::format("this path takes {}", fmt::join(names, ", ")));
     response.headers.emplace_back("Allow", fmt::format("{}", fmt::join(names, ", ")));
-    co_return response;
+    return std::unexpected(std::move(response));
   }
+  return &found->second;
+}
+
+Task<HttpResponse> HttpServer::answer(const Route& route, HttpRequest request) {
   auto response =
-      co_await with_deadline(core_, as_result(handler->second(std::move(request))), core_.now() + options_.handler_timeout);
+      co_await with_deadline(core_, as_result(route.handler(std::move(request))), core_.now() + options_.handler_timeout);
   if (!response) co_return refusal(503, "the answer took too long");
   co_return *std::move(response);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,8 +35,20 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;    // besides content type and length
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};    // besides content type and length
+};
+
+// The answer to one request, for a handler that can't give it whole. One call at a time; each waits while the client is slow.
+class HttpReply {
+ public:
+  virtual ~HttpReply() = default;
+  // Whole: instead of begin().
+  virtual Task<Result<>> send(HttpResponse response) = 0;
+  // The head; its body follows in pieces of any size. The client knows the end by the protocol when the handler returns.
+  virtual Task<Result<>> begin(HttpResponse head) = 0;
+  virtual Task<Result<>> write(BytesView piece) = 0;
+  virtual bool begun() const = 0;   // either way
 };
 
 struct HttpServerOptions {
@@ -53,6 +66,8 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   using Handler = std::function<Task<HttpResponse>(HttpRequest)>;
+  // Answers by `reply`, for as long as it takes; cancelled when the client goes away.
+  using LongHandler = std::function<Task<>(HttpRequest, HttpReply& reply)>;
 
   HttpServer(Core& core, Network& network, HttpServerOptions options = {});
   HttpServer(const HttpServer&) = delete;
@@ -61,6 +76,7 @@ class HttpServer {
 
   // Before start(). A handler of GET answers HEAD too.
   void route(std::string method, std::string path, Handler handler);
+  void route_long(std::string method, std::string path, LongHandler handler);
   // Listens; returns the address with the real port.
   Result<Address> start(const Address& address);
   // Closes the listener and all connections, and waits for the handlers that are running (cancelled).
@@ -72,13 +88,20 @@ class HttpServer {
   class Place;
   Task<> accept_loop();
   Task<> serve(std::unique_ptr<Stream> stream);
-  Task<HttpResponse> answer(HttpRequest request);
-  const std::map<std::string, Handler>* find(std::string_view path) const;
+  struct Route {
+    Handler handler;   // one of the two
+    LongHandler long_handler;
+  };
+  using RoutesOfPath = std::map<std::string, Route>;   // by method
+  void add(std::string method, std::string path, Route route);
+  std::expected<const Route*, HttpResponse> find(const HttpRequest& request) const;
+  const RoutesOfPath* find_path(std::string_view path) const;
+  Task<HttpResponse> answer(const Route& route, HttpRequest request);
 
   Core& core_;
   Network& network_;
   const HttpServerOptions options_;
-  std::map<std::string, std::map<std::string, Handler>, std::less<>> routes_;   // by path, then method
+  std::map<std::string, RoutesOfPath, std::less<>> routes_;   // by path
   std::unique_ptr<Listener> listener_;
   std::size_t connections_ = 0;
   Signal connection_ended_;

@@ -32,6 +32,27 @@ Task<HttpResponse> never(Core* core) {
   co_return HttpResponse();
 }
 
+Task<> count_up(Core* core, bool* cancelled, HttpRequest request, HttpReply& reply) {
+  struct Note {
+    ~Note() { *ended = !done; }
+    bool* ended;
+    bool done = false;
+  } note{cancelled};
+  if (request.body == "nothing") {
+    note.done = true;
+    co_return;
+  }
+  if (request.body == "whole") {
+    static_cast<void>(co_await reply.send({.status = 202, .body = "whole", .headers = {}}));
+    note.done = true;
+    co_return;
+  }
+  EXPECT_TRUE(co_await reply.begin({.content_type = "text/x-lines", .headers = {}}));
+  for (const std::string piece : {"one\n", "", "two\n"}) EXPECT_TRUE(co_await reply.write(piece));
+  if (request.body == "forever") co_await core->sleep_until(no_deadline);
+  note.done = true;
+}
+
 struct Client {
   std::unique_ptr<Stream> stream;
   std::string received;
@@ -45,6 +66,9 @@ class HttpServerTest : public ::testing::Test {
     server_->route("GET", "/hello", &say_hello);
     server_->route("POST", "/things/", &echo);
     server_->route("PUT", "/things/", &echo);
+    server_->route_long("POST", "/count", [this](HttpRequest request, HttpReply& reply) {
+      return count_up(&world_.core, &cancelled_, std::move(request), reply);
+    });
     server_->route("GET", "/never", [core = &world_.core](HttpRequest) { return never(core); });
     const auto address = server_->start({"host", 0});
     ASSERT_TRUE(address);
@@ -97,6 +121,7 @@ class HttpServerTest : public ::testing::Test {
   testing::MemoryFabric fabric_;
   testing::MemoryNetwork network_{world_.core, fabric_, "host"};
   std::optional<HttpServer> server_;
+  bool cancelled_ = false;   // a long handler
   Address address_;
   std::vector<std::unique_ptr<Client>> clients_;
 };
@@ -124,6 +149,43 @@ TEST_F(HttpServerTest, keeps_the_connection_for_further_and_pipelined_requests) 
   EXPECT_THAT(client.received, HasSubstr("hello 2"));
   EXPECT_THAT(client.received, HasSubstr("hello 3"));
   EXPECT_TRUE(client.ended);
+}
+
+TEST_F(HttpServerTest, a_long_answer_comes_in_chunks_and_the_connection_goes_on) {
+  start();
+  Client& client = connect();
+  send(client, "POST /count HTTP/1.1\r\n\r\nGET /hello?1 HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(client.received, HasSubstr("Content-Type: text/x-lines\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                         "4\r\none\n\r\n4\r\ntwo\n\r\n0\r\n\r\nHTTP/1.1 200 OK"));
+  EXPECT_THAT(client.received, ::testing::EndsWith("hello 1"));
+  EXPECT_FALSE(client.ended);
+}
+
+TEST_F(HttpServerTest, a_long_answer_to_http_1_0_ends_with_the_connection) {
+  start();
+  Client& client = connect();
+  send(client, "POST /count HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_THAT(client.received, ::testing::EndsWith("Connection: close\r\n\r\none\ntwo\n"));
+  EXPECT_TRUE(client.ended);
+}
+
+TEST_F(HttpServerTest, a_long_handler_may_answer_whole_or_by_mistake_not_at_all) {
+  start();
+  EXPECT_THAT(ask("POST /count HTTP/1.1\r\nContent-Length: 5\r\n\r\nwhole"),
+              ::testing::AllOf(StartsWith("HTTP/1.1 202 "), ::testing::EndsWith("Content-Length: 5\r\n\r\nwhole")));
+  EXPECT_THAT(ask("POST /count HTTP/1.1\r\nContent-Length: 7\r\n\r\nnothing"), StartsWith("HTTP/1.1 500 "));
+}
+
+TEST_F(HttpServerTest, a_client_that_hangs_up_cancels_its_long_handler) {
+  start();
+  Client& client = connect();
+  send(client, "POST /count HTTP/1.1\r\nContent-Length: 7\r\n\r\nforever");
+  EXPECT_THAT(client.received, ::testing::EndsWith("two\n\r\n"));
+  EXPECT_FALSE(cancelled_);
+  client.stream->close();
+  world_.settle();
+  EXPECT_TRUE(cancelled_);
+  EXPECT_EQ(server_->connections(), 0U);
 }
 
 TEST_F(HttpServerTest, a_head_request_gets_the_header_alone) {
