@@ -48,8 +48,8 @@ class Reader {
     }
   }
 
-  std::uint32_t server(const YAML::Node& shard) {
-    const auto name = required<std::string>(required<YAML::Node>(shard, "leader"), "name");
+  std::uint32_t server(const YAML::Node& shard, const YAML::Node& identity) {
+    const auto name = required<std::string>(identity, "name");
     std::uint32_t node = 0;
     if (!name.starts_with(node_prefix) ||
         std::from_chars(name.data() + node_prefix.size(), name.data() + name.size(), node).ptr != name.data() + name.size()) {
@@ -68,7 +68,7 @@ class Reader {
 ShardStatus read_shard(Reader& reader, const YAML::Node& node) {
   ShardStatus shard;
   shard.term = Term(reader.required<std::int64_t>(node, "term"));
-  shard.node = reader.server(node);
+  shard.node = reader.server(node, reader.required<YAML::Node>(node, "leader"));
   const auto range = reader.required<YAML::Node>(node, "int32HashRange");
   shard.hashes = {reader.required<std::uint32_t>(range, "min"), reader.required<std::uint32_t>(range, "max")};
   return shard;
@@ -111,6 +111,12 @@ void ClusterStatus::add_namespace(const std::string& name, std::uint32_t shards,
   }
 }
 
+void ClusterStatus::remove_namespace(const std::string& name) {
+  const auto found = namespaces.find(name);
+  for (const auto& [id, shard] : found->second.shards) deleting[id] = shard.node;
+  namespaces.erase(found);
+}
+
 std::string ClusterStatus::to_yaml() const {
   YAML::Emitter out;
   out << YAML::BeginMap;
@@ -128,7 +134,16 @@ std::string ClusterStatus::to_yaml() const {
     for (const auto& [id, shard] : space.shards) emit_shard(out, id, shard);
     out << YAML::EndMap << YAML::EndMap;
   }
-  out << YAML::EndMap << YAML::EndMap;
+  out << YAML::EndMap;
+  if (!deleting.empty()) {
+    out << YAML::Key << "deletingShards" << YAML::Value << YAML::BeginMap;
+    for (const auto& [id, node] : deleting) {
+      out << YAML::Key << id.value() << YAML::Value;
+      emit_server(out, node);
+    }
+    out << YAML::EndMap;
+  }
+  out << YAML::EndMap;
   return std::string(out.c_str()) + "\n";
 }
 
@@ -143,6 +158,11 @@ Result<ClusterStatus> ClusterStatus::from_yaml(const std::string& text) {
     status.next_shard = ShardId(reader.required<std::int64_t>(root, "shardIdGenerator"));
     for (const auto& space : reader.required<YAML::Node>(root, "namespaces")) {
       status.namespaces[space.first.as<std::string>()] = read_namespace(reader, space.second, status.nodes);
+    }
+    for (const auto& shard : root["deletingShards"]) {
+      const std::uint32_t node = reader.server(shard.second, shard.second);
+      if (node >= status.nodes) reader.fail(shard.second, "the shard lives on a node that the folder does not have");
+      status.deleting[ShardId(shard.first.as<std::int64_t>())] = node;
     }
   } catch (const YAML::Exception& error) {
     return fail(Errc::corrupt, fmt::format("line {}: {}", error.mark.line + 1, error.msg));

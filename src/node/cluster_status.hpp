@@ -12,6 +12,7 @@
 namespace skerry::node {
 
 constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
+constexpr std::size_t namespaces_max = 1000;
 
 // Hashes of keys, both ends inclusive.
 struct HashRange {
@@ -42,9 +43,14 @@ struct ClusterStatus {
   std::uint32_t nodes = 0;   // folders node-0 … node-(nodes-1)
   ShardId next_shard{0};
   std::map<std::string, NamespaceStatus> namespaces;
+  std::map<ShardId, std::uint32_t>
+      deleting;   // shards of deleted namespaces whose records are still being deleted, and their nodes
 
   // Adds a namespace whose shards are spread over the nodes in turn. Requires: it does not exist.
   void add_namespace(const std::string& name, std::uint32_t shards, store::KeyOrder order, bool notifications);
+
+  // Its shards are to be deleted. Requires: it exists.
+  void remove_namespace(const std::string& name);
 
   std::string to_yaml() const;
   // Fails with corrupt; the text says what is wrong and in which line.

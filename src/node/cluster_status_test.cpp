@@ -30,6 +30,21 @@ TEST(ClusterStatus, survives_being_written_and_read) {
   EXPECT_EQ(read->namespaces.at("logs").order, store::KeyOrder::natural);
 }
 
+TEST(ClusterStatus, remembers_shards_that_are_still_to_be_deleted) {
+  ClusterStatus status = two_namespaces();
+  status.remove_namespace("logs");
+  EXPECT_FALSE(status.namespaces.contains("logs"));
+  const Result<ClusterStatus> read = ClusterStatus::from_yaml(status.to_yaml());
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(read->deleting, (std::map<ShardId, std::uint32_t>{{ShardId{3}, 1U}}));
+  status.add_namespace("logs", 1, store::KeyOrder::natural, false);
+  EXPECT_TRUE(status.namespaces.at("logs").shards.contains(ShardId{4})) << "a number is never used twice";
+  EXPECT_EQ(ClusterStatus::from_yaml("instanceId: a\nnodes: 1\nshardIdGenerator: 1\nnamespaces: {}\n"
+                                     "deletingShards:\n  0: {name: node-7}\n")
+                .error(),
+            Errc::corrupt);
+}
+
 TEST(ClusterStatus, every_cut_of_the_document_is_refused_or_complete) {
   const std::string whole = two_namespaces().to_yaml();
   for (std::size_t length = 0; length + 4 < whole.size(); ++length) {

@@ -59,6 +59,10 @@ Result<> fulfil(const FolderWish& wish, ClusterStatus& status) {
     }
     if (const auto found = status.namespaces.find(each.name); found != status.namespaces.end()) {
       TRYV(agree(each, found->second));
+    } else if (status.namespaces.size() >= namespaces_max) {
+      return fail(
+          Errc::resource_exhausted,
+          fmt::format("namespace \"{}\" would be one more than the {} that a data folder can have", each.name, namespaces_max));
     } else {
       status.add_namespace(each.name, each.shards.value_or(1), each.order.value_or(store::KeyOrder::hierarchical),
                            each.notifications.value_or(true));
@@ -90,7 +94,7 @@ Task<Result<std::unique_ptr<DataFolder>>> DataFolder::open(disk::Disk& disk, std
   } else {
     CO_TRYV(folder->check_nodes());
   }
-  CO_TRYV(co_await folder->save());
+  CO_TRYV(co_await folder->save(disk, folder->status_));
   if (folder->created_) CO_TRYV(co_await folder->mark());
   co_return std::move(folder);
 }
@@ -194,9 +198,15 @@ Result<> DataFolder::load() {
   return {};
 }
 
-Task<Result<>> DataFolder::save() {
-  const std::string text = status_.to_yaml();
-  co_return co_await disk::replace_file(disk_, file(status_name), text + checksum_line(text));
+Task<Result<>> DataFolder::save(disk::Disk& disk, const ClusterStatus& status) {
+  const std::string text = status.to_yaml();
+  co_return co_await disk::replace_file(disk, file(status_name), text + checksum_line(text));
+}
+
+Task<Result<>> DataFolder::replace_status(disk::Disk& disk, ClusterStatus status) {
+  CO_TRYV(co_await save(disk, status));
+  status_ = std::move(status);
+  co_return Result<>{};
 }
 
 Task<Result<>> DataFolder::mark() {

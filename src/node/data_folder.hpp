@@ -31,7 +31,7 @@ struct FolderWish {
 //   cluster-status.yaml   see ClusterStatus; replaced atomically, its last line is a checksum of all above it
 //   node-K/               log and engine of node K, and `identity`: the cluster's id and K. A node that is gone, or another
 //                         cluster's, is refused: to serve its shards as empty would lose them without a word
-// One core's; opened at start, before any node, and closed after the last.
+// Opened at start, before any core runs, and closed after the last; between, the first core alone changes the status.
 class DataFolder {
  public:
   static constexpr int format = 1;
@@ -43,6 +43,9 @@ class DataFolder {
   static Task<Result<std::unique_ptr<DataFolder>>> open(disk::Disk& disk, std::string path, FolderWish wish, Random& random);
 
   const ClusterStatus& status() const { return status_; }
+  // Durably, and as a whole or not at all: after a failure the status is what it was, or, once written, what was asked for at the
+  // next start. `disk` is the calling core's. One call at a time; nobody else may read status() meanwhile.
+  Task<Result<>> replace_status(disk::Disk& disk, ClusterStatus status);
   std::string node_path(std::uint32_t node) const;
   bool created() const { return created_; }   // by this start
 
@@ -52,7 +55,7 @@ class DataFolder {
   Result<bool> is_new() const;
   Result<> check_format() const;
   Result<> load();
-  Task<Result<>> save();
+  Task<Result<>> save(disk::Disk& disk, const ClusterStatus& status);
   Task<Result<>> mark();
   Task<Result<>> lock();
   Task<Result<>> make_nodes();
@@ -69,4 +72,4 @@ class DataFolder {
 // Adds what is wished for and missing. Fails with invalid_argument where a wish contradicts what exists.
 Result<> fulfil(const FolderWish& wish, ClusterStatus& status);
 
-}  // namespace skerry::node
+}   // namespace skerry::node

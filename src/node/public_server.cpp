@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/public_server.hpp"
 
+#include "node/admin_namespaces.hpp"
+
 namespace skerry::node {
 namespace {
 
@@ -18,10 +20,11 @@ PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, 
     : context_(context), log_(context.log("public")), options_(std::move(options)),
       network_(context.core, {.port = port_use(context)}), method_metrics_(context.metrics()), directory_(context.core),
       oxia_(context.core, *hosts, directory_, {}),
-      store_v1_(context.core, *hosts, directory_, serve::AuthorityCheck::off), health_(context.core) {
+      store_v1_(context.core, *hosts, directory_, serve::AuthorityCheck::off), admin_(context.sharded<NamespaceAdmin>()), health_(context.core) {
   directory_.set(options_.assignments);   // before any core listens
   oxia_.register_in(methods_);
   store_v1_.register_in(methods_);
+  admin_.register_in(methods_);
   health_.add_to(methods_);
   rpc::ServerOptions server;
   server.stats = &method_metrics_;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "net/tcp.hpp"
+#include "node/admin_service.hpp"
 #include "node/method_metrics.hpp"
 #include "rpc/health.hpp"
 #include "rpc/server.hpp"
@@ -24,6 +25,8 @@ class PublicServer {
   PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts);
   Task<Result<>> start();
   Task<> stop();
+  // What exists has changed: calls and followers of assignments learn of it.
+  void set_assignments(std::shared_ptr<const serve::Assignments> assignments) { directory_.set(std::move(assignments)); }
 
  private:
   Result<net::Address> listen(net::Address address);
@@ -36,6 +39,7 @@ class PublicServer {
   serve::ShardDirectory directory_;
   serve::OxiaService oxia_;
   serve::StoreV1Service store_v1_;
+  AdminService admin_;
   rpc::Health health_;
   rpc::Methods methods_;
   std::unique_ptr<rpc::Server> server_;

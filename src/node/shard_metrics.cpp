@@ -48,6 +48,10 @@ void ShardMetrics::add(const std::string& space, const replica::Shard& shard) {
   shards_.push_back(series);
 }
 
+void ShardMetrics::remove(ShardId shard) {
+  std::erase_if(shards_, [shard](const auto& series) { return series->shard.id() == shard; });
+}
+
 void ShardMetrics::collect() {
   for (const auto& series : shards_) {
     const replica::ShardFigures figures = series->shard.figures();

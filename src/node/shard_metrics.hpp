@@ -15,6 +15,7 @@ class ShardMetrics final : public Collector {
  public:
   explicit ShardMetrics(Metrics& metrics) : metrics_(metrics) { metrics_.add(*this); }
   void add(const std::string& space, const replica::Shard& shard);
+  void remove(ShardId shard);   // before the shard goes
   void collect() override;
 
  private:

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "node/admin_namespaces.hpp"
 #include "node/admin_server.hpp"
 #include "node/public_server.hpp"
 
@@ -55,21 +56,6 @@ class Threshold {
   disk::MachineDisk disk_;
   TaskScope tasks_;
 };
-
-std::shared_ptr<const serve::Assignments> assignments_of(const ClusterStatus& status, std::size_t cores) {
-  auto assignments = std::make_shared<serve::Assignments>();
-  for (const auto& [name, space] : status.namespaces) {
-    std::vector<serve::ShardPlace>& places = assignments->namespaces[name];
-    for (const auto& [id, shard] : space.shards) {
-      places.push_back({.shard = id,
-                        .hash_min = shard.hashes.min,
-                        .hash_max = shard.hashes.max,
-                        .core = Storage::core_of(shard.node, cores),
-                        .leader = {}});
-    }
-  }
-  return assignments;
-}
 
 Result<CorePlacement> place(const StandaloneOptions& options, std::uint32_t nodes) {
   if (!options.cores.empty()) return CorePlacement::parse(options.cores, options.pin);
@@ -125,6 +111,7 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   }
   if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{*options.admin_address});
   app.add<Storage>("storage", options.storage, &hosts);
+  app.add<NamespaceAdmin>("namespaces", folder->get());
   app.add<PublicServer>("public", PublicServerOptions{options.public_address, assignments_of((*folder)->status(), cores)},
                         &hosts);
   if (options.admin_address) app.add<AdminReadiness>("ready");

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/assert.hpp"
 #include "node/shard_metrics.hpp"
 
 namespace skerry::node {
@@ -74,23 +77,51 @@ Task<Result<>> Storage::open_shards(Node& node) {
   node.metrics = std::make_unique<ShardMetrics>(metrics_);
   for (const auto& [name, space] : options_.folder->status().namespaces) {
     for (const auto& [id, status] : space.shards) {
-      if (status.node != node.number) continue;
-      const replica::ShardOptions options{
-          .order = space.order,
-          .notifications = space.notifications,
-          .term_above = status.term.previous(),
-          .log_behind = options_.log.durable == disk::Durable::yes ? replica::LogBehind::refuse : replica::LogBehind::adopt};
-      Result<replica::Shard*> shard = co_await node.group->open(id, options);
-      if (!shard) {
-        co_return fail(shard.error().code,
-                       fmt::format("shard {} of namespace \"{}\": {}", id.value(), name, shard.error().message()));
-      }
-      shards_[id] = *shard;
-      node.metrics->add(name, **shard);
-      report(**shard, name);
+      if (status.node == node.number) CO_TRYV(co_await open_shard(node, name, space, id));
     }
   }
   co_return Result<>{};
+}
+
+Task<Result<>> Storage::open_shard(Node& node, const std::string& name, const NamespaceStatus& space, ShardId id) {
+  const replica::ShardOptions options{
+      .order = space.order,
+      .notifications = space.notifications,
+      .term_above = space.shards.at(id).term.previous(),
+      .log_behind = options_.log.durable == disk::Durable::yes ? replica::LogBehind::refuse : replica::LogBehind::adopt};
+  Result<replica::Shard*> shard = co_await node.group->open(id, options);
+  if (!shard) {
+    co_return fail(shard.error().code,
+                   fmt::format("shard {} of namespace \"{}\": {}", id.value(), name, shard.error().message()));
+  }
+  shards_[id] = *shard;
+  node.metrics->add(name, **shard);
+  report(**shard, name);
+  co_return Result<>{};
+}
+
+Storage::Node& Storage::node_of(std::uint32_t number) const {
+  const auto found = std::ranges::find_if(nodes_, [number](const auto& each) { return each->number == number; });
+  SKERRY_ASSERT(found != nodes_.end());
+  return **found;
+}
+
+Task<Result<>> Storage::add(ShardId shard, std::string name, NamespaceStatus space) {
+  co_return co_await open_shard(node_of(space.shards.at(shard).node), name, space, shard);
+}
+
+void Storage::allow_followers(ShardId shard, bool allowed) {
+  if (replica::Shard* found = find(shard)) found->allow_followers(allowed);
+}
+
+Task<> Storage::retire(ShardId shard, std::uint32_t node) {
+  shards_.erase(shard);
+  node_of(node).metrics->remove(shard);
+  co_await node_of(node).group->retire(shard);
+}
+
+Task<Result<>> Storage::forget(ShardId shard, std::uint32_t node, Deadline deadline) {
+  co_return co_await node_of(node).group->forget(shard, deadline);
 }
 
 void Storage::report(const replica::Shard& shard, const std::string& space) const {

@@ -33,6 +33,12 @@ class Storage final : public serve::ShardHost {
   Task<Result<>> start();
   Task<> stop();
 
+  // For namespaces that come, change and go while the process runs. All on the core of the shard's node.
+  Task<Result<>> add(ShardId shard, std::string name, NamespaceStatus space);
+  void allow_followers(ShardId shard, bool allowed);
+  Task<> retire(ShardId shard, std::uint32_t node);
+  Task<Result<>> forget(ShardId shard, std::uint32_t node, Deadline deadline);
+
   replica::Shard* find(ShardId shard) override;
   static CoreId core_of(std::uint32_t node, std::size_t cores) { return CoreId(static_cast<std::uint32_t>(node % cores)); }
 
@@ -40,6 +46,8 @@ class Storage final : public serve::ShardHost {
   struct Node;
   Task<Result<>> open(std::uint32_t number);
   Task<Result<>> open_shards(Node& node);
+  Task<Result<>> open_shard(Node& node, const std::string& name, const NamespaceStatus& space, ShardId id);
+  Node& node_of(std::uint32_t number) const;
   Task<> close(Node& node);
   void report(const replica::Shard& shard, const std::string& space) const;
 

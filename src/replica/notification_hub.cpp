@@ -29,7 +29,7 @@ constexpr int batches_between_positions = 1000;   // that a filter held back: so
 class NotificationHub::Follower final : public NotificationFollower {
  public:
   Follower(NotificationHub& hub, std::optional<Offset> start_exclusive, NotificationWishes wishes)
-      : hub_(hub), hub_alive_(hub.self_), next_(begin_after(start_exclusive.value_or(hub.last_))),
+      : hub_(hub), hub_alive_(hub.self_), ended_at_start_(hub.ended_), next_(begin_after(start_exclusive.value_or(hub.last_))),
         wishes_(std::move(wishes)) {
     ++hub_.followers_;
     if (!start_exclusive) {
@@ -69,7 +69,7 @@ class NotificationHub::Follower final : public NotificationFollower {
 
   // One move forward: the next batch, or nothing after waiting or reading.
   Task<Result<Batch>> step() {
-    if (hub_.stopped_) {
+    if (hub_.stopped_ || hub_.ended_ != ended_at_start_) {
       co_return fail(ShardError::not_serving, fmt::format("shard {} has stopped", hub_.parts_.shard.value()));
     }
     if (!from_log_.empty()) {
@@ -119,6 +119,7 @@ class NotificationHub::Follower final : public NotificationFollower {
 
   NotificationHub& hub_;
   std::shared_ptr<NotificationHub*> hub_alive_;
+  const std::uint64_t ended_at_start_;
   Batch first_;
   Offset next_;
   std::deque<Batch> from_log_;
@@ -134,6 +135,11 @@ void NotificationHub::applied(Offset offset, BytesView entry) {
   auto batch = store::decode_notifications(parts_.order, offset, entry);
   SKERRY_ASSERT(batch.has_value());   // it has just been applied
   ring_.push(std::make_shared<store::NotificationBatch>(*std::move(batch)));
+}
+
+void NotificationHub::end_followers() {
+  ++ended_;
+  wake();
 }
 
 void NotificationHub::stop() {

@@ -29,7 +29,8 @@ class NotificationHub {
   // Entries in order, as they are applied.
   void applied(Offset offset, BytesView entry);
   void wake() { news_.wake_all(); }
-  // Ends every follower with not_serving.
+  // Ends every follower with not_serving, those of now or, after stop(), also those to come.
+  void end_followers();
   void stop();
 
   // Fails with resource_exhausted when too many follow already.
@@ -48,6 +49,7 @@ class NotificationHub {
   Offset last_ = no_offset;        // newest applied
   std::size_t followers_ = 0;
   bool stopped_ = false;
+  std::uint64_t ended_ = 0;        // calls of end_followers(): a follower that began before the last one ends
   WaitList news_;
   std::uint64_t batches_read_ = 0, notifications_read_ = 0;
 };

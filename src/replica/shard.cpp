@@ -46,8 +46,9 @@ struct Shard::Parts final : AppliedListener {
   Parts(Core& on_core, disk::Log& node_log, store::ShardEngine& shard_engine, ShardId shard_id, ShardOptions shard_options)
       : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(std::move(shard_options)),
         machine(id, options.order, engine), replica(Voter(0), recovered_state(log.shard(id), engine.applied())),
-        expiry(core.now()), notifications({core, log, id, options.order, options.notification_ring_bytes}),
-        sequences(core, machine), pipeline({core, log, id, machine, replica, *this, options.engine_health}) {
+        uses(std::make_shared<ShardUses>(core)), expiry(core.now()),
+        notifications({core, log, id, options.order, options.notification_ring_bytes}), sequences(core, machine),
+        pipeline({core, log, id, machine, replica, *this, options.engine_health}) {
     report.durable = engine.durable();
   }
 
@@ -80,6 +81,7 @@ struct Shard::Parts final : AppliedListener {
   ShardOptions options;
   store::StateMachine machine;
   ReplicaCore replica;
+  std::shared_ptr<ShardUses> uses;
   SessionExpiry expiry;
   NotificationHub notifications;
   SequenceHub sequences;
@@ -207,6 +209,13 @@ std::optional<Result<store::GetOutcome>> Shard::try_get(const store::Get& get) {
   return std::nullopt;
 }
 
+bool Shard::try_find(BytesView key, Bytes& record) {
+  const store::Get get{key, store::Comparison::equal, true, {}};
+  if (!parts_->machine.check(get) || parts_->machine.find(key, record) != store::Lookup::value) return false;
+  ++parts_->figures.gets;
+  return true;
+}
+
 Task<Result<store::GetOutcome>> Shard::get(store::Get get) {
   ++parts_->figures.gets;
   CO_TRYV(parts_->machine.check(get));
@@ -294,11 +303,23 @@ Task<Result<Offset>> Shard::last_before(WallTime cutoff) {
   co_return before < logged.first ? no_offset : before;
 }
 
+void Shard::allow_followers(bool allowed) {
+  parts_->options.notifications = allowed;
+  if (!allowed) parts_->notifications.end_followers();
+}
+
+ShardUse Shard::use() { return {*this, parts_->uses}; }
+
+bool Shard::in_use() const { return parts_->uses->any(); }
+
+Task<> Shard::wait_unused() const { co_await parts_->uses->wait_none(); }
+
 void Shard::stop_writes(Error reason) { parts_->pipeline.stop_writes(std::move(reason)); }
 
 Task<> Shard::stop() {
   parts_->notifications.stop();
   parts_->sequences.stop();
+  parts_->uses->close();
   co_await parts_->pipeline.stop(stop_patience);
 }
 

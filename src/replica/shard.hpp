@@ -9,6 +9,7 @@
 #include "replica/notification_follower.hpp"
 #include "replica/sequence_follower.hpp"
 #include "replica/shard_error.hpp"
+#include "replica/shard_use.hpp"
 #include "replica/ticket.hpp"
 #include "runtime/clock.hpp"
 #include "store/state_machine.hpp"
@@ -88,6 +89,8 @@ class Shard {
 
   // --- reads of committed state. What a Get borrows must live until the answer.
   std::optional<Result<store::GetOutcome>> try_get(const store::Get& get);   // nothing: cold, await get()
+  // The record under a key without copying it twice; false when try_get() has to answer: cold, absent, or not well asked for.
+  bool try_find(BytesView key, Bytes& record);
   Task<Result<store::GetOutcome>> get(store::Get get);
   // Brings what these would find cold into memory, all at once, so that try_get answers for a while. The gets must live until then.
   Task<Result<>> warm(std::span<const store::Get> gets);
@@ -107,6 +110,13 @@ class Shard {
   ShardFigures figures() const;
   // The newest entry stamped before `cutoff`, searched in the log; no_offset when there is none. For retention by time.
   Task<Result<Offset>> last_before(WallTime cutoff);
+  // Whether changes may be followed; when not, those who do are ended.
+  void allow_followers(bool allowed);
+  // Whoever finds the shard for others takes one, see ShardUse.
+  ShardUse use();
+  bool in_use() const;
+  // Returns when nobody holds one. It must not be found any more.
+  Task<> wait_unused() const;
   // No more writes from now on: the engine or the log can't keep them. Reads go on.
   void stop_writes(Error reason);
 

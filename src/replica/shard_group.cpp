@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "runtime/core.hpp"
+#include "runtime/join.hpp"
 
 namespace skerry::replica {
 
@@ -31,6 +32,29 @@ void ShardGroup::start() {
 Shard* ShardGroup::find(ShardId id) {
   const auto found = shards_.find(id);
   return found == shards_.end() ? nullptr : found->second.get();
+}
+
+Task<> ShardGroup::retire(ShardId id) {
+  const auto open = shards_.find(id);
+  if (open == shards_.end()) co_return;
+  Shard& shard = *retired_.emplace_back(std::move(open->second));
+  shards_.erase(open);
+  co_await shard.stop();
+}
+
+Task<Result<>> ShardGroup::forget(ShardId id, Deadline deadline) {
+  const auto of_this_id = [id](const auto& each) { return each->id() == id; };
+  if (const auto found = std::ranges::find_if(retired_, of_this_id); found != retired_.end()) {
+    const Shard& shard = **found;
+    if (shard.in_use()) co_await run_until(core_, shard.wait_unused(), deadline);
+    if (shard.in_use()) {
+      co_return fail(Errc::deadline_exceeded, fmt::format("requests to shard {}, which was deleted, still run", id.value()));
+    }
+    std::erase_if(retired_, of_this_id);
+  }
+  CO_TRYV(co_await engine_.drop(id));
+  CO_TRY(const disk::Sequence sequence, log_.delete_shard(id));
+  co_return co_await log_.wait_synced(sequence);
 }
 
 Task<Result<>> ShardGroup::checkpoint() {
@@ -80,8 +104,8 @@ Task<> ShardGroup::trim_loop() {
     co_await core_.sleep_for(options_.trim_interval);
     // What the engine has not made durable can't be trimmed, so a log that is too large needs a checkpoint first.
     if (log_.bytes() > options_.wal_retention_bytes) static_cast<void>(co_await checkpoint());
-    for (std::size_t at = 0; at < shards_.size(); ++at) {   // by place: shards may be opened meanwhile
-      const auto& shard = std::next(shards_.begin(), static_cast<std::ptrdiff_t>(at))->second;
+    for (std::size_t at = 0; at < shards_.size(); ++at) {   // by place: shards come and go meanwhile
+      const ShardUse shard = std::next(shards_.begin(), static_cast<std::ptrdiff_t>(at))->second->use();
       co_await trim(*shard);
     }
   }

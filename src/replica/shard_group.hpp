@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "replica/session_expiry.hpp"
 #include "replica/shard.hpp"
@@ -30,7 +31,13 @@ class ShardGroup {
   Shard* find(ShardId id);                               // null: not here, or not yet open
   const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
 
-  Task<Result<>> checkpoint();                           // now; the log is trimmed below it
+  // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open.
+  Task<> retire(ShardId id);
+  // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails with
+  // deadline_exceeded when somebody still does then.
+  Task<Result<>> forget(ShardId id, Deadline deadline);
+
+  Task<Result<>> checkpoint();   // now; the log is trimmed below it
   // Stops every shard, then makes the engine durable so that the next start replays nothing.
   Task<Result<>> stop();
 
@@ -47,7 +54,8 @@ class ShardGroup {
   store::Engine& engine_;
   ShardGroupOptions options_;
   std::map<ShardId, std::unique_ptr<Shard>> shards_;
+  std::vector<std::unique_ptr<Shard>> retired_;   // stopped; kept while somebody uses them
   TaskScope tasks_;
 };
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica
