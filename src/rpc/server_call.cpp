@@ -136,8 +136,9 @@ void ActiveCall::end_headers() {
   method_ = connection_->pool().find(path_.view());
   if (method_ == nullptr) {
     refuse({Code::unimplemented, "this server has no method " + printable(path_.view(), 256), {}});
-  } else if ((observer_ = connection_->pool().observer(*method_)) != nullptr) {
-    observer_->on_start();
+  } else {
+    observer_ = connection_->pool().observer(*method_);
+    if (observer_ != nullptr) observer_->on_start();
   }
   if (options_.tracer != nullptr) [[unlikely]]
     begin_span();

@@ -2,7 +2,7 @@
 #include "runtime/app.hpp"
 
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <csignal>
 #include <unistd.h>
 
 #include <future>

@@ -10,7 +10,6 @@
 namespace skerry {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -66,8 +66,9 @@ class ProcessMetrics::OfLoop final : public Collector {
             metrics.counter("skerry_loop_busy_seconds_total", "Time spent in loop turns; its rate is the loop's utilisation.")) {
     for (const auto& from : cores.all()) {
       if (from->id() == core) continue;
-      depths_.push_back({from->id(), metrics.gauge("skerry_mailbox_depth", "Messages from another core that wait to be taken.",
-                                                   {{"from", std::to_string(from->id().value())}})});
+      const auto depth = metrics.gauge("skerry_mailbox_depth", "Messages from another core that wait to be taken.",
+                                       {{"from", std::to_string(from->id().value())}});
+      depths_.emplace_back(from->id(), depth);
     }
     metrics.add(*this);
   }

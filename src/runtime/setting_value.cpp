@@ -194,7 +194,7 @@ Result<SettingValue> parse_setting(SettingKind kind, Unit unit, std::string_view
       return bytes;
     }
     case SettingKind::real: {
-      TRY(const SettingValue value, parse_plain_number<double>(text, "number"));
+      TRY(SettingValue value, parse_plain_number<double>(text, "number"));
       if (!std::isfinite(std::get<double>(value)))
         return fail(Errc::invalid_argument, fmt::format("{} is no finite number", printable(text)));
       return value;

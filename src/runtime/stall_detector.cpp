@@ -6,7 +6,7 @@
 #include <execinfo.h>
 #include <fmt/format.h>
 #include <pthread.h>
-#include <signal.h>
+#include <csignal>
 
 #include <array>
 #include <atomic>
@@ -56,7 +56,7 @@ std::string describe(void* frame) {
   if (::dladdr(frame, &info) == 0 || info.dli_fname == nullptr) return fmt::format("{}", frame);
   const auto offset_from = [frame](const void* base) { return static_cast<const char*>(frame) - static_cast<const char*>(base); };
   const std::string_view path = info.dli_fname;
-  const std::string place = fmt::format("{}+{:#x}", path.substr(path.rfind('/') + 1), offset_from(info.dli_fbase));
+  std::string place = fmt::format("{}+{:#x}", path.substr(path.rfind('/') + 1), offset_from(info.dli_fbase));
   if (info.dli_sname == nullptr) return place;
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> readable(::abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status),
