@@ -196,6 +196,7 @@ class HttpServer::Connection final : private HttpReply {
     }
     request.body = std::move(message.body());
     request.peer = stream_.peer();
+    request.certificate = stream_.peer_certificate();
     return request;
   }
 
@@ -284,7 +285,7 @@ class HttpServer::Connection final : private HttpReply {
 };
 
 HttpServer::HttpServer(Core& core, Network& network, HttpServerOptions options)
-    : core_(core), network_(network), options_(options), connection_ended_(core), tasks_(core) {}
+    : core_(core), network_(network), options_(std::move(options)), connection_ended_(core), tasks_(core) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -329,6 +330,11 @@ Task<> HttpServer::accept_loop() {
 
 Task<> HttpServer::serve(std::unique_ptr<Stream> stream) {
   const Place place(*this);
+  if (stream->needs_handshake()) {
+    const Result<> done = co_await stream->handshake(core_.now() + options_.handshake_timeout);
+    if (!done && options_.on_handshake_failed) options_.on_handshake_failed(stream->peer(), done.error());
+    if (!done) co_return;
+  }
   Connection connection(*this, *stream);
   co_await connection.serve();
   stream->close();
@@ -345,6 +351,9 @@ const HttpServer::RoutesOfPath* HttpServer::find_path(std::string_view path) con
 
 // By the path, then by the method; or what to answer instead.
 std::expected<const HttpServer::Route*, HttpResponse> HttpServer::find(const HttpRequest& request) const {
+  if (options_.refuse) {
+    if (auto refused = options_.refuse(request)) return std::unexpected(*std::move(refused));
+  }
   const RoutesOfPath* methods = find_path(request.path);
   if (methods == nullptr) {
     std::vector<std::string_view> paths;

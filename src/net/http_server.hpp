@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;    // names in lower case
   std::string body;
   Address peer;
+  const PeerCertificate* certificate = nullptr;                // what the client proved itself with; lives as its connection does
 
   std::string_view header(std::string_view name) const;        // the first, by its name in lower case; empty when absent
 };
@@ -58,6 +60,10 @@ struct HttpServerOptions {
   Duration idle_timeout = 60s;            // between requests on a connection
   Duration request_timeout = 30s;         // from a request's first byte to its last
   Duration handler_timeout = 60s;         // then 503
+  Duration handshake_timeout = 10s;       // of connections with TLS
+  // Before a request finds its handler: nothing, or what to answer instead.
+  std::function<std::optional<HttpResponse>(const HttpRequest&)> refuse = {};
+  std::function<void(const Address& peer, const Error& why)> on_handshake_failed = {};
 };
 
 // A small HTTP/1.1 server for operators and scripts: metrics, health, log levels. One core's. Handlers are coroutines that get the

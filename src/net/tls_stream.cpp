@@ -282,7 +282,10 @@ class TlsStream::Flushing {
     stream_.sending_.swap(stream_.out_);
   }
   Flushing(const Flushing&) = delete;
+  void ended() { ended_ = true; }
   ~Flushing() {
+    // Cancelled inside a record: nothing that follows could be understood.
+    if (!ended_) stream_.fail_with({Errc::closed, "TLS with " + stream_.peer_text() + ": a write was given up half way"});
     stream_.flushing_ = false;
     if (stream_.sending_.capacity() > 2 * out_bytes_max) stream_.sending_ = Bytes();
     stream_.sending_.clear();
@@ -291,6 +294,7 @@ class TlsStream::Flushing {
 
  private:
   TlsStream& stream_;
+  bool ended_ = false;
 };
 
 // Returns when everything that was made before has been written.
@@ -300,9 +304,10 @@ Task<Result<>> TlsStream::flush() {
     if (failed_) co_return fail(*failed_);
     co_return Result<>{};
   }
-  const Flushing flushing(*this);
+  Flushing flushing(*this);
   const BytesView all = sending_;
   auto written = co_await inner_->write({&all, 1});
+  flushing.ended();
   if (!written) fail_with(written.error());
   co_return written;
 }
