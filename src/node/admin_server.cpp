@@ -7,6 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "base/nearest.hpp"
+#include "rpc/refusal.hpp"
 
 namespace skerry::node {
 namespace {
@@ -25,11 +26,22 @@ std::string unknown_module(const LogLevels& levels, const std::vector<std::strin
   return {};
 }
 
+net::HttpServerOptions http_options(Security& security) {
+  net::HttpServerOptions options;
+  options.refuse = [&security](const net::HttpRequest& request) { return security.refuse(request); };
+  options.on_handshake_failed = [&security](const net::Address& peer, const Error& why) {
+    security.note_handshake("metrics", peer, why);
+  };
+  return options;
+}
+
 }  // namespace
 
 AdminServer::AdminServer(AppletContext& context, AdminServerOptions options)
-    : context_(context), log_(context.log("admin")), options_(std::move(options)), network_(context.core),
-      http_(context.core, network_) {
+    : context_(context), log_(context.log("admin")), options_(std::move(options)), security_(context.get<Security>()),
+      network_(context.core), secure_network_(context.core, network_, {security_.admin_tls(), rpc::refusal_without_tls}),
+      http_(context.core, security_.options().admin_tls ? static_cast<net::Network&>(secure_network_) : network_,
+            http_options(security_)) {
   const auto route = [this](std::string method, std::string path,
                             Task<net::HttpResponse> (AdminServer::*handler)(net::HttpRequest)) {
     http_.route(std::move(method), std::move(path), std::bind_front(handler, this));
@@ -45,7 +57,8 @@ Task<Result<>> AdminServer::start() {
   if (context_.core.id() != CoreId{0}) co_return Result<>{};
   CO_TRY(const net::Address address, http_.start(options_.address));
   // Other tools wait for these words, with this host, in the log.
-  log_.info(fmt::format("Serving Prometheus metrics at http://localhost:{}/metrics", address.port),
+  log_.info(fmt::format("Serving Prometheus metrics at {}://localhost:{}/metrics",
+                        security_.options().admin_tls ? "https" : "http", address.port),
             {{"address", address.text()}});
   co_return Result<>{};
 }

@@ -2,6 +2,8 @@
 #pragma once
 #include "net/http_server.hpp"
 #include "net/tcp.hpp"
+#include "net/tls_network.hpp"
+#include "node/security.hpp"
 #include "runtime/applets.hpp"
 
 namespace skerry::node {
@@ -29,7 +31,9 @@ class AdminServer {
   AppletContext& context_;
   Logger log_;
   AdminServerOptions options_;
+  Security& security_;
   net::TcpNetwork network_;
+  net::TlsNetwork secure_network_;
   net::HttpServer http_;
   bool ready_ = false;
 };

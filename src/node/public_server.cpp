@@ -2,6 +2,7 @@
 #include "node/public_server.hpp"
 
 #include "node/admin_namespaces.hpp"
+#include "rpc/refusal.hpp"
 
 namespace skerry::node {
 namespace {
@@ -18,7 +19,8 @@ net::PortUse port_use(const AppletContext& context) {
 
 PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts)
     : context_(context), log_(context.log("public")), options_(std::move(options)),
-      network_(context.core, {.port = port_use(context)}), method_metrics_(context.metrics()), directory_(context.core),
+      security_(context.get<Security>()), network_(context.core, {.port = port_use(context)}),
+      secure_network_(context.core, network_, {security_.public_tls(), rpc::refusal_without_tls}), method_metrics_(context.metrics()), directory_(context.core),
       oxia_(context.core, *hosts, directory_, {}),
       store_v1_(context.core, *hosts, directory_, serve::AuthorityCheck::off), admin_(context.sharded<NamespaceAdmin>()), health_(context.core) {
   directory_.set(options_.assignments);   // before any core listens
@@ -28,10 +30,16 @@ PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, 
   health_.add_to(methods_);
   rpc::ServerOptions server;
   server.stats = &method_metrics_;
-  server_ = rpc::Server::make(context.core, network_, methods_, server);
+  server.guard = security_.guard();
+  server.on_handshake_failed = [this](const net::Address& peer, const Error& why) {
+    security_.note_handshake("public", peer, why);
+  };
+  server_ = rpc::Server::make(context.core, security_.options().public_tls ? static_cast<net::Network&>(secure_network_) : network_,
+                              methods_, server);
 }
 
 Task<Result<>> PublicServer::start() {
+  if (security_.guard() != nullptr) security_.set_recheck([this] { server_->recheck_callers(); });
   health_.set("", rpc::Health::Serving::yes);
   health_.set("oxia-readiness", rpc::Health::Serving::yes);
   if (context_.core.id() != CoreId{0}) co_return Result<>{};   // the first core starts them all
@@ -48,6 +56,7 @@ Task<Result<>> PublicServer::start() {
 Result<net::Address> PublicServer::listen(net::Address address) { return server_->start(address); }
 
 Task<> PublicServer::stop() {
+  security_.set_recheck(nullptr);
   health_.set("", rpc::Health::Serving::no);
   health_.set("oxia-readiness", rpc::Health::Serving::no);
   co_await server_->stop(context_.core.now() + drain_time);

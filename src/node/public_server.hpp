@@ -3,8 +3,10 @@
 #include <memory>
 
 #include "net/tcp.hpp"
+#include "net/tls_network.hpp"
 #include "node/admin_service.hpp"
 #include "node/method_metrics.hpp"
+#include "node/security.hpp"
 #include "rpc/health.hpp"
 #include "rpc/server.hpp"
 #include "runtime/applets.hpp"
@@ -34,7 +36,9 @@ class PublicServer {
   AppletContext& context_;
   Logger log_;
   PublicServerOptions options_;
+  Security& security_;
   net::TcpNetwork network_;
+  net::TlsNetwork secure_network_;
   MethodMetrics method_metrics_;
   serve::ShardDirectory directory_;
   serve::OxiaService oxia_;

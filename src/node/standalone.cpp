@@ -67,13 +67,22 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 // The user's choice is taken, but not in silence.
 void warn_of_exposure(const StandaloneOptions& options, const Logger& log) {
   if (options.insecure) return;
-  const auto warn = [&](const net::Address& address, const char* what) {
+  const SecurityOptions& security = options.security;
+  const auto warn = [&](const net::Address& address, const char* what, const std::optional<net::TlsOptions>& tls, bool tokens) {
     if (is_loopback(address.host)) return;
-    log.warn("other machines may reach this address, and nobody is asked who they are; --insecure silences this",
-             {{"port", what}, {"address", address.text()}});
+    const bool certificates = tls && tls->client_auth == net::ClientAuth::require;
+    if (!tokens && !certificates) {
+      log.warn("other machines may reach this address, and nobody is asked who they are; --insecure silences this",
+               {{"port", what}, {"address", address.text()}});
+    } else if (!tls) {
+      log.warn("other machines may reach this address, and without TLS whoever listens on the way reads tokens and records; "
+               "--insecure silences this",
+               {{"port", what}, {"address", address.text()}});
+    }
   };
-  warn(options.public_address, "public");
-  if (options.admin_address) warn(*options.admin_address, "metrics");
+  const bool tokens = security.auth.on();
+  warn(options.public_address, "public", security.public_tls, tokens);
+  if (options.admin_address) warn(*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth);
 }
 
 int refuse(const Error& error) {
@@ -87,6 +96,8 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   const SystemClock clock;
   const Result<CorePlacement> wished = place(options, processors());
   if (!wished) return refuse(wished.error());
+  const auto security = SecurityFiles::open(options.security);
+  if (!security) return refuse(security.error());
   Threshold threshold(clock);
   if (const Result<> free = threshold.check_free(options.public_address); !free) return refuse(free.error());
   if (options.admin_address) {
@@ -109,6 +120,7 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   if (options.storage.log.durable == disk::Durable::no) {
     log.logger("standalone").warn("writes are acknowledged before they are on disk: a power failure may lose the last of them");
   }
+  app.add<Security>("security", *security);
   if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{*options.admin_address});
   app.add<Storage>("storage", options.storage, &hosts);
   app.add<NamespaceAdmin>("namespaces", folder->get());

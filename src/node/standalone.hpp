@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "net/stream.hpp"
 #include "node/data_folder.hpp"
+#include "node/security.hpp"
 #include "node/storage.hpp"
 #include "runtime/app.hpp"
 
@@ -17,6 +18,7 @@ struct StandaloneOptions {
   net::Address public_address;
   std::optional<net::Address> admin_address;    // metrics, health, log level; nothing: not served
   bool insecure = false;                        // no warning about an address that others can reach
+  SecurityOptions security;                     // TLS, and who may do what
   std::string data_folder;
   std::string cores;   // as CorePlacement::parse takes it; empty: one for each node, at most the machine's
   bool pin = false;

@@ -62,6 +62,7 @@ void StandaloneSettings::declare_serving() {
       .flags("-m,--metrics-addr");
   settings_.add("insecure", insecure_, "Say nothing about an address that other machines can reach without authentication.")
       .flags("--insecure");
+  security_.declare(settings_);
   shards_setting_ = &settings_.add("shards", shards_, "Shards of the namespace \"default\"; fixed when the data folder is made.")
                          .flags("-s,--shards")
                          .limits(1, shards_max);
@@ -154,6 +155,7 @@ Result<StandaloneOptions> StandaloneSettings::options() const {
   if (data_dir_.empty()) return fail(Errc::invalid_argument, "storage.data-dir: name a folder");
   if (!cores_.empty()) TRYV(CorePlacement::parse(cores_, pin_));   // refused here, so that `config check` refuses it too
   options.insecure = insecure_;
+  TRY(options.security, security_.options());
   options.data_folder = data_dir_;
   options.cores = cores_;
   options.pin = pin_ || cores_.find_first_of(",-") != std::string::npos;

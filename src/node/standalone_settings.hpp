@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "node/security_settings.hpp"
 #include "node/standalone.hpp"
 #include "runtime/settings.hpp"
 
@@ -30,6 +31,7 @@ class StandaloneSettings {
   std::string public_address_ = "127.0.0.1:6648";
   std::string metrics_address_ = "127.0.0.1:8080";
   bool insecure_ = false;
+  SecuritySettings security_;
   std::uint32_t shards_ = 1;
   bool notifications_ = true;
   std::string key_sorting_ = "hierarchical";

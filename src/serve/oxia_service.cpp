@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "runtime/core.hpp"
+#include "serve/access.hpp"
 #include "serve/oxia_error.hpp"
 #include "serve/write_stream.hpp"
 
@@ -98,6 +99,7 @@ Task<rpc::Status> OxiaService::assignments(rpc::ServerCall& call, const proto::S
     if (!known) co_return oxia_status(OxiaError::not_initialized);
     const auto found = known->namespaces.find(name);
     if (found == known->namespaces.end()) co_return oxia_status(OxiaError::namespace_not_found);
+    if (auto refused = refuse_access(call, name)) co_return *std::move(refused);
     proto::ShardAssignments message;
     (*message.mutable_namespaces())[name] = shards_message(found->second, call.authority());
     for (const auto& allowed : known->allowed_authorities) message.add_allowed_authorities(allowed);

@@ -22,14 +22,23 @@ std::vector<ShardPlace> even_ranges(ShardId first, std::uint32_t count) {
 void ShardDirectory::set(std::shared_ptr<const Assignments> assignments) {
   assignments_ = std::move(assignments);
   places_.clear();
+  namespaces_.clear();
   for (const auto& [name, places] : assignments_->namespaces) {
-    for (const ShardPlace& place : places) places_.emplace(place.shard, &place);
+    for (const ShardPlace& place : places) {
+      places_.emplace(place.shard, &place);
+      namespaces_.emplace(place.shard, name);
+    }
   }
   changed_.wake_all();
 }
 
 Task<> ShardDirectory::wait_changed(std::shared_ptr<const Assignments> known) const {
   while (assignments_ == known) co_await changed_.wait();
+}
+
+std::string_view ShardDirectory::namespace_of(ShardId shard) const {
+  const auto found = namespaces_.find(shard);
+  return found == namespaces_.end() ? std::string_view() : found->second;
 }
 
 const ShardPlace* ShardDirectory::find(ShardId shard) const {

@@ -45,10 +45,12 @@ class ShardDirectory {
   // Returns once assignments() is no longer `known`.
   Task<> wait_changed(std::shared_ptr<const Assignments> known) const;
   const ShardPlace* find(ShardId shard) const;   // valid until the next set()
+  std::string_view namespace_of(ShardId shard) const;   // the same; "" when there is no such shard
 
  private:
   std::shared_ptr<const Assignments> assignments_;
   std::map<ShardId, const ShardPlace*> places_;
+  std::map<ShardId, std::string_view> namespaces_;
   mutable WaitList changed_;   // who waits changes nothing that others see
 };
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "serve/access.hpp"
+
 namespace skerry::serve {
 namespace {
 
@@ -39,13 +41,14 @@ std::optional<rpc::Status> ShardRouter::refuse_authority(std::string_view author
       {}};
 }
 
-std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route(std::string_view authority,
+std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route(const rpc::ServerCall& call,
                                                                   std::optional<ShardId> shard) const {
-  if (auto refused = refuse_authority(authority)) return std::unexpected(*std::move(refused));
+  if (auto refused = refuse_authority(call.authority())) return std::unexpected(*std::move(refused));
   if (!shard) return std::unexpected(rpc::Status{rpc::Code::invalid_argument, "the request names no shard", {}});
   if (!directory_.assignments()) return std::unexpected(oxia_status(OxiaError::not_initialized));
   const ShardPlace* place = directory_.find(*shard);
   if (place == nullptr) return std::unexpected(oxia_status(OxiaError::shard_not_found));
+  if (auto refused = refuse_access(call, directory_.namespace_of(*shard))) return std::unexpected(*std::move(refused));
   if (place->core) return Place{*place->core, *shard};
   return std::unexpected(leader_hint(*shard, place->leader.value_or("")));
 }
@@ -57,7 +60,7 @@ std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route_stream(rpc::Se
   }
   const auto shard = parse_shard_header(call.metadata().find("shard-id"));
   if (!shard) return std::unexpected(rpc::Status{rpc::Code::unknown, shard.error().text, {}});
-  return route(call.authority(), *shard);
+  return route(call, *shard);
 }
 
 }  // namespace skerry::serve

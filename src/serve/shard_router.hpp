@@ -16,8 +16,8 @@ namespace skerry::serve {
 // Whether the address that a request was sent to must be one of the cluster's (Assignments::allowed_authorities).
 enum class AuthorityCheck { off, members };
 
-// What every service over shards does first and last: refuses calls sent to a wrong address, finds the core of the shard that a
-// request names, takes the whole message there and its answers back. One core's; a part of the service that uses it.
+// What every service over shards does first and last: refuses calls sent to a wrong address or by who may not make them, finds the
+// core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the service that uses it.
 //
 // A protocol tells what is its own with a class `Calls`:
 //   static rpc::Status status(const Error& error);
@@ -47,7 +47,7 @@ class ShardRouter {
   template <class Calls>
   struct There;   // what runs on the shard's core
 
-  std::expected<Place, rpc::Status> route(std::string_view authority, std::optional<ShardId> shard) const;
+  std::expected<Place, rpc::Status> route(const rpc::ServerCall& call, std::optional<ShardId> shard) const;
 
   Core& core_;
   const Sharded<ShardHost>& hosts_;
@@ -111,7 +111,7 @@ struct ShardRouter::There {
 
 template <class Calls, class Request, class Reply>
 Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& request, Reply& reply) {
-  const auto place = route(call.authority(), detail::shard_of(request));
+  const auto place = route(call, detail::shard_of(request));
   if (!place) co_return place.error();
   if (place->core == core_.id()) {
     const auto open = open_shard(hosts_.local(place->core), place->shard);
@@ -126,7 +126,7 @@ Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& reque
 
 template <class Calls, class Request, class Reply>
 Task<rpc::Status> ShardRouter::stream(rpc::ServerCall& call, const Request& request, rpc::Replies<Reply>& replies) {
-  const auto place = route(call.authority(), detail::shard_of(request));
+  const auto place = route(call, detail::shard_of(request));
   if (!place) co_return place.error();
   if (place->core == core_.id()) {
     const auto open = open_shard(hosts_.local(place->core), place->shard);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/security_settings.hpp"
+
+#include <fmt/format.h>
+
+namespace skerry::node {
+namespace {
+
+bool given(const Setting* setting) { return setting->origin() != "default"; }
+
+}  // namespace
+
+void SecuritySettings::declare(Settings& settings) {
+  declare_tls(settings, public_tls_, "public.tls", "--tls", "public");
+  declare_tls(settings, metrics_tls_, "metrics.tls", "--metrics-tls", "metrics");
+  declare_auth(settings);
+  settings
+      .add("security.reload-interval", reload_interval_,
+           "How often certificates, users and keys are looked at, and open streams whether their callers still may.")
+      .flags("--security-reload-interval")
+      .limits(100ms, 1h);
+}
+
+void SecuritySettings::declare_tls(Settings& settings, Tls& tls, const std::string& section, const std::string& flags,
+                                   const char* port) {
+  tls.enabled_setting =
+      &settings
+           .add(section + ".enabled", tls.enabled,
+                fmt::format("Take only connections with TLS on the {} port. On when a certificate is named; =false turns it off.", port))
+           .flags(flags + "-enabled");
+  settings.add(section + ".cert-file", tls.cert_file, "Certificate (PEM), with those between it and its CA; read again when it changes.")
+      .flags(flags + "-cert-file");
+  settings.add(section + ".key-file", tls.key_file, "Its private key (PEM), without a passphrase.").flags(flags + "-key-file");
+  settings
+      .add(section + ".trusted-ca-file", tls.trusted_ca_file,
+           "Who signs client certificates (PEM). A client that shows one must show a good one.")
+      .flags(flags + "-trusted-ca-file");
+  settings.add(section + ".client-auth", tls.client_auth, "Turn away clients that show no certificate.").flags(flags + "-client-auth");
+  settings.add(section + ".min-version", tls.min_version, "The oldest TLS to speak.").flags(flags + "-min-version").choices({"1.2", "1.3", "771", "772"});
+  settings.add(section + ".max-version", tls.max_version, "The newest.").flags(flags + "-max-version").choices({"1.2", "1.3", "771", "772"});
+  settings
+      .add(section + ".cipher-suites", tls.cipher_suites,
+           "Cipher suites, by their IANA or OpenSSL names, with commas between; empty: those with forward secrecy.")
+      .flags(flags + "-cipher-suites");
+}
+
+void SecuritySettings::declare_auth(Settings& settings) {
+  auth_enabled_setting_ = &settings
+                               .add("public.auth.enabled", auth_enabled_,
+                                    "Ask every caller for a token or certificate. On when users or a provider are named; =false "
+                                    "turns it off.")
+                               .flags("--auth-enabled");
+  settings.add("public.auth.users-file", users_file_, "Who may do what (YAML); read again when it changes.").flags("--auth-users-file");
+  settings.add("public.auth.provider", provider_, "Who else vouches for callers: oidc, or empty for nobody.")
+      .flags("--auth-provider-name")
+      .choices({"", "oidc"});
+  settings
+      .add("public.auth.provider-params", provider_params_,
+           "Issuers of tokens as JSON: {\"issuers\":{URL:{\"allowedAudiences\":…,\"staticKeyFile\":…}}}.")
+      .flags("--auth-provider-params");
+  settings
+      .add("metrics.auth.enabled", metrics_auth_,
+           "Where callers are asked at all, ask on the metrics port too; /healthz and /readyz are open.")
+      .flags("--metrics-auth-enabled");
+}
+
+Result<std::optional<net::TlsOptions>> SecuritySettings::tls_options(const Tls& tls, const std::string& section) {
+  const bool on = given(tls.enabled_setting) ? tls.enabled : !tls.cert_file.empty();
+  if (!on) {
+    if (!given(tls.enabled_setting) && (!tls.key_file.empty() || !tls.trusted_ca_file.empty() || tls.client_auth)) {
+      return fail(Errc::invalid_argument, section + ": TLS needs a certificate: set cert-file and key-file");
+    }
+    return std::nullopt;
+  }
+  net::TlsOptions options;
+  if (tls.cert_file.empty() || tls.key_file.empty()) {
+    return fail(Errc::invalid_argument, section + ": a port with TLS needs both cert-file and key-file");
+  }
+  options.cert_file = tls.cert_file;
+  options.key_file = tls.key_file;
+  options.trusted_ca_file = tls.trusted_ca_file;
+  options.cipher_suites = tls.cipher_suites;
+  TRY(options.min_version, net::parse_tls_version(tls.min_version));
+  TRY(options.max_version, net::parse_tls_version(tls.max_version));
+  if (options.min_version > options.max_version) {
+    return fail(Errc::invalid_argument, section + ": min-version is above max-version");
+  }
+  options.client_auth = tls.client_auth ? net::ClientAuth::require : net::ClientAuth::none;
+  if (tls.client_auth && tls.trusted_ca_file.empty()) {
+    return fail(Errc::invalid_argument, section + ": client-auth needs trusted-ca-file: whose certificates count?");
+  }
+  return options;
+}
+
+Result<AuthOptions> SecuritySettings::auth_options() const {
+  AuthOptions options;
+  const bool named = !users_file_.empty() || !provider_.empty();
+  if (given(auth_enabled_setting_) && !auth_enabled_) return options;
+  if (provider_.empty() && !provider_params_.empty()) {
+    return fail(Errc::invalid_argument, "public.auth: provider-params need a provider: set it to oidc");
+  }
+  if (!named && auth_enabled_) {
+    return fail(Errc::invalid_argument, "public.auth: to ask callers who they are takes a users-file, or a provider");
+  }
+  options.users_file = users_file_;
+  if (!provider_.empty()) {
+    TRY(options.issuers, auth::parse_provider_params(provider_params_));
+  }
+  return options;
+}
+
+Result<SecurityOptions> SecuritySettings::options() const {
+  SecurityOptions options;
+  TRY(options.public_tls, tls_options(public_tls_, "public.tls"));
+  TRY(options.admin_tls, tls_options(metrics_tls_, "metrics.tls"));
+  if (options.public_tls) options.public_tls->alpn = {"h2"};
+  if (options.admin_tls) options.admin_tls->alpn = {"http/1.1"};
+  TRY(options.auth, auth_options());
+  options.admin_auth = metrics_auth_;
+  options.reload_interval = reload_interval_;
+  return options;
+}
+
+}  // namespace skerry::node
