@@ -17,6 +17,7 @@ find_package(benchmark REQUIRED)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
 
 # Asio and Beast, header-only, set up the same way in every file that sees them.
 add_library(skerry_asio INTERFACE)

@@ -3,8 +3,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "node/cli_admin.hpp"
 #include "node/cli_client.hpp"
 #include "node/cli_health.hpp"
+#include "node/cli_perf.hpp"
+#include "node/cli_shell.hpp"
+#include "node/cli_top.hpp"
 #include "node/completion.hpp"
 #include "node/server_command.hpp"
 #include "node/wal_command.hpp"
@@ -35,6 +39,10 @@ int main(int argc, char** argv) {
   Command chosen;
   add_standalone_command(app, chosen);
   add_client_command(app, chosen);
+  add_admin_command(app, chosen);
+  add_shell_command(app, chosen);
+  add_perf_command(app, chosen);
+  add_top_command(app, chosen);
   add_health_command(app, chosen);
   add_wal_command(app, chosen);
   add_config_command(app, chosen);

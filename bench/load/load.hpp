@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "base/histogram.hpp"
 #include "base/result.hpp"
-#include "load/histogram.hpp"
 #include "load/target.hpp"
 
 namespace skerry::bench {

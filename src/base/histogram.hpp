@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <vector>
 
 #include "base/time.hpp"
 
-namespace skerry::bench {
+namespace skerry {
 
 // Counts of durations in buckets whose width grows with the value, as HdrHistogram does it (Tene, 2012): every value is kept
 // within 1/64 of itself, from a nanosecond to hours, in a few thousand counters.
@@ -19,6 +20,14 @@ class Histogram {
     sum_ += nanos;
     max_ = std::max(max_, nanos);
   }
+
+  void add(const Histogram& other) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    count_ += other.count_;
+    sum_ += other.sum_;
+    max_ = std::max(max_, other.max_);
+  }
+  void clear() { *this = Histogram(); }
 
   std::uint64_t count() const { return count_; }
   Duration max() const { return Duration(max_); }
@@ -33,6 +42,14 @@ class Histogram {
       if (seen >= wanted && counts_[i] != 0) return Duration(std::min(upper_bound(i), max_));
     }
     return max();
+  }
+
+  // How many values are at or below `limit`, within the width of its bucket.
+  std::uint64_t count_up_to(Duration limit) const {
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < counts_.size() && upper_bound(i) <= static_cast<std::uint64_t>(limit.count()); ++i)
+      seen += counts_[i];
+    return seen;
   }
 
  private:
@@ -58,4 +75,4 @@ class Histogram {
   std::uint64_t max_ = 0;
 };
 
-}  // namespace skerry::bench
+}  // namespace skerry

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "load/histogram.hpp"
+#include "base/histogram.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
-#include "runtime/random.hpp"
-
-namespace skerry::bench {
+namespace skerry {
 namespace {
 
 TEST(Histogram, quantiles_stay_within_a_64th_of_the_exact_ones) {
-  Random random(7);
+  std::mt19937_64 random(7);
   Histogram histogram;
   std::vector<std::uint64_t> values;
   for (int i = 0; i < 100'000; ++i) {
-    values.push_back(random.next() >> (random.below(50) + 10));
+    values.push_back(random() >> (random() % 50 + 10));
     histogram.add(Duration(values.back()));
   }
   std::ranges::sort(values);
@@ -35,5 +34,18 @@ TEST(Histogram, small_values_are_exact) {
   EXPECT_EQ(histogram.max(), 100ns);
 }
 
+TEST(Histogram, sums_up_and_counts_below_a_limit) {
+  Histogram one, other;
+  for (int i = 1; i <= 50; ++i) one.add(Duration(i));
+  for (int i = 51; i <= 100; ++i) other.add(Duration(i));
+  one.add(other);
+  EXPECT_EQ(one.count(), 100U);
+  EXPECT_EQ(one.quantile(0.5), 50ns);
+  EXPECT_EQ(one.count_up_to(30ns), 30U);
+  EXPECT_EQ(one.count_up_to(1s), 100U);
+  one.clear();
+  EXPECT_EQ(one.count(), 0U);
+}
+
 }  // namespace
-}  // namespace skerry::bench
+}  // namespace skerry

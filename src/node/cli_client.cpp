@@ -152,8 +152,9 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
   sequence.runs(chosen, std::move(shared), run_sequence_updates);
 }
 
-void add_shared_options(CLI::App& client, ClientFlags& flags) {
-  add_connection_options(client, flags);
+}  // namespace
+
+void add_client_options(CLI::App& client, ClientFlags& flags) {
   client.add_option("-n,--namespace", flags.name_space, "The namespace to use")->capture_default_str();
   client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
       ->check(CLI::IsMember({"hierarchical", "natural"}))
@@ -165,8 +166,6 @@ void add_shared_options(CLI::App& client, ClientFlags& flags) {
       ->option_text("text|json (text)");
 }
 
-}  // namespace
-
 void add_client_command(CLI::App& app, Command& chosen) {
   CLI::App& client = *app.add_subcommand("client", "Read/Write records");
   client.description("Read, write and follow the records of a store.");
@@ -175,12 +174,17 @@ void add_client_command(CLI::App& app, Command& chosen) {
       "6 outcome unknown (a write was sent and not answered).");
   client.require_subcommand(1);
   const auto shared = std::make_shared<ClientFlags>();
-  add_shared_options(client, *shared);
-  add_put(client, chosen, shared);
-  add_get(client, chosen, shared);
-  add_delete(client, chosen, shared);
-  add_walks(client, chosen, shared);
-  add_followers(client, chosen, shared);
+  add_connection_options(client, *shared);
+  add_client_options(client, *shared);
+  add_client_words(client, chosen, shared);
+}
+
+void add_client_words(CLI::App& app, Command& chosen, const std::shared_ptr<const ClientFlags>& flags) {
+  add_put(app, chosen, flags);
+  add_get(app, chosen, flags);
+  add_delete(app, chosen, flags);
+  add_walks(app, chosen, flags);
+  add_followers(app, chosen, flags);
 }
 
 }  // namespace skerry::node

@@ -15,12 +15,14 @@ namespace skerry::node {
 namespace {
 
 using client::BlockingClient;
-using ClientPtr = std::unique_ptr<BlockingClient>;
+using ClientPtr = std::shared_ptr<BlockingClient>;
 
-Result<ClientPtr> connect(const ClientFlags& shared) {
+Result<ClientPtr> connect_anew(const ClientFlags& shared) {
   TRY(client::ClientOptions options, client_options(shared));
   return BlockingClient::make(std::move(options));
 }
+
+Result<ClientPtr> connect(const ClientFlags& shared) { return shared.kept_client ? shared.kept_client() : connect_anew(shared); }
 
 void print_value(Output& out, const client::Record& record, Show show) {
   if (show.hex) {
@@ -244,7 +246,7 @@ struct Following {
   Output out;
 
   Result<> connect_to(const ClientFlags& shared) {
-    TRY(client, connect(shared));
+    TRY(client, connect_anew(shared));   // to be interrupted
     interrupts.watch([this] { client->interrupt(); });
     return {};
   }

@@ -86,7 +86,9 @@ int exit_for(const CLI::App& app, const CLI::ParseError& error) {
   for (const CLI::App* parent = deepest.get_parent(); parent != nullptr; parent = parent->get_parent()) {
     words = parent->get_name() + " " + words;
   }
-  fmt::print(stderr, "`{} --help` tells what it takes.\n", words);
+  words.erase(0, words.find_first_not_of(' '));   // in the shell the program itself has no name
+  fmt::print(stderr, "`{}` tells what {}.\n", words.empty() ? "help" : words + " --help",
+             words.empty() ? "there is" : "it takes");
   return exit_usage;
 }
 

@@ -58,9 +58,11 @@ int Output::finish(int status) {
   return status == exit_ok ? exit_failed : status;
 }
 
-Interrupts::Interrupts() : wake_(::eventfd(0, EFD_CLOEXEC)) {
+std::atomic<const Interrupts*> Interrupts::newest_ = nullptr;
+
+Interrupts::Interrupts() : outer_(newest_.exchange(this)), wake_(::eventfd(0, EFD_CLOEXEC)) {
   const sigset_t set = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  pthread_sigmask(SIG_BLOCK, &set, &mask_before_);
 }
 
 void Interrupts::watch(std::function<void()> on_interrupt) {
@@ -75,6 +77,10 @@ void Interrupts::serve(int signals, const std::function<void()>& on_interrupt) {
     if (::poll(watched, 2, -1) < 0 && errno != EINTR) break;
     if ((watched[1].revents & POLLIN) != 0) break;
     if ((watched[0].revents & POLLIN) == 0) continue;
+    if (newest_ != this) {   // not ours: the newer one is about to read it
+      ::poll(&watched[1], 1, 10);
+      continue;
+    }
     signalfd_siginfo signal{};
     if (::read(signals, &signal, sizeof signal) != sizeof signal) continue;
     if (happened_.exchange(true)) ::_exit(128 + static_cast<int>(signal.ssi_signo));
@@ -90,6 +96,8 @@ Interrupts::~Interrupts() {
     thread_.join();
   }
   ::close(wake_);
+  newest_ = outer_;
+  pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
 }  // namespace skerry::node

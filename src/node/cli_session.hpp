@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ struct ClientFlags : ConnectionFlags {
   std::string name_space = "default";
   std::string key_sorting = "hierarchical";
   Format format = Format::text;
+  // Gives the client that several subcommands share; none: each makes its own.
+  std::function<Result<std::shared_ptr<client::BlockingClient>>()> kept_client = nullptr;
 };
 // Fails with invalid_argument, or io_failed where the token's file can't be read.
 Result<client::ClientOptions> client_options(const ClientFlags& flags);
@@ -38,7 +41,8 @@ class Output {
 };
 
 // Turns Ctrl-C and SIGTERM into a call of `on_interrupt`, for subcommands that run until told to stop; a second one ends the
-// process at once. Make it before any thread is started, so that all of them leave the signals to it.
+// process at once. Make it before any thread is started, so that all of them leave the signals to it. Of several at a time the newest
+// gets the signals.
 class Interrupts {
  public:
   Interrupts();
@@ -50,9 +54,12 @@ class Interrupts {
 
  private:
   void serve(int signals, const std::function<void()>& on_interrupt);
+  static std::atomic<const Interrupts*> newest_;
+  const Interrupts* outer_;
+  sigset_t mask_before_;
   int wake_ = -1;
   std::atomic<bool> happened_ = false;
   std::thread thread_;
 };
 
-}  // namespace skerry::node
+}   // namespace skerry::node

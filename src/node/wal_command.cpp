@@ -6,23 +6,69 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <limits>
+#include <map>
 #include <memory>
+#include <set>
 
+#include "base/nearest.hpp"
 #include "disk/log_inspect.hpp"
 #include "disk/machine_disk.hpp"
+#include "node/cluster_status.hpp"
 #include "runtime/core.hpp"
 #include "runtime/task_scope.hpp"
 
 namespace skerry::node {
 namespace {
 
+constexpr std::int64_t offset_none = std::numeric_limits<std::int64_t>::max();
+
 struct WalFlags {
   std::string data_dir = "./data";
   std::string wal_dir;
   std::optional<std::int64_t> shard;
+  std::string name_space;
   std::int64_t offset_first = 0;
-  std::int64_t offset_last = std::numeric_limits<std::int64_t>::max();
+  std::int64_t offset_last = offset_none;
   bool json = false;
+};
+
+// The shards that are asked for.
+class Wanted {
+ public:
+  static Result<Wanted> make(disk::Disk& disk, const WalFlags& flags) {
+    Wanted wanted;
+    if (flags.offset_first > flags.offset_last) {
+      return fail(Errc::invalid_argument, "--offset-first is above --offset-last: nothing lies between them");
+    }
+    if (flags.shard) wanted.shards_.emplace().insert(ShardId(*flags.shard));
+    if (flags.name_space.empty()) return wanted;
+    const std::string path = flags.data_dir + "/cluster-status.yaml";
+    TRY(const Bytes text, disk::read_file(disk, path));
+    const Result<ClusterStatus> status = ClusterStatus::from_yaml(text);
+    if (!status) return fail(status.error().code, fmt::format("{}, {}", path, status.error().message()));
+    const auto space = status->namespaces.find(flags.name_space);
+    if (space == status->namespaces.end()) {
+      std::vector<std::string> names;
+      for (const auto& [name, each] : status->namespaces) names.push_back(name);
+      return fail(Errc::not_found, fmt::format("{} has no namespace {}{}", flags.data_dir, printable(flags.name_space),
+                                               did_you_mean(flags.name_space, names)));
+    }
+    std::set<ShardId> of_space;
+    for (const auto& [id, shard] : space->second.shards) {
+      if (!wanted.shards_ || wanted.shards_->contains(id)) of_space.insert(id);
+    }
+    if (of_space.empty()) {
+      return fail(Errc::not_found, fmt::format("namespace {} has no shard {}", printable(flags.name_space), *flags.shard));
+    }
+    wanted.shards_ = std::move(of_space);
+    return wanted;
+  }
+  bool all() const { return !shards_; }
+  bool has(ShardId shard) const { return !shards_ || shards_->contains(shard); }
+  const std::set<ShardId>& shards() const { return *shards_; }   // unless all()
+
+ private:
+  std::optional<std::set<ShardId>> shards_;   // nothing: all
 };
 
 // One log of the folder, by the name it is told under.
@@ -53,8 +99,8 @@ Result<std::vector<LogFolder>> find_logs(const disk::Disk& disk, const WalFlags&
 // Where a write begins, and what was known where a segment begins: of the log itself, of no shard.
 bool is_of_the_log(disk::RecordKind kind) { return kind == disk::RecordKind::batch || kind == disk::RecordKind::summary; }
 
-bool wanted(const WalFlags& flags, const disk::RecordHeader& header) {
-  if (flags.shard && (is_of_the_log(header.kind) || header.shard.value() != *flags.shard)) return false;
+bool is_wanted(const Wanted& wanted, const WalFlags& flags, const disk::RecordHeader& header) {
+  if (is_of_the_log(header.kind) ? !wanted.all() : !wanted.has(header.shard)) return false;
   if (header.kind != disk::RecordKind::append) return flags.offset_first == 0;
   return header.offset.value() >= flags.offset_first && header.offset.value() <= flags.offset_last;
 }
@@ -75,18 +121,20 @@ void print(const WalFlags& flags, const std::string& node, const disk::LogRecord
 }
 
 // A plain function: what it refers to outlives the scan.
-std::function<Result<>(const disk::LogRecordView&)> printer(const WalFlags& flags, const std::string& node) {
-  return [&flags, &node](const disk::LogRecordView& record) -> Result<> {
-    if (wanted(flags, record.header)) print(flags, node, record);
+std::function<Result<>(const disk::LogRecordView&)> printer(const Wanted& wanted, const WalFlags& flags,
+                                                            const std::string& node) {
+  return [&wanted, &flags, &node](const disk::LogRecordView& record) -> Result<> {
+    if (is_wanted(wanted, flags, record.header)) print(flags, node, record);
     return {};
   };
 }
 
 Task<Result<int>> scan(Core& core, disk::Disk& disk, const WalFlags& flags) {
+  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   CO_TRY(const std::vector<LogFolder> logs, find_logs(disk, flags));
   int status = exit_ok;
   for (const LogFolder& log : logs) {
-    CO_TRY(const auto reports, co_await disk::scan_log(core, disk, log.path, printer(flags, log.name)));
+    CO_TRY(const auto reports, co_await disk::scan_log(core, disk, log.path, printer(wanted, flags, log.name)));
     for (const disk::SegmentReport& report : reports) {
       using State = disk::SegmentReport::State;
       if (report.state == State::good || report.state == State::never_begun) continue;
@@ -98,21 +146,23 @@ Task<Result<int>> scan(Core& core, disk::Disk& disk, const WalFlags& flags) {
   co_return status;
 }
 
-void print_verdict(const WalFlags& flags, const LogFolder& log, const disk::LogVerdict& verdict) {
-  if (flags.json) {
-    fmt::print(R"({{"node":"{}","good":true,"segments":{},"last_sequence":{},"torn_tail":{},"in_use":{},"shards":{{)", log.name,
-               verdict.segments, verdict.last_sequence, verdict.torn.has_value(), verdict.in_use.has_value());
-    const char* separator = "";
-    for (const auto& [id, shard] : verdict.shards) {
-      fmt::print(R"({}"{}":{{"term":{},"first":{},"last":{}}})", separator, id.value(), shard.term.value(), shard.first.value(),
-                 shard.last.value());
-      separator = ",";
-    }
-    fmt::print("}}}}\n");
-    return;
+void print_json(const Wanted& wanted, const LogFolder& log, const disk::LogVerdict& verdict) {
+  fmt::print(R"({{"node":"{}","good":true,"segments":{},"last_sequence":{},"torn_tail":{},"in_use":{},"shards":{{)", log.name,
+             verdict.segments, verdict.last_sequence, verdict.torn.has_value(), verdict.in_use.has_value());
+  const char* separator = "";
+  for (const auto& [id, shard] : verdict.shards) {
+    if (!wanted.has(id)) continue;
+    fmt::print(R"({}"{}":{{"term":{},"first":{},"last":{}}})", separator, id.value(), shard.term.value(), shard.first.value(),
+               shard.last.value());
+    separator = ",";
   }
+  fmt::print("}}}}\n");
+}
+
+void print_verdict(const Wanted& wanted, const LogFolder& log, const disk::LogVerdict& verdict) {
   fmt::print("{}: good, {} segments, {} records\n", log.name, verdict.segments, verdict.last_sequence);
   for (const auto& [id, shard] : verdict.shards) {
+    if (!wanted.has(id)) continue;
     fmt::print("  shard {:<4} term {:<4} entries {} to {}\n", id.value(), shard.term.value(), shard.first.value(),
                shard.last.value());
   }
@@ -121,18 +171,45 @@ void print_verdict(const WalFlags& flags, const LogFolder& log, const disk::LogV
     fmt::print("  a process may be writing to it, so the newest records may be half written ({})\n", *verdict.in_use);
 }
 
+using Entries = std::map<ShardId, std::pair<Offset, Offset>>;   // first and last that can be read
+
+// Whether every entry that was asked for is there; says on stderr which are not.
+bool holds_range(const WalFlags& flags, const std::set<ShardId>& asked, const Entries& entries) {
+  bool holds = true;
+  for (const ShardId id : asked) {
+    const auto found = entries.find(id);
+    const bool any = found != entries.end() && found->second.first != no_offset;
+    const std::int64_t first = any ? found->second.first.value() : -1, last = any ? found->second.second.value() : -1;
+    const bool there = any && first <= flags.offset_first && (flags.offset_last == offset_none || flags.offset_last <= last) &&
+                       flags.offset_first <= last;
+    if (there) continue;
+    holds = false;
+    fmt::print(stderr, "shard {}: not all entries that were asked for are in the log{}\n", id.value(),
+               any ? fmt::format(", which has {} to {}", first, last) : ", which has none of it");
+  }
+  return holds;
+}
+
 Task<Result<int>> verify(Core& core, disk::Disk& disk, const WalFlags& flags) {
+  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   CO_TRY(const std::vector<LogFolder> logs, find_logs(disk, flags));
   int status = exit_ok;
+  Entries entries;
   for (const LogFolder& log : logs) {
     const Result<disk::LogVerdict> verdict = co_await disk::verify_log(core, disk, log.path);
-    if (verdict) {
-      print_verdict(flags, log, *verdict);
-    } else {
+    if (!verdict) {
       fmt::print(stderr, "{}: {}\n", log.name, verdict.error().message());
       status = exit_failed;
+      continue;
     }
+    flags.json ? print_json(wanted, log, *verdict) : print_verdict(wanted, log, *verdict);
+    for (const auto& [id, shard] : verdict->shards) entries[id] = {shard.first, shard.last};
   }
+  const bool range_asked = flags.offset_first > 0 || flags.offset_last != offset_none;
+  std::set<ShardId> asked;
+  for (const auto& [id, range] : entries) asked.insert(id);
+  if (!wanted.all()) asked = wanted.shards();
+  if (range_asked && !holds_range(flags, asked, entries)) status = exit_failed;
   co_return status;
 }
 
@@ -169,16 +246,26 @@ void add_wal_command(CLI::App& app, Command& chosen) {
     command.callback([&chosen, flags, action] { chosen = [flags, action] { return run(action, *flags); }; });
     return &command;
   };
-  CLI::App* scanning = add("scan", "Print every record",
-                           "Example:\n  skerry wal scan --data-dir /var/lib/skerry --shard 0 --offset-first 1000", scan);
-  scanning->add_option("--shard", flags->shard, "Only this shard's");
-  scanning->add_option("--offset-first", flags->offset_first, "Only entries from this offset on")->check(CLI::NonNegativeNumber);
-  scanning->add_option("--offset-last", flags->offset_last, "Only entries up to this offset")->check(CLI::NonNegativeNumber);
-  add("verify", "Say whether the logs are whole, and what a start would cut",
-      "Reads everything and checks every checksum. Exits with 1 when a log is damaged, and says where. Whether a log\n"
-      "reaches as far as the engine beside it is known only to a start, which refuses one that was lost or cut.\n\n"
-      "Example:\n  skerry wal verify --data-dir /var/lib/skerry",
-      verify);
+  const auto add_range = [&](CLI::App& command, const char* what) {
+    command.add_option("--shard", flags->shard, fmt::format("{} this shard's", what));
+    command.add_option("--namespace", flags->name_space, fmt::format("{} this namespace's, as the data folder knows it", what));
+    command.add_option("--offset-first", flags->offset_first, fmt::format("{} entries from this offset on", what))
+        ->check(CLI::NonNegativeNumber);
+    command.add_option("--offset-last", flags->offset_last, fmt::format("{} entries up to this offset", what))
+        ->check(CLI::NonNegativeNumber);
+  };
+  add_range(*add("scan", "Print every record",
+                 "Example:\n  skerry wal scan --data-dir /var/lib/skerry --shard 0 --offset-first 1000", scan),
+            "Only");
+  add_range(
+      *add("verify", "Say whether the logs are whole, and what a start would cut",
+           "Reads everything and checks every checksum. Exits with 1 when a log is damaged, and says where; with a range of\n"
+           "offsets also when the log doesn't hold all of it. Whether a log reaches as far as the engine beside it is known\n"
+           "only to a start, which refuses one that was lost or cut.\n\n"
+           "Example:\n  skerry wal verify --data-dir /var/lib/skerry\n"
+           "  skerry wal verify --shard 0 --offset-first 1000 --offset-last 2000",
+           verify),
+      "Tell of and expect");
 }
 
 }  // namespace skerry::node

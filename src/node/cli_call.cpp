@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cli_call.hpp"
+
+#include <fmt/format.h>
+#include <google/protobuf/message_lite.h>
+
+#include "net/tcp.hpp"
+#include "rpc/channel.hpp"
+#include "runtime/core.hpp"
+#include "runtime/task_scope.hpp"
+
+namespace skerry::node {
+namespace {
+
+struct Call {
+  net::Address address;
+  std::string method;
+  rpc::CallOptions options;
+  const google::protobuf::MessageLite& request;
+  google::protobuf::MessageLite& reply;
+  rpc::Status status = {};
+  bool done = false;
+};
+
+Task<> make(Core& core, net::Network& network, Call& call) {
+  const auto channel = rpc::Channel::make(core, network, call.address, {.authority = call.address.text()});
+  call.status = co_await channel->unary(call.method, call.request, call.reply, call.options);
+  co_await channel->stop();
+  call.done = true;
+}
+
+void run(Call& call, Duration timeout) {
+  SystemClock clock;
+  Core core(CoreId{0}, clock, Random::system_seed());
+  net::TcpNetwork network(core);
+  TaskScope tasks(core);
+  call.options.deadline = clock.now() + timeout;
+  tasks.spawn(make(core, network, call));
+  while (!call.done || tasks.size() > 0) {
+    if (!core.run_turn()) core.wait(no_deadline);
+  }
+}
+
+Error failure(const Call& call) {
+  const std::string where = call.address.text();
+  switch (call.status.code) {
+    case rpc::Code::unavailable:
+    case rpc::Code::deadline_exceeded: return {Errc::unavailable, fmt::format("{}: {}", where, call.status.message)};
+    case rpc::Code::unimplemented:
+      return {Errc::unsupported, fmt::format("{} has no method {}: is it a server of this version?", where, call.method)};
+    default: return call.status.error();
+  }
+}
+
+}  // namespace
+
+Result<> ask_server(const ConnectionFlags& flags, std::string method, const google::protobuf::MessageLite& request,
+                    google::protobuf::MessageLite& reply) {
+  TRY(const std::vector<std::string> addresses, addresses_of(flags));
+  TRY(const std::string token, token_of(flags));
+  TRY(const Duration timeout, request_timeout_of(flags));
+  Result<> outcome = fail(Errc::invalid_argument, "no server address was given");
+  for (const std::string& text : addresses) {
+    TRY(net::Address address, net::Address::parse(text));
+    Call call{.address = std::move(address), .method = method, .options = {}, .request = request, .reply = reply};
+    if (!token.empty()) call.options.metadata.add("authorization", "Bearer " + token);
+    run(call, timeout);
+    if (call.status.ok()) return {};
+    outcome = fail(failure(call));
+    if (outcome.error() != Errc::unavailable) break;
+  }
+  return outcome;
+}
+
+}  // namespace skerry::node

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cli_top.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "net/tcp.hpp"
+#include "node/cli_session.hpp"
+#include "node/cli_top_view.hpp"
+#include "runtime/core.hpp"
+#include "runtime/join.hpp"
+#include "runtime/setting_value.hpp"
+#include "runtime/task_scope.hpp"
+
+namespace skerry::node {
+namespace {
+
+constexpr auto answer_patience = 5s;
+constexpr std::size_t answer_bytes_max = 64 << 20;
+constexpr std::size_t lines_without_terminal = 10'000;
+
+struct TopFlags {
+  std::string address = "localhost:8080";
+  std::string interval = "2s";
+  Format format = Format::text;
+  bool once = false;
+};
+
+Error no_metrics(const net::Address& address, std::string_view what) {
+  return {Errc::unavailable,
+          fmt::format("{}: {}; --metrics-addr of `skerry standalone` says where its metrics are", address.text(), what)};
+}
+
+Task<Result<std::string>> read_to_end(net::Stream& stream) {
+  std::string all;
+  std::vector<char> buffer(64 << 10);
+  while (all.size() < answer_bytes_max) {
+    CO_TRY(const std::size_t count, co_await stream.read_some(buffer));
+    if (count == 0) co_return all;
+    all.append(buffer.data(), count);
+  }
+  co_return fail(Errc::resource_exhausted, "the answer is larger than 64 MiB");
+}
+
+Task<Result<std::string>> exchange(net::Stream& stream, std::string request) {
+  const BytesView piece = request;
+  CO_TRYV(co_await stream.write({&piece, 1}));
+  co_return co_await read_to_end(stream);
+}
+
+// The body of an answer to GET /metrics in the words of HTTP/1.0: it ends when the connection does.
+Result<std::string> body_of(const net::Address& address, std::string_view answer) {
+  const std::size_t end = answer.find("\r\n\r\n");
+  if (!answer.starts_with("HTTP/1.") || end == std::string_view::npos)
+    return fail(no_metrics(address, "what answers is no HTTP server"));
+  const std::string_view status = answer.substr(9, 3);
+  if (status != "200") return fail(no_metrics(address, fmt::format("GET /metrics was answered with status {}", status)));
+  return std::string(answer.substr(end + 4));
+}
+
+// People paste what they open in a browser.
+std::string_view plain_address(std::string_view text) {
+  constexpr std::string_view scheme = "http://";
+  if (!text.starts_with(scheme)) return text;
+  text.remove_prefix(scheme.size());
+  return text.substr(0, text.find('/'));
+}
+
+class Top {
+ public:
+  Top(const TopFlags& flags, net::Address address, Duration interval)
+      : flags_(flags), address_(std::move(address)), interval_(interval), core_(CoreId{0}, clock_, Random::system_seed()),
+        network_(core_), tasks_(core_), stops_(core_) {}
+
+  int run() {
+    Interrupts interrupts;
+    interrupts.watch([this] { core_.post_from_outside([this] { stops_.spawn(stop()); }); });
+    tasks_.spawn(show());
+    while (tasks_.size() > 0 || stops_.size() > 0) {
+      if (!core_.run_turn()) core_.wait(no_deadline);
+    }
+    if (interrupts.happened()) return out_.finish(exit_ok);
+    return outcome_ ? out_.finish(exit_ok) : out_.finish(report(outcome_.error()));
+  }
+
+ private:
+  struct Reading {
+    std::vector<Sample> samples;
+    TimePoint at;
+  };
+
+  Task<> stop() { co_await tasks_.cancel_and_join(); }
+
+  Task<> show() { outcome_ = co_await show_all(); }
+
+  Task<Result<>> show_all() {
+    CO_TRY(Reading before, co_await fetch());
+    for (;;) {
+      co_await core_.sleep_for(interval_);
+      CO_TRY(Reading after, co_await fetch());
+      print(compare(before.samples, after.samples, std::max<Duration>(after.at - before.at, 1ms), now_seconds()));
+      if (flags_.once || out_.failed()) co_return Result<>{};
+      before = std::move(after);
+    }
+  }
+
+  double now_seconds() const { return std::chrono::duration<double>(clock_.wall().time_since_epoch()).count(); }
+
+  Task<Result<Reading>> fetch() {
+    const TimePoint deadline = clock_.now() + answer_patience;
+    auto stream = co_await network_.connect(address_, deadline);
+    if (!stream) co_return fail(no_metrics(address_, stream.error().message()));
+    std::string request = fmt::format("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", address_.text());
+    const auto answer = co_await with_deadline(core_, exchange(**stream, std::move(request)), deadline);
+    if (!answer) co_return fail(no_metrics(address_, answer.error().message()));
+    CO_TRY(const std::string body, body_of(address_, *answer));
+    Reading reading{.samples = {}, .at = clock_.now()};
+    CO_TRY(reading.samples, parse_metrics(body));
+    co_return reading;
+  }
+
+  void print(const TopView& view) {
+    if (flags_.format == Format::json) {
+      out_.line(top_json(view));
+    } else {
+      const bool repaint = !flags_.once && ::isatty(STDOUT_FILENO) == 1;
+      if (repaint) out_.raw("\x1b[H\x1b[2J");
+      out_.raw(top_text(view, address_.text(), repaint ? terminal_lines() : lines_without_terminal));
+      if (!flags_.once && !repaint) out_.raw("\n");
+    }
+    out_.flush();
+  }
+
+  static std::size_t terminal_lines() {
+    winsize size{};
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+  }
+
+  const TopFlags& flags_;
+  net::Address address_;
+  Duration interval_;
+  SystemClock clock_;
+  Core core_;
+  net::TcpNetwork network_;
+  Output out_;
+  Result<> outcome_;
+  TaskScope tasks_, stops_;
+};
+
+int run_top(const TopFlags& flags) {
+  auto address = net::Address::parse(plain_address(flags.address));
+  if (!address) return report(address.error());
+  const auto interval = parse_duration(flags.interval);
+  if (!interval) return report(interval.error());
+  if (*interval < 100ms) return report({Errc::invalid_argument, "--interval must be 100ms or longer"});
+  return Top(flags, *std::move(address), *interval).run();
+}
+
+}  // namespace
+
+void add_top_command(CLI::App& app, Command& chosen) {
+  CLI::App& top = *app.add_subcommand("top", "Watch what a running process does");
+  top.footer(
+      "Rates and latencies are of the time since the last look. Latencies are upper bounds: those of the buckets in which they lie.\n"
+      "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second");
+  const auto flags = std::make_shared<TopFlags>();
+  top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics")->capture_default_str();
+  top.add_option("-i,--interval", flags->interval, "How often to look")->capture_default_str();
+  top.add_flag("--once", flags->once, "Look twice, an interval apart, print what happened and end");
+  const auto take_format = [own = flags.get()](const std::string& name) {
+    own->format = name == "json" ? Format::json : Format::text;
+  };
+  top.add_option_function<std::string>("-o,--output", take_format, "json: one object a line")
+      ->type_name("text|json")
+      ->transform(CLI::IsMember({"text", "json"}, CLI::ignore_case))
+      ->option_text("text|json (text)");
+  top.callback([&chosen, flags] { chosen = [flags] { return run_top(*flags); }; });
+}
+
+}  // namespace skerry::node
