@@ -12,6 +12,7 @@
 namespace skerry::client {
 
 namespace pb = io::oxia::proto::v1;
+namespace v1 = skerry::store::v1;
 
 namespace {
 
@@ -32,28 +33,50 @@ class OpenCall {
   ShardId shard_;
 };
 
+// What a server that filters would not have sent.
+void drop_unwanted(v1::NotificationBatch& batch, const std::vector<std::string>& prefixes) {
+  if (prefixes.empty()) return;
+  auto& all = *batch.mutable_notifications();
+  const auto unwanted = [&](const pb::NotificationEntry& entry) {
+    return entry.value().type() != pb::KEY_RANGE_DELETED &&
+           std::ranges::none_of(prefixes, [&](const std::string& prefix) { return entry.key().starts_with(prefix); });
+  };
+  all.erase(std::remove_if(all.begin(), all.end(), unwanted), all.end());
+}
+
 Task<Verdict> follow_call(Cluster& cluster, QueuePtr queue, ShardId shard, rpc::Channel& channel, Backoff& backoff) {
-  auto opened = co_await channel.open(method("GetNotifications"), cluster.call_options(no_deadline));
+  const std::string address = cluster.leader_address(shard);
+  const bool uses_v1 = cluster.may_offer_v1(address);
+  const char* const name = "GetNotifications";
+  auto opened = co_await channel.open(uses_v1 ? v1_method(name) : method(name), cluster.call_options(no_deadline));
   if (!opened) co_return judge(opened.error());
   rpc::ClientCall& call = **opened;
   const OpenCall open(queue, shard, call);
-  pb::NotificationsRequest request;
+  v1::NotificationsRequest request;
   request.set_shard(shard.value());
+  if (uses_v1)
+    for (const std::string& prefix : queue->prefixes()) request.add_key_prefixes(prefix);
   const std::optional<Offset> after = queue->shards()[shard].received;
   if (after) request.set_start_offset_exclusive(after->value());
   if (co_await call.write(request)) static_cast<void>(co_await call.finish_writing());
   if (after) queue->set_ready(shard);   // the server keeps what comes: nothing can be missed, however late it answers
-  pb::NotificationBatch batch;
+  v1::NotificationBatch batch;
   while (!queue->closed()) {
     const auto more = co_await call.read(batch);
     if (!more || !*more) break;
+    drop_unwanted(batch, queue->prefixes());
     queue->push(shard, batch);
     backoff.reset();
     batch.Clear();
     while (!queue->has_room() && !queue->closed()) co_await queue->changed().wait();
   }
   if (queue->closed()) call.cancel();
-  co_return judge(co_await call.finish());
+  const Verdict verdict = judge(co_await call.finish());
+  if (verdict.error == Errc::unavailable) cluster.lost(address);
+  if (!uses_v1 || verdict.error != Errc::unsupported) co_return verdict;
+  cluster.found_plain(address);
+  backoff.reset();
+  co_return Verdict{Verdict::Action::retry, false, std::nullopt, {}, verdict.error};
 }
 
 Task<> follow_shard(Cluster& cluster, QueuePtr queue, ShardId shard) {
@@ -87,7 +110,7 @@ Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
   }
 }
 
-}  // namespace
+}   // namespace
 
 ChangeFollower::ChangeFollower(Cluster& cluster, std::shared_ptr<ChangeQueue> queue)
     : cluster_(cluster), queue_(std::move(queue)) {}
@@ -118,7 +141,7 @@ Task<Result<std::unique_ptr<ChangeFollower>>> ChangeFollower::start(Cluster& clu
   const Deadline deadline = options.deadline.value_or(core.now() + cluster.options().request_timeout);
   CO_TRYV(co_await cluster.all_shards(deadline));
   CO_TRYV(check_positions(options.after, cluster));
-  const auto queue = std::make_shared<ChangeQueue>(core, cluster.options().scan_bytes_buffered_max);
+  const auto queue = std::make_shared<ChangeQueue>(core, cluster.options().scan_bytes_buffered_max, std::move(options.prefixes));
   auto follower = std::unique_ptr<ChangeFollower>(new ChangeFollower(cluster, queue));   // the constructor is private
   for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
     const auto after = options.after.find(shard.id);
@@ -152,4 +175,4 @@ std::optional<Change> ChangeFollower::try_next() { return queue_->pop(); }
 
 const Positions& ChangeFollower::positions() const { return queue_->positions(); }
 
-}  // namespace skerry::client
+}   // namespace skerry::client

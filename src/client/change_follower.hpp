@@ -15,7 +15,8 @@ class ChangeQueue;
 
 // Follows the changes of every shard of a namespace; the changes of one shard come in their order, those of different shards
 // in no particular one. Connections that break are made again where they stopped, without gap or duplicate, as long as the server
-// still keeps the changes in between (an hour by default; a server of this protocol does not tell of a gap). Shards that a
+// still keeps the changes in between (an hour by default). Of what it keeps no more a change of kind gap tells, where the server
+// offers skerry.store.v1; Oxia's protocol has no word for it. Shards that a
 // split makes are followed from where their parent stopped.
 // Handed out by a Client, which must outlive it; dropping it ends the calls behind it.
 class ChangeFollower {

@@ -8,10 +8,11 @@
 namespace skerry::client {
 
 namespace pb = io::oxia::proto::v1;
+namespace v1 = skerry::store::v1;
 
 namespace {
 
-Change to_change(ShardId shard, const pb::NotificationBatch& batch, pb::NotificationEntry& entry) {
+Change to_change(ShardId shard, const v1::NotificationBatch& batch, pb::NotificationEntry& entry) {
   const pb::Notification& notification = entry.value();
   Change change;
   change.shard = shard;
@@ -24,9 +25,18 @@ Change to_change(ShardId shard, const pb::NotificationBatch& batch, pb::Notifica
   return change;
 }
 
+Change to_gap(ShardId shard, const v1::NotificationBatch& batch) {
+  Change change;
+  change.shard = shard;
+  change.offset = Offset{batch.offset()};
+  change.kind = ChangeKind::gap;
+  change.missing_from = Offset{batch.gap().first_offset()};
+  return change;
+}
+
 }  // namespace
 
-void ChangeQueue::push(ShardId shard, pb::NotificationBatch& message) {
+void ChangeQueue::push(ShardId shard, v1::NotificationBatch& message) {
   Shard& state = shards_[shard];
   const Offset offset{message.offset()};
   // The first answer to "from now on" has no changes: it says where now is.
@@ -34,6 +44,7 @@ void ChangeQueue::push(ShardId shard, pb::NotificationBatch& message) {
   if (!seen) {
     state.received = offset;
     Batch batch{shard, offset, {}, message.ByteSizeLong() + sizeof(Batch)};
+    if (message.has_gap()) batch.changes.push_back(to_gap(shard, message));
     for (pb::NotificationEntry& entry : *message.mutable_notifications())
       batch.changes.push_back(to_change(shard, message, entry));
     bytes_ += batch.bytes;

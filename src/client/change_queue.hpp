@@ -9,6 +9,7 @@
 #include "oxia/client.pb.h"
 #include "rpc/channel.hpp"
 #include "runtime/event.hpp"
+#include "skerry/store/v1/store.pb.h"
 
 namespace skerry::client {
 
@@ -22,10 +23,13 @@ class ChangeQueue {
     rpc::ClientCall* call = nullptr;        // open, to be cancelled when the follower goes
   };
 
-  ChangeQueue(Core& core, std::size_t bytes_max) : bytes_max_(bytes_max), changed_(core) {}
+  // `prefixes`: what to ask for, as in FollowOptions.
+  ChangeQueue(Core& core, std::size_t bytes_max, std::vector<std::string> prefixes = {})
+      : bytes_max_(bytes_max), prefixes_(std::move(prefixes)), changed_(core) {}
+  const std::vector<std::string>& prefixes() const { return prefixes_; }
 
   // Takes a batch in, unless it was received before.
-  void push(ShardId shard, io::oxia::proto::v1::NotificationBatch& batch);
+  void push(ShardId shard, store::v1::NotificationBatch& batch);
   std::optional<Change> pop();
   bool has_room() const { return bytes_ < bytes_max_; }
 
@@ -54,6 +58,7 @@ class ChangeQueue {
   void finish_front();
 
   std::size_t bytes_max_;
+  const std::vector<std::string> prefixes_;
   std::size_t bytes_ = 0;
   std::deque<Batch> batches_;
   std::map<ShardId, Shard> shards_;

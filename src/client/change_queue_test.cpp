@@ -18,7 +18,7 @@ struct World {
   ChangeQueue queue{core, 1 << 20};
 
   void push(ShardId shard, std::int64_t offset, const std::vector<std::string>& keys) {
-    pb::NotificationBatch batch;
+    store::v1::NotificationBatch batch;
     batch.set_shard(shard.value());
     batch.set_offset(offset);
     for (const std::string& key : keys) batch.add_notifications()->set_key(key);
@@ -65,7 +65,7 @@ TEST(ChangeQueue, is_ready_when_every_shard_has_answered) {
 TEST(ChangeQueue, has_room_again_when_changes_were_taken) {
   World world;
   ChangeQueue small(world.core, 10);
-  pb::NotificationBatch batch;
+  store::v1::NotificationBatch batch;
   batch.set_offset(1);
   batch.add_notifications()->set_key("a");
   small.push(shard0, batch);
@@ -86,7 +86,7 @@ TEST(ChangeQueue, starts_a_split_shard_where_its_parent_stopped) {
 
 TEST(ChangeQueue, tells_every_kind_of_change) {
   World world;
-  pb::NotificationBatch batch;
+  store::v1::NotificationBatch batch;
   batch.set_offset(9);
   batch.set_timestamp(1000);
   pb::NotificationEntry& entry = *batch.add_notifications();

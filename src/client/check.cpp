@@ -34,12 +34,24 @@ Result<> check_sequence(const PutOptions& options) {
 
 }  // namespace
 
+Result<> settle_tls(ClientOptions& options) {
+  std::size_t secure = 0;
+  for (std::string& address : options.addresses) {
+    if (!address.starts_with(tls_scheme)) continue;
+    address.erase(0, tls_scheme.size());
+    ++secure;
+  }
+  if (secure > 0 && secure < options.addresses.size()) {
+    return refuse("some addresses begin with tls:// and some do not: all servers of a cluster are reached alike");
+  }
+  if (secure > 0 && !options.tls) options.tls.emplace();
+  if (options.tls) options.tls->alpn = {"h2"};   // gRPC's
+  return {};
+}
+
 Result<> check(const ClientOptions& options) {
   if (options.addresses.empty()) return refuse("no server address was given");
   for (const std::string& address : options.addresses) {
-    if (address.starts_with("tls://")) {
-      return fail(Errc::unsupported, fmt::format("{}: connections with TLS are not supported; use a plain host:port", address));
-    }
     TRYV(net::Address::parse(address));
   }
   TRYV(check_timeouts(options));
@@ -85,7 +97,52 @@ Result<> check_put(std::string_view key, std::string_view value, const PutOption
     TRYV(check_key("index name", index.name));
     TRYV(check_key("secondary key", index.key));
   }
+  if (options.time_to_live &&
+      (*options.time_to_live < limits::time_to_live_min || *options.time_to_live > limits::time_to_live_max)) {
+    return refuse(fmt::format("the time to live must be between {} ms and {} days, not {} ms", limits::time_to_live_min.count(),
+                              std::chrono::floor<std::chrono::days>(limits::time_to_live_max).count(),
+                              options.time_to_live->count()));
+  }
+  if (options.time_to_live && options.expiry == Expiry::keep) {
+    return refuse("a put takes a new time to live or keeps the record's expiry, not both");
+  }
   return check_sequence(options);
+}
+
+Result<> check_batch(const AtomicBatch& batch) {
+  if (batch.conditions().empty() && batch.operations().empty()) return refuse("the batch is empty");
+  const std::size_t parts = batch.conditions().size() + batch.operations().size();
+  if (parts > limits::batch_operations_max) {
+    return refuse(fmt::format("the batch has {} operations, the limit is {}", parts, limits::batch_operations_max));
+  }
+  for (const auto& condition : batch.conditions()) TRYV(check_key("key", condition.key));
+  for (const auto& operation : batch.operations()) {
+    if (const auto* put = std::get_if<AtomicBatch::Put>(&operation)) {
+      if (put->options.partition_key || put->options.deadline) {
+        return refuse("partition key and deadline are the batch's, not those of one put in it");
+      }
+      PutOptions options = put->options;
+      if (!options.sequence_deltas.empty()) return refuse("a sequence put can't be part of an atomic batch");
+      TRYV(check_put(put->key, put->value, options));
+    } else if (const auto* one = std::get_if<AtomicBatch::Remove>(&operation)) {
+      TRYV(check_key("key", one->key));
+    } else {
+      TRYV(check_key("start of the range", std::get<KeyRange>(operation).start));
+      TRYV(check_key("end of the range", std::get<KeyRange>(operation).end));
+    }
+  }
+  return {};
+}
+
+Result<> check_range(const KeyRange& range, const RangeOptions& options) {
+  TRYV(check_key("start of the range", range.start));
+  TRYV(check_key("end of the range", range.end));
+  const bool internal = options.internal_keys == InternalKeys::shown;
+  if (internal && (options.direction == Direction::backward || !options.page_token.empty())) {
+    return refuse("a walk that shows internal keys goes forward and in one go: neither backward nor a page token fits it");
+  }
+  if (options.limit == 0U) return refuse("the limit of a walk must be above zero; leave it out for none");
+  return {};
 }
 
 }  // namespace skerry::client

@@ -24,9 +24,22 @@ TEST(Check, refuses_options_that_can_never_work_and_says_which) {
   options = {};
   options.batches_in_flight_max = limits::stream_writes_in_flight_max + 1;
   EXPECT_EQ(check(options).error(), Errc::invalid_argument);
+}
+
+TEST(Check, takes_the_scheme_of_tls_off_all_addresses_or_none) {
+  ClientOptions options;
+  options.addresses = {"tls://a:1", "tls://b:2"};
+  ASSERT_TRUE(settle_tls(options));
+  EXPECT_EQ(options.addresses, (std::vector<std::string>{"a:1", "b:2"}));
+  ASSERT_TRUE(options.tls);
+  EXPECT_EQ(options.tls->alpn, std::vector<std::string>{"h2"});
+
   options = {};
-  options.addresses = {"tls://localhost:6648"};
-  EXPECT_EQ(check(options).error(), Errc::unsupported);
+  ASSERT_TRUE(settle_tls(options));
+  EXPECT_FALSE(options.tls);
+
+  options.addresses = {"tls://a:1", "b:2"};
+  EXPECT_EQ(settle_tls(options).error(), Errc::invalid_argument);
 }
 
 TEST(Check, refuses_keys_that_servers_would_refuse_for_the_whole_batch) {

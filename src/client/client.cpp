@@ -5,20 +5,47 @@
 
 #include "base/hash.hpp"
 #include "client/admission.hpp"
+#include "client/atomic_write.hpp"
 #include "client/best_record.hpp"
 #include "client/check.hpp"
 #include "client/pending.hpp"
 #include "client/sessions.hpp"
 #include "client/shard_writer.hpp"
 #include "client/wire.hpp"
+#include "net/tls_network.hpp"
 #include "runtime/task_scope.hpp"
 
 namespace skerry::client {
 
+namespace {
+
+v1::Put put_message(const std::string& key, std::string value, const PutOptions& options) {
+  v1::Put request;
+  request.set_key(key);
+  request.set_value(std::move(value));
+  if (options.expected_version) request.set_expected_version_id(options.expected_version->value());
+  if (options.partition_key) request.set_partition_key(*options.partition_key);
+  for (const std::uint64_t delta : options.sequence_deltas) request.add_sequence_key_delta(delta);
+  for (const IndexKey& index : options.indexes) {
+    pb::SecondaryIndex& added = *request.add_secondary_indexes();
+    added.set_index_name(index.name);
+    added.set_secondary_key(index.key);
+  }
+  if (options.override_version) request.set_override_version_id(options.override_version->value());
+  if (options.override_modifications) request.set_override_modifications_count(*options.override_modifications);
+  if (options.time_to_live) request.set_time_to_live_ms(static_cast<std::uint64_t>(options.time_to_live->count()));
+  request.set_keep_expiry(options.expiry == Expiry::keep);
+  return request;
+}
+
+}  // namespace
+
 // The parts, in the order in which they depend on each other.
 struct Client::Members {
-  Members(Core& client_core, net::Network& network, ClientOptions client_options)
-      : core(client_core), options(std::move(client_options)), cluster(core, network, options), sessions(cluster, tasks),
+  Members(Core& client_core, net::Network& network, std::unique_ptr<net::TlsNetwork> secure, TokenSource token,
+          ClientOptions client_options)
+      : core(client_core), options(std::move(client_options)), secure_network(std::move(secure)),
+        cluster(core, secure_network ? *secure_network : network, options, std::move(token)), sessions(cluster, tasks),
         admission(core, options.pending_operations_max, options.pending_bytes_max), tasks(core) {}
 
   ShardWriter& writer(ShardId shard) { return part(writers, shard); }
@@ -46,12 +73,13 @@ struct Client::Members {
   }
   Task<Result<>> remove_everywhere(pb::DeleteRangeRequest request, Deadline deadline);
   Task<Result<WriteReply>> write_to(ShardId shard, std::shared_ptr<PendingWrite> operation);
-  Task<Result<pb::PutResponse>> put(pb::PutRequest request, Ephemeral ephemeral, std::string route_key, Deadline deadline);
+  Task<Result<v1::PutResponse>> put(v1::Put request, Ephemeral ephemeral, std::string route_key, Deadline deadline);
   Task<Result<pb::GetResponse>> read_one(pb::GetRequest request, std::string route_key, Deadline deadline);
   Task<Result<pb::GetResponse>> read_all(pb::GetRequest request, Deadline deadline);
 
   Core& core;
   const ClientOptions options;
+  const std::unique_ptr<net::TlsNetwork> secure_network;   // null: connections are plain
   Cluster cluster;
   std::map<ShardId, std::unique_ptr<ShardWriter>> writers;
   std::map<ShardId, std::unique_ptr<ShardReader>> readers;
@@ -85,8 +113,17 @@ Client::~Client() = default;
 Result<std::unique_ptr<Client>> Client::make(Core& core, net::Network& network, ClientOptions options) {
   if (options.name_space.empty()) options.name_space = "default";
   if (options.identity.empty()) options.identity = fmt::format("{:016x}{:016x}", core.random().next(), core.random().next());
+  TRYV(settle_tls(options));
   TRYV(check(options));
-  return std::unique_ptr<Client>(new Client(std::make_unique<Members>(core, network, std::move(options))));
+  TRY(TokenSource token, TokenSource::open(options.auth_token, options.auth_token_file));
+  std::unique_ptr<net::TlsNetwork> secure;
+  if (options.tls) {
+    TRY(std::shared_ptr<net::TlsFiles> files, net::TlsFiles::open(*options.tls, net::TlsRole::client));
+    secure =
+        std::make_unique<net::TlsNetwork>(core, network, net::TlsNetworkOptions{.contexts = net::reloading(std::move(files))});
+  }
+  return std::unique_ptr<Client>(
+      new Client(std::make_unique<Members>(core, network, std::move(secure), std::move(token), std::move(options))));
 }
 
 void Client::start() { members_->tasks.spawn(members_->cluster.follow()); }
@@ -122,11 +159,11 @@ Task<Result<WriteReply>> Client::Members::write(std::shared_ptr<PendingWrite> op
   }
 }
 
-Task<Result<pb::PutResponse>> Client::Members::put(pb::PutRequest request, Ephemeral ephemeral, std::string route_key,
+Task<Result<v1::PutResponse>> Client::Members::put(v1::Put request, Ephemeral ephemeral, std::string route_key,
                                                    Deadline deadline) {
   if (ephemeral == Ephemeral::no) {
     CO_TRY(WriteReply reply, co_await write(operation(std::move(request), deadline), std::move(route_key), deadline));
-    co_return std::get<pb::PutResponse>(std::move(reply));
+    co_return std::get<v1::PutResponse>(std::move(reply));
   }
   CO_TRY(const Admission::Lease lease, co_await admission.enter(request.ByteSizeLong(), deadline));
   Backoff pauses = backoff();
@@ -145,7 +182,7 @@ Task<Result<pb::PutResponse>> Client::Members::put(pb::PutRequest request, Ephem
       co_return fail(session.error());
     }
     if (reply) {
-      auto response = std::get<pb::PutResponse>(std::move(*reply));
+      auto response = std::get<v1::PutResponse>(std::move(*reply));
       if (response.status() == pb::SESSION_DOES_NOT_EXIST) sessions.lost(shard, *session);
       co_return response;
     }
@@ -156,20 +193,8 @@ Task<Result<pb::PutResponse>> Client::Members::put(pb::PutRequest request, Ephem
 
 Task<Result<PutResult>> Client::put(std::string key, std::string value, PutOptions options) {
   CO_TRYV(check_put(key, value, options));
-  pb::PutRequest request;
-  request.set_key(key);
-  request.set_value(std::move(value));
-  if (options.expected_version) request.set_expected_version_id(options.expected_version->value());
-  if (options.partition_key) request.set_partition_key(*options.partition_key);
-  for (const std::uint64_t delta : options.sequence_deltas) request.add_sequence_key_delta(delta);
-  for (const IndexKey& index : options.indexes) {
-    pb::SecondaryIndex& added = *request.add_secondary_indexes();
-    added.set_index_name(index.name);
-    added.set_secondary_key(index.key);
-  }
-  if (options.override_version) request.set_override_version_id(options.override_version->value());
-  if (options.override_modifications) request.set_override_modifications_count(*options.override_modifications);
-  CO_TRY(pb::PutResponse response,
+  v1::Put request = put_message(key, std::move(value), options);
+  CO_TRY(v1::PutResponse response,
          co_await members_->put(std::move(request), options.ephemeral, options.partition_key.value_or(key),
                                 members_->deadline(options.deadline)));
   if (response.status() != pb::OK) co_return fail(status_error(response.status(), key));
@@ -228,6 +253,42 @@ Task<Result<>> Client::Members::remove_everywhere(pb::DeleteRangeRequest request
     if (!moved) co_return Result<>();
     co_await cluster.pause(pauses.next(core.random()), deadline);   // deleting again where it was done does no harm
   }
+}
+
+Task<Result<BatchResult>> Client::commit(AtomicBatch batch, BatchOptions options) {
+  CO_TRYV(check_batch(batch));
+  v1::BatchRequest request;
+  bool ephemeral = false;
+  for (const AtomicBatch::Condition& condition : batch.conditions()) {
+    v1::Guard& guard = *request.add_guards();
+    guard.set_key(condition.key);
+    if (condition.kind == AtomicBatch::Condition::Kind::version) {
+      guard.set_version_id(condition.version.value());
+    } else {
+      guard.set_exists(condition.kind == AtomicBatch::Condition::Kind::exists);
+    }
+  }
+  for (const AtomicBatch::Operation& operation : batch.operations()) {
+    v1::Operation& added = *request.add_operations();
+    if (const auto* put = std::get_if<AtomicBatch::Put>(&operation)) {
+      *added.mutable_put() = put_message(put->key, put->value, put->options);
+      if (options.partition_key) added.mutable_put()->set_partition_key(*options.partition_key);
+      ephemeral |= put->options.ephemeral == Ephemeral::yes;
+      if (put->options.ephemeral == Ephemeral::yes) added.mutable_put()->set_client_identity(members_->options.identity);
+    } else if (const auto* one = std::get_if<AtomicBatch::Remove>(&operation)) {
+      added.mutable_delete_()->set_key(one->key);
+      if (one->expected_version) added.mutable_delete_()->set_expected_version_id(one->expected_version->value());
+      if (options.partition_key) added.mutable_delete_()->set_partition_key(*options.partition_key);
+    } else {
+      const auto& range = std::get<KeyRange>(operation);
+      added.mutable_delete_range()->set_start_inclusive(range.start);
+      added.mutable_delete_range()->set_end_exclusive(range.end);
+    }
+  }
+  const Deadline deadline = members_->deadline(options.deadline);
+  CO_TRY(const Admission::Lease lease, co_await members_->admission.enter(request.ByteSizeLong(), deadline));
+  AtomicWrite write(members_->cluster, members_->sessions, std::move(request), ephemeral ? Ephemeral::yes : Ephemeral::no);
+  co_return co_await write.run(route_keys(batch, options), deadline);
 }
 
 // --- reads

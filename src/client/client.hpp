@@ -20,10 +20,11 @@ namespace skerry::client {
 // stop() closes the sessions and every connection, and must have returned before the client is destroyed. Walks and followers
 // that it handed out must be gone before it is.
 //
-// What is retried: reads always; writes as long as nothing was sent, or the server said that it did nothing; after that only
-// those which may be repeated without harm (puts and deletes without expected version or sequence). The rest end with
-// outcome_unknown. So does a write whose deadline passes after it was sent. A plain delete that was retried counts as
-// successful when the key is gone.
+// What is retried: reads always, and writes too where the server offers skerry.store.v1: each carries a request id, so that it
+// happens once and every attempt brings the first answer. Where it speaks Oxia's protocol only, writes are retried as long as nothing was
+// sent, or the server said that it did nothing; after that only those which may be repeated without harm (puts and deletes without
+// expected version or sequence), and a plain delete that was retried counts as successful when the key is gone. The rest end
+// with outcome_unknown. So does a write whose deadline passes after it was sent.
 class Client {
  public:
   // Core and network must outlive it. Fails with invalid_argument and says which option is wrong.
@@ -41,6 +42,10 @@ class Client {
   // Deletes [start, end) on every shard (with a partition key: on its shard). Not atomic over shards. An empty end is an empty
   // range.
   Task<Result<>> remove_range(KeyRange range, DeleteOptions options = {});
+
+  // All or nothing, on one shard. A condition that fails is no error: the result names it, and nothing was changed. Fails with
+  // invalid_argument when the keys do not live on one shard, with unsupported where the server lacks skerry.store.v1, …
+  Task<Result<BatchResult>> commit(AtomicBatch batch, BatchOptions options = {});
 
   // Keys, or whole records, in key order over all shards; nothing is asked before the first next(). No snapshot: each shard is
   // read as of some moment during the walk.
@@ -63,4 +68,4 @@ class Client {
   std::unique_ptr<Members> members_;
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "client/alarm.hpp"
+#include "client/check.hpp"
 #include "oxia/client.pb.h"
 
 namespace skerry::client {
@@ -16,12 +17,19 @@ namespace {
 
 constexpr auto unreachable_after = 1s;   // then the user is told that nobody answers
 
+std::string random_bytes(Random& random) {
+  Bytes bytes;
+  for (int i = 0; i < 2; ++i) append_little_endian(bytes, random.next());
+  return bytes;
+}
+
 }  // namespace
 
 std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaClient/{}", name); }
+std::string v1_method(std::string_view name) { return fmt::format("/skerry.store.v1.Store/{}", name); }
 
-Cluster::Cluster(Core& core, net::Network& network, const ClientOptions& options)
-    : core_(core), network_(network), options_(options), changed_(core) {}
+Cluster::Cluster(Core& core, net::Network& network, const ClientOptions& options, TokenSource token)
+    : core_(core), network_(network), options_(options), token_(std::move(token)), request_client_(random_bytes(core.random())), changed_(core) {}
 
 void Cluster::notify() {
   ++revision_;
@@ -31,23 +39,29 @@ void Cluster::notify() {
 Result<rpc::Channel*> Cluster::channel(const std::string& address) {
   const auto known = channels_.find(address);
   if (known != channels_.end()) return known->second.get();
-  if (address.starts_with("tls://")) {
-    return fail(Errc::unsupported, fmt::format("{}: connections with TLS are not supported; use a plain host:port", address));
+  // A leader may be named with the scheme; whether there is TLS is one decision for the whole cluster.
+  const bool secure = address.starts_with(tls_scheme);
+  if (secure && !options_.tls) {
+    return fail(Errc::invalid_argument, fmt::format("{} is to be reached with TLS, and this client was told to connect without: "
+                                                    "begin its addresses with tls://",
+                                                    address));
   }
-  TRY(net::Address parsed, net::Address::parse(address));
+  const std::string plain = secure ? address.substr(tls_scheme.size()) : address;
+  TRY(net::Address parsed, net::Address::parse(plain));
   rpc::ChannelOptions channel_options;
   // As often as servers of this protocol allow: how soon a silent server is noticed hangs on it.
   channel_options.keepalive_interval = 6s;
   channel_options.connect_timeout = 2s;
   channel_options.backoff_max = options_.retry_pause_max;
-  channel_options.authority = address;
+  channel_options.authority = plain;
   auto made = rpc::Channel::make(core_, network_, std::move(parsed), std::move(channel_options));
   return channels_.emplace(address, std::move(made)).first->second.get();
 }
 
-rpc::CallOptions Cluster::call_options(Deadline deadline) const {
+rpc::CallOptions Cluster::call_options(Deadline deadline) {
   rpc::CallOptions call{deadline, {}};
-  if (!options_.auth_token.empty()) call.metadata.add("authorization", "Bearer " + options_.auth_token);
+  if (const std::string& token = token_.current(core_.now()); !token.empty())
+    call.metadata.add("authorization", "Bearer " + token);
   return call;
 }
 

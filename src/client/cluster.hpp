@@ -3,12 +3,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "client/backoff.hpp"
 #include "client/error.hpp"
 #include "client/shard_map.hpp"
+#include "client/token_source.hpp"
 #include "client/types.hpp"
 #include "rpc/channel.hpp"
 #include "runtime/core.hpp"
@@ -21,11 +23,12 @@ class ShardAssignments;
 namespace skerry::client {
 
 std::string method(std::string_view name);   // of the store's public service, as it is called on the wire
+std::string v1_method(std::string_view name);   // of skerry.store.v1.Store
 
 // Knows the servers of one namespace: follows the assignments, owns the connections. Owned by a Client, on its core.
 class Cluster {
  public:
-  Cluster(Core& core, net::Network& network, const ClientOptions& options);   // all outlive it
+  Cluster(Core& core, net::Network& network, const ClientOptions& options, TokenSource token);   // the first three outlive it
 
   // Follows the assignments for good; a background task of the owner.
   Task<> follow();
@@ -52,7 +55,16 @@ class Cluster {
   Signal& changed() { return changed_; }
   std::uint64_t revision() const { return revision_; }
 
-  rpc::CallOptions call_options(Deadline deadline) const;
+  // Whether to try skerry.store.v1 at this address. Until found_plain() says that it isn't offered there; a connection that was
+  // lost may come back to another program.
+  bool may_offer_v1(const std::string& address) const { return options_.use_store_v1 && !plain_.contains(address); }
+  void found_plain(const std::string& address) { plain_.insert(address); }
+  void lost(const std::string& address) { plain_.erase(address); }
+  // Batches draw theirs apart from the streams of writes, which count for each shard: both under names of their own.
+  std::uint64_t next_batch_sequence() { return batch_sequence_++; }
+  const std::string& request_client() const { return request_client_; }   // of request ids
+
+  rpc::CallOptions call_options(Deadline deadline);
   // Why the servers can't be reached, for people; "" when all is well.
   const std::string& trouble() const { return trouble_; }
   const ClientOptions& options() const { return options_; }
@@ -70,12 +82,16 @@ class Cluster {
   Core& core_;
   net::Network& network_;
   const ClientOptions& options_;
+  TokenSource token_;
   std::map<std::string, std::unique_ptr<rpc::Channel>> channels_;
   std::optional<ShardMap> map_;
+  std::set<std::string> plain_;   // addresses that speak Oxia's protocol only
+  const std::string request_client_;
+  std::uint64_t batch_sequence_ = 0;
   std::optional<Error> refused_;   // the servers answer, and will have none of us
   std::string trouble_;
   Signal changed_;
   std::uint64_t revision_ = 0;
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

@@ -54,11 +54,15 @@ const std::array rules{
     Rule{"INVALID_SESSION_TIMEOUT", 109, Action::give_up, false, Errc::invalid_argument},
     Rule{"NOTIFICATIONS_NOT_ENABLED", 111, Action::give_up, false, ClientErrc::notifications_disabled},
     Rule{"RESOURCE_CONFLICT", 0, Action::give_up, false, Errc::already_exists},
+    // Of skerry.store.v1.
+    Rule{"OUTCOME_FORGOTTEN", 0, Action::give_up, true, ClientErrc::outcome_unknown},
+    Rule{"OUTCOME_UNKNOWN", 0, Action::retry, true, Errc::unavailable},
 };
 
 const Rule* find_rule(const std::optional<rpc::ErrorInfo>& info, int code) {
   const auto rule = std::ranges::find_if(rules, [&](const Rule& each) {
-    return info && info->domain == "oxia.io" ? each.reason == info->reason : each.old_code != 0 && each.old_code == code;
+    return info && (info->domain == "oxia.io" || info->domain == "skerry.store.v1") ? each.reason == info->reason
+                                                                                    : each.old_code != 0 && each.old_code == code;
   });
   return rule == rules.end() ? nullptr : &*rule;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/hash.hpp"
+#include "client/check.hpp"
 #include "client/shard_scan.hpp"
 #include "store/layout.hpp"
 
@@ -23,18 +24,30 @@ Deadline Scan::step_deadline() const {
   return options_.deadline.value_or(cluster_.core().now() + cluster_.options().request_timeout);
 }
 
+store::Range walk_of(const KeyRange& range, const RangeOptions& options) {
+  return {range.start, range.end, options.index, options.internal_keys == InternalKeys::shown,
+          options.direction == Direction::backward};
+}
+
+bool Scan::later(const Head& a, const Head& b) const {
+  if (a.sort_key == b.sort_key) return a.id > b.id;
+  return options_.direction == Direction::forward ? a.sort_key > b.sort_key : a.sort_key < b.sort_key;
+}
+
 Task<Result<>> Scan::start() {
+  CO_TRYV(check_range(range_, options_));
+  if (!options_.page_token.empty()) CO_TRYV(store::decode_page_token(walk_of(range_, options_), options_.page_token));
   const Deadline deadline = step_deadline();
-  std::vector<ShardId> ids;
   if (options_.partition_key) {
     CO_TRY(const ShardId shard, co_await cluster_.route(key_hash(*options_.partition_key), deadline));
-    ids.push_back(shard);
+    ids_.push_back(shard);
   } else {
-    CO_TRY(ids, co_await cluster_.all_shards(deadline));
+    CO_TRY(ids_, co_await cluster_.all_shards(deadline));
   }
   // A list over an index names primary keys only, which cannot be put in the index's order; records bring their secondary keys.
-  const Kind asked = options_.index && ids.size() > 1 ? Kind::records : kind_;
-  for (const ShardId id : ids) shards_.push_back(std::make_unique<ShardScan>(cluster_, id, range_, options_, asked));
+  const bool needs_secondary = ids_.size() > 1 || options_.limit || !options_.page_token.empty();
+  const Kind asked = options_.index && needs_secondary ? Kind::records : kind_;
+  for (const ShardId id : ids_) shards_.push_back(std::make_unique<ShardScan>(cluster_, id, range_, options_, asked));
   for (const auto& shard : shards_) CO_TRYV(co_await shard->open(deadline));   // all servers work at the same time
   for (std::size_t i = 0; i < shards_.size(); ++i) CO_TRYV(co_await advance(i));
   co_return Result<>();
@@ -45,8 +58,18 @@ Task<Result<>> Scan::advance(std::size_t shard) {
   if (shards_[shard]->empty()) co_return Result<>();
   std::string key =
       shards_.size() > 1 ? sort_key(cluster_.options().key_order, options_, shards_[shard]->front()) : std::string();
-  heads_.push_back({std::move(key), shard});
-  std::ranges::push_heap(heads_, std::ranges::greater(), &Head::sort_key);
+  heads_.push_back({std::move(key), ids_[shard], shard});
+  std::ranges::push_heap(heads_, [this](const Head& a, const Head& b) { return later(a, b); });
+  co_return Result<>();
+}
+
+// Whether more is there shows only now; each shard was asked for one more than the limit.
+Task<Result<>> Scan::end_page() {
+  if (taken_) CO_TRYV(co_await advance(*taken_));
+  taken_.reset();
+  if (!heads_.empty()) page_token_ = store::encode_page_token(walk_of(range_, options_), *position_);
+  shards_.clear();   // ends the calls
+  heads_.clear();
   co_return Result<>();
 }
 
@@ -57,13 +80,18 @@ Task<Result<std::optional<Record>>> Scan::next() {
     started_ = true;
     CO_TRYV(co_await start());
   }
+  if (options_.limit && handed_out_ == *options_.limit) {
+    CO_TRYV(co_await end_page());
+    co_return std::nullopt;
+  }
   if (taken_) CO_TRYV(co_await advance(*taken_));
   taken_.reset();
   if (heads_.empty()) co_return std::nullopt;
-  std::ranges::pop_heap(heads_, std::ranges::greater(), &Head::sort_key);
+  std::ranges::pop_heap(heads_, [this](const Head& a, const Head& b) { return later(a, b); });
   taken_ = heads_.back().shard;
   heads_.pop_back();
   Record record = shards_[*taken_]->pop();
+  if (options_.limit && ++handed_out_ == *options_.limit) position_ = {ids_[*taken_], record.key, record.secondary_key};
   if (kind_ == Kind::keys) record.value.clear();
   ended_ = false;
   co_return record;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/limits.hpp"
 #include "client/alarm.hpp"
 
 namespace skerry::client {
@@ -10,6 +11,9 @@ namespace {
 
 // How long a leader that has been replaced gets to end its stream by itself: it knows better than we what became of the writes.
 constexpr auto deposed_leader_grace = 250ms;
+
+// Half of the time for which servers remember outcomes: a request that old is not sent again.
+constexpr auto id_age_max = limits::request_window_age / 2;
 
 Error unknown_outcome(const Error& cause) {
   return {ClientErrc::outcome_unknown,
@@ -31,7 +35,7 @@ void ShardWriter::submit(WriteOperationPtr operation) {
 
 Task<> ShardWriter::run() {
   for (;;) {
-    while (!queue_.has_work()) co_await changed_.wait();
+    while (!queue_.has_work() && again_.empty()) co_await changed_.wait();
     const auto channel = co_await cluster_.leader(shard_, cluster_.core().now() + cluster_.options().retry_pause_max);
     if (!channel) {
       // Without a leader the operations wait on: each has its own deadline.
@@ -46,7 +50,10 @@ Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
   rpc::CallOptions options = cluster_.call_options(no_deadline);
   options.metadata.add("namespace", cluster_.options().name_space);
   options.metadata.add("shard-id", std::to_string(shard_.value()));
-  auto opened = co_await channel.open(method("WriteStream"), std::move(options));
+  address_ = cluster_.leader_address(shard_);
+  uses_v1_ = cluster_.may_offer_v1(address_);
+  if (!uses_v1_) refuse_unsupported();
+  auto opened = co_await channel.open(uses_v1_ ? v1_method("WriteStream") : method("WriteStream"), std::move(options));
   verdict_.reset();
   broken_ = false;
   if (!opened) {
@@ -61,27 +68,60 @@ Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
     call_.reset();
     recover(*verdict_);
   }
+  if (fall_back(*verdict_)) co_return;   // and try again at once
   if (verdict_->action == Verdict::Action::retry) co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
 }
 
 bool ShardWriter::can_send() {
-  if (broken_ || !queue_.has_work()) return false;
+  while (!again_.empty() && again_.front()->settled()) again_.pop_front();
+  if (broken_ || (again_.empty() && !queue_.has_work())) return false;
   if (in_flight_.empty()) return true;
-  return in_flight_.size() < cluster_.options().batches_in_flight_max && !in_flight_.back()->alone && !queue_.next_is_alone();
+  const bool next_is_alone = again_.empty() ? queue_.next_is_alone() : again_.front()->alone;
+  return in_flight_.size() < cluster_.options().batches_in_flight_max && !in_flight_.back()->alone && !next_is_alone;
+}
+
+std::shared_ptr<WriteBatch> ShardWriter::next_batch() {
+  if (!again_.empty()) {
+    auto batch = std::move(again_.front());
+    again_.pop_front();
+    return batch;
+  }
+  const BatchLimits limits{cluster_.options().batch_operations_max, cluster_.options().batch_bytes_max};
+  auto batch = std::make_shared<WriteBatch>(queue_.take(limits));
+  batch->request.set_shard(shard_.value());
+  if (uses_v1_) {
+    batch->request.mutable_request_id()->set_client(cluster_.request_client());
+    batch->request.mutable_request_id()->set_sequence(next_sequence_++);
+    batch->first_sent = cluster_.core().now();
+  }
+  return batch;
+}
+
+// Oxia's service would leave out what it does not know.
+void ShardWriter::refuse_unsupported() {
+  std::vector<WriteOperationPtr> kept;
+  for (WriteOperationPtr& operation : queue_.take_all()) {
+    if (operation->needs_store_v1()) {
+      operation->settle(
+          fail(Errc::unsupported, fmt::format("{} offers no times to live: it speaks Oxia's protocol only", address_)));
+    } else {
+      kept.push_back(std::move(operation));
+    }
+  }
+  queue_.push_front(std::move(kept));
 }
 
 Task<> ShardWriter::send_batches() {
-  const BatchLimits limits{cluster_.options().batch_operations_max, cluster_.options().batch_bytes_max};
   while (!broken_) {
     if (!can_send()) {
       co_await changed_.wait();
       continue;
     }
     co_await cluster_.core().yield();   // whoever is ready to submit in this turn shares the batch
+    if (!uses_v1_) refuse_unsupported();
     if (!can_send()) continue;
-    const auto batch = std::make_shared<WriteBatch>(queue_.take(limits));
+    const std::shared_ptr<WriteBatch> batch = next_batch();
     batch->mark_sent();
-    batch->request.set_shard(shard_.value());
     in_flight_.push_back(batch);
     const Result<> written = co_await call_->write(batch->request);
     if (!written) end_stream(judge(written.error()));
@@ -89,7 +129,7 @@ Task<> ShardWriter::send_batches() {
 }
 
 Task<> ShardWriter::receive_answers() {
-  pb::WriteResponse answer;
+  v1::WriteResponse answer;
   for (;;) {
     const auto more = co_await call_->read(answer);
     if (!more || !*more) break;
@@ -103,11 +143,12 @@ Task<> ShardWriter::receive_answers() {
   changed_.notify_all();
 }
 
-void ShardWriter::take_answer(pb::WriteResponse& answer) {
+void ShardWriter::take_answer(v1::WriteResponse& answer) {
   if (in_flight_.empty()) {
     call_->cancel();
     return end_stream(judge(Error{Errc::internal, "the server answered a write that was not sent"}));
   }
+  in_flight_.front()->trust_answer();
   if (const auto answered = in_flight_.front()->answer(answer); !answered) {
     call_->cancel();
     return end_stream({Verdict::Action::give_up, true, std::nullopt, {}, answered.error()});
@@ -149,20 +190,56 @@ void ShardWriter::end_stream(Verdict verdict) {
 // Sorts what was in flight into what is sent again and what ends here.
 void ShardWriter::recover(Verdict verdict) {
   cluster_.learn(verdict);
+  if (verdict.error == Errc::unavailable) cluster_.lost(address_);
+  if (uses_v1_ && verdict.error == Errc::unsupported) verdict = {Verdict::Action::retry, false, std::nullopt, {}, verdict.error};
   const bool nothing_sent = in_flight_.empty();
   // A server that fails for no stated reason has not judged what it never saw.
   if (nothing_sent && verdict.maybe_applied) verdict.action = Verdict::Action::retry;
   std::vector<WriteOperationPtr> again;
+  std::deque<std::shared_ptr<WriteBatch>> kept;
   for (const auto& batch : in_flight_) {
-    recover_batch(*batch, verdict, again);
+    if (keeps(*batch, verdict)) {
+      kept.push_back(batch);
+    } else {
+      recover_batch(*batch, verdict, again);
+    }
     // The verdict is about the oldest batch. What a server did with those behind it, it does not say; unless it could do nothing.
     if (verdict.action == Verdict::Action::give_up) verdict.maybe_applied = true;
   }
   in_flight_.clear();
+  again_.insert(again_.begin(), kept.begin(), kept.end());
   queue_.push_front(std::move(again));
   if (verdict.action == Verdict::Action::reroute) bounce_all(Error{ClientErrc::shard_moved, {}});
   if (verdict.action == Verdict::Action::give_up && nothing_sent) bounce_all(verdict.error);
   verdict_ = std::move(verdict);
+}
+
+// Whether it may be sent again as it is: the server will answer what it answered the first time.
+bool ShardWriter::keeps(const WriteBatch& batch, const Verdict& verdict) const {
+  if (!uses_v1_ || !batch.has_id() || verdict.error == Errc::unsupported) return false;
+  if (cluster_.core().now() - batch.first_sent > id_age_max) return false;
+  const bool oldest = &batch == in_flight_.front().get();
+  return verdict.action == Verdict::Action::retry || (verdict.action == Verdict::Action::give_up && !oldest);
+}
+
+// The server does not know skerry.store.v1. What waits to be sent again under an id may have been done by a server that did.
+bool ShardWriter::fall_back(const Verdict& verdict) {
+  if (!uses_v1_ || verdict.error != Errc::unsupported) return false;
+  cluster_.found_plain(address_);
+  std::vector<WriteOperationPtr> operations;
+  for (const auto& batch : std::exchange(again_, {})) {
+    for (WriteOperationPtr& operation : batch->take_back()) {
+      if (operation->settled()) continue;
+      operation->maybe_applied = true;
+      if (operation->repeatable()) {
+        operations.push_back(std::move(operation));
+      } else {
+        operation->settle(fail(unknown_outcome(verdict.error)));
+      }
+    }
+  }
+  queue_.push_front(std::move(operations));
+  return true;
 }
 
 void ShardWriter::recover_batch(WriteBatch& batch, const Verdict& verdict, std::vector<WriteOperationPtr>& again) {
@@ -187,6 +264,9 @@ void ShardWriter::recover_batch(WriteBatch& batch, const Verdict& verdict, std::
 }
 
 void ShardWriter::bounce_all(const Error& error) {
+  for (const auto& batch : std::exchange(again_, {}))
+    for (WriteOperationPtr& operation : batch->take_back())
+      if (!operation->settled()) operation->settle(fail(unknown_outcome(error)));
   for (WriteOperationPtr& operation : queue_.take_all()) operation->settle(fail(error));
 }
 

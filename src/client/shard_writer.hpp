@@ -12,7 +12,7 @@ namespace skerry::client {
 // Carries the writes of one shard: one stream, several batches in flight, answers in order. On an idle line a write leaves at
 // once; while the line is full others gather into the next batch.
 // When the stream breaks, what may safely be repeated is sent again, in its old order, before anything newer; the rest ends
-// with outcome_unknown. Owned by a Client, on its core; run() is a background task that ends by cancellation.
+// with outcome_unknown. Batches carry request ids where the server knows them: then all may be repeated, in the same words. Owned by a Client, on its core; run() is a background task that ends by cancellation.
 class ShardWriter {
  public:
   ShardWriter(Cluster& cluster, TaskScope& tasks, ShardId shard);   // both outlive it
@@ -26,7 +26,11 @@ class ShardWriter {
   Task<> receive_answers();
   Task<> watch_leader(std::string address);
   bool can_send();
-  void take_answer(pb::WriteResponse& answer);
+  std::shared_ptr<WriteBatch> next_batch();
+  void refuse_unsupported();
+  bool fall_back(const Verdict& verdict);
+  bool keeps(const WriteBatch& batch, const Verdict& verdict) const;
+  void take_answer(v1::WriteResponse& answer);
   void recover(Verdict verdict);
   void recover_batch(WriteBatch& batch, const Verdict& verdict, std::vector<WriteOperationPtr>& again);
   void bounce_all(const Error& error);
@@ -36,15 +40,19 @@ class ShardWriter {
   TaskScope& tasks_;
   ShardId shard_;
   WriteQueue queue_;
+  std::deque<std::shared_ptr<WriteBatch>> again_;   // with ids, to be sent once more before anything else
+  std::uint64_t next_sequence_ = 0;   // of request ids
   Backoff backoff_;
   Signal changed_;
 
   // Of the stream that is open, if one is.
   std::unique_ptr<rpc::ClientCall> call_;
+  std::string address_;
+  bool uses_v1_ = false;
   std::deque<std::shared_ptr<WriteBatch>> in_flight_;   // shared with a write that is still under way
   bool broken_ = false;
-  int helpers_ = 0;                          // coroutines that use call_
-  std::optional<Verdict> verdict_;           // how the stream ended
+  int helpers_ = 0;   // coroutines that use call_
+  std::optional<Verdict> verdict_;   // how the stream ended
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

@@ -14,7 +14,7 @@ class Shape {
  public:
   bool admits(const WriteOperation& next) const {
     if (has_range_) return std::holds_alternative<pb::DeleteRangeRequest>(next.request);
-    const auto* put = std::get_if<pb::PutRequest>(&next.request);
+    const auto* put = std::get_if<v1::Put>(&next.request);
     if (put == nullptr) return true;
     // A sequence counts on from the greatest key there is, so every delete before it matters.
     return next.has_sequence() ? deleted_.empty() : !deleted_.contains(put->key());
@@ -30,7 +30,7 @@ class Shape {
 };
 
 void move_into(WriteBatch& batch, WriteOperationPtr operation) {
-  if (auto* put = std::get_if<pb::PutRequest>(&operation->request)) {
+  if (auto* put = std::get_if<v1::Put>(&operation->request)) {
     batch.request.add_puts()->Swap(put);
     batch.puts.push_back(std::move(operation));
   } else if (auto* one = std::get_if<pb::DeleteRequest>(&operation->request)) {
@@ -59,14 +59,19 @@ void settle_all(std::vector<WriteOperationPtr>& operations, Replies& replies) {
 }
 
 bool is_sequence(const WriteOperation::Request& request) {
-  const auto* put = std::get_if<pb::PutRequest>(&request);
+  const auto* put = std::get_if<v1::Put>(&request);
   return put != nullptr && put->sequence_key_delta_size() > 0;
 }
 
 bool is_conditional(const WriteOperation::Request& request) {
-  if (const auto* put = std::get_if<pb::PutRequest>(&request)) return put->has_expected_version_id();
+  if (const auto* put = std::get_if<v1::Put>(&request)) return put->has_expected_version_id();
   const auto* one = std::get_if<pb::DeleteRequest>(&request);
   return one != nullptr && one->has_expected_version_id();
+}
+
+bool has_expiry(const WriteOperation::Request& request) {
+  const auto* put = std::get_if<v1::Put>(&request);
+  return put != nullptr && (put->has_time_to_live_ms() || put->keep_expiry());
 }
 
 }  // namespace
@@ -74,9 +79,9 @@ bool is_conditional(const WriteOperation::Request& request) {
 WriteOperation::WriteOperation(Request operation_request)
     : request(std::move(operation_request)),
       bytes_(std::visit([](const auto& each) { return each.ByteSizeLong(); }, request) + 8), has_sequence_(is_sequence(request)),
-      repeatable_(!has_sequence_ && !is_conditional(request)) {}
+      repeatable_(!has_sequence_ && !is_conditional(request)), needs_store_v1_(has_expiry(request)) {}
 
-Result<> WriteBatch::answer(pb::WriteResponse& response) {
+Result<> WriteBatch::answer(v1::WriteResponse& response) {
   if (static_cast<std::size_t>(response.puts_size()) != puts.size() ||
       static_cast<std::size_t>(response.deletes_size()) != deletes.size() ||
       static_cast<std::size_t>(response.delete_ranges_size()) != ranges.size()) {
@@ -97,10 +102,23 @@ void WriteBatch::mark_sent() {
   }
 }
 
+bool WriteBatch::settled() const {
+  for (const auto* operations : {&puts, &deletes, &ranges})
+    for (const WriteOperationPtr& operation : *operations)
+      if (!operation->settled()) return false;
+  return true;
+}
+
+void WriteBatch::trust_answer() {
+  if (!has_id()) return;
+  for (auto* operations : {&puts, &deletes, &ranges})
+    for (const WriteOperationPtr& operation : *operations) operation->maybe_applied = false;
+}
+
 std::vector<WriteOperationPtr> WriteBatch::take_back() {
   std::vector<WriteOperationPtr> all;
   all.reserve(size());
-  move_back<pb::PutRequest>(puts, *request.mutable_puts(), all);
+  move_back<v1::Put>(puts, *request.mutable_puts(), all);
   move_back<pb::DeleteRequest>(deletes, *request.mutable_deletes(), all);
   move_back<pb::DeleteRangeRequest>(ranges, *request.mutable_delete_ranges(), all);
   return all;

@@ -7,18 +7,22 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "oxia/client.pb.h"
+#include "skerry/store/v1/store.pb.h"
 
 namespace skerry::client {
 
 namespace pb = io::oxia::proto::v1;
+// Where its messages are named as Oxia's they have the same fields under the same numbers, so one message serves both services.
+namespace v1 = skerry::store::v1;
 
-using WriteReply = std::variant<pb::PutResponse, pb::DeleteResponse, pb::DeleteRangeResponse>;
+using WriteReply = std::variant<v1::PutResponse, pb::DeleteResponse, pb::DeleteRangeResponse>;
 
 // One write on its way to a shard. Held by its caller and by the queue or batch that it is in.
 class WriteOperation {
  public:
-  using Request = std::variant<pb::PutRequest, pb::DeleteRequest, pb::DeleteRangeRequest>;
+  using Request = std::variant<v1::Put, pb::DeleteRequest, pb::DeleteRangeRequest>;
 
   explicit WriteOperation(Request operation_request);
   virtual ~WriteOperation() = default;
@@ -31,6 +35,8 @@ class WriteOperation {
   // Whether doing it twice is the same as doing it once, as far as its caller can be told: a put or delete without conditions.
   // Everything else whose connection broke after it was sent is reported as outcome_unknown.
   bool repeatable() const { return repeatable_; }
+  // Whether Oxia's service has no words for it.
+  bool needs_store_v1() const { return needs_store_v1_; }
 
   Request request;               // lent to the batch while the operation is in one
   bool sent = false;             // it was handed to a connection at least once
@@ -39,7 +45,7 @@ class WriteOperation {
 
  private:
   std::size_t bytes_;
-  bool has_sequence_, repeatable_;
+  bool has_sequence_, repeatable_, needs_store_v1_;
 };
 using WriteOperationPtr = std::shared_ptr<WriteOperation>;
 
@@ -50,13 +56,17 @@ struct BatchLimits {
 
 // Operations that travel in one message: the request that holds their parts, and whom to answer, kind by kind.
 struct WriteBatch {
-  pb::WriteRequest request;
+  v1::WriteRequest request;
   std::vector<WriteOperationPtr> puts, deletes, ranges;
   bool alone = false;   // holds an operation that must be
+  TimePoint first_sent{};   // with a request id, in the same words ever since
+  bool has_id() const { return request.has_request_id(); }
   std::size_t size() const { return puts.size() + deletes.size() + ranges.size(); }
   void mark_sent();
+  bool settled() const;   // nobody waits for any of it
+  void trust_answer();   // with a request id it is that of the first time, so nothing happened before it
   // Gives every operation its reply. Fails, having settled none, when the counts do not match: the server is not one.
-  Result<> answer(pb::WriteResponse& response);
+  Result<> answer(v1::WriteResponse& response);
   // All operations in an order in which they may be sent again, their requests back in them.
   std::vector<WriteOperationPtr> take_back();
 };

@@ -18,13 +18,13 @@ class Recorded final : public WriteOperation {
 using RecordedPtr = std::shared_ptr<Recorded>;
 
 RecordedPtr put(const std::string& key, std::size_t value_bytes = 1) {
-  pb::PutRequest request;
+  v1::Put request;
   request.set_key(key);
   request.set_value(std::string(value_bytes, 'x'));
   return std::make_shared<Recorded>(request);
 }
 RecordedPtr sequence_put(const std::string& key) {
-  pb::PutRequest request;
+  v1::Put request;
   request.set_key(key);
   request.set_partition_key("p");
   request.add_sequence_key_delta(1);
@@ -146,13 +146,13 @@ TEST(WriteBatch, answers_each_operation_by_its_position) {
   const RecordedPtr first = put("a"), second = put("b"), gone = remove("c");
   for (const RecordedPtr& operation : {first, gone, second}) queue.push(operation);
   WriteBatch batch = queue.take(roomy);
-  pb::WriteResponse response;
+  v1::WriteResponse response;
   response.add_puts()->mutable_version()->set_version_id(7);
   response.add_puts()->set_status(pb::UNEXPECTED_VERSION_ID);
   response.add_deletes()->set_status(pb::KEY_NOT_FOUND);
   ASSERT_TRUE(batch.answer(response));
-  EXPECT_EQ(std::get<pb::PutResponse>(**first->result).version().version_id(), 7);
-  EXPECT_EQ(std::get<pb::PutResponse>(**second->result).status(), pb::UNEXPECTED_VERSION_ID);
+  EXPECT_EQ(std::get<v1::PutResponse>(**first->result).version().version_id(), 7);
+  EXPECT_EQ(std::get<v1::PutResponse>(**second->result).status(), pb::UNEXPECTED_VERSION_ID);
   EXPECT_EQ(std::get<pb::DeleteResponse>(**gone->result).status(), pb::KEY_NOT_FOUND);
 }
 
@@ -161,7 +161,7 @@ TEST(WriteBatch, settles_nothing_when_the_counts_do_not_match) {
   const RecordedPtr only = put("a");
   queue.push(only);
   WriteBatch batch = queue.take(roomy);
-  pb::WriteResponse response;
+  v1::WriteResponse response;
   EXPECT_EQ(batch.answer(response).error(), Errc::internal);
   EXPECT_FALSE(only->settled());
 }
@@ -171,7 +171,7 @@ TEST(WriteOperation, is_repeatable_only_without_condition_and_sequence) {
   EXPECT_TRUE(remove("a")->repeatable());
   EXPECT_TRUE(remove_range("a", "b")->repeatable());
   EXPECT_FALSE(sequence_put("a")->repeatable());
-  pb::PutRequest guarded;
+  v1::Put guarded;
   guarded.set_expected_version_id(-1);
   EXPECT_FALSE(Recorded(guarded).repeatable());
   pb::DeleteRequest guarded_delete;
