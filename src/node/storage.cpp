@@ -35,7 +35,7 @@ struct Storage::Node {
   std::uint32_t number = 0;
   std::unique_ptr<disk::Log> log;
   std::unique_ptr<LogWatch> watch;
-  std::unique_ptr<store::RocksDbEngine> engine;
+  std::unique_ptr<store::TableEngine> engine;
   std::unique_ptr<replica::ShardGroup> group;
   std::unique_ptr<ShardMetrics> metrics;
 };
@@ -66,7 +66,7 @@ Task<Result<>> Storage::open(std::uint32_t number) {
   CO_TRYV(disk_.make_folders(log_path));
   CO_TRY(node.log, co_await disk::Log::open(core_, disk_, log_path, options_.log));
   node.watch = std::make_unique<LogWatch>(*node.log, log_, number);
-  CO_TRY(node.engine, co_await store::RocksDbEngine::open(blocking_, path + "/engine", options_.engine));
+  CO_TRY(node.engine, co_await store::TableEngine::open(blocking_, path + "/engine", options_.engine));
   node.group = std::make_unique<replica::ShardGroup>(core_, *node.log, *node.engine, options_.group);
   CO_TRYV(co_await open_shards(node));
   node.group->start();

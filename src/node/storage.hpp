@@ -11,7 +11,7 @@
 #include "replica/shard_group.hpp"
 #include "runtime/applets.hpp"
 #include "serve/shard_directory.hpp"
-#include "store/rocksdb_engine.hpp"
+#include "store/table_engine.hpp"
 
 namespace skerry::node {
 
@@ -20,7 +20,7 @@ struct StorageOptions {
   std::string log_folder;                   // holds node-K/log in place of the data folder; empty: the data folder
   disk::LogOptions log;
   replica::ShardGroupOptions group;
-  store::RocksDbOptions engine;             // its budget is the process's, shared evenly by the nodes
+  store::TableEngineOptions engine;         // its budget is the process's, shared evenly by the nodes
 };
 
 // The nodes of a nodepool: node K, with its log, engine and shards, lives on core K modulo the number of cores.

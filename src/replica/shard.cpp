@@ -48,7 +48,7 @@ struct Shard::Parts final : AppliedListener {
         machine(id, options.order, engine), replica(Voter(0), recovered_state(log.shard(id), engine.applied())),
         uses(std::make_shared<ShardUses>(core)), expiry(core.now()),
         notifications({core, log, id, options.order, options.notification_ring_bytes}), sequences(core, machine),
-        pipeline({core, log, id, machine, replica, *this, options.engine_health}) {
+        pipeline({core, log, id, machine, replica, *this, options.engine_health, options.engine}) {
     report.durable = engine.durable();
   }
 
@@ -313,6 +313,8 @@ ShardUse Shard::use() { return {*this, parts_->uses}; }
 bool Shard::in_use() const { return parts_->uses->any(); }
 
 Task<> Shard::wait_unused() const { co_await parts_->uses->wait_none(); }
+
+void Shard::room_changed() { parts_->pipeline.room_changed(); }
 
 void Shard::stop_writes(Error reason) { parts_->pipeline.stop_writes(std::move(reason)); }
 

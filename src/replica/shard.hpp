@@ -30,6 +30,8 @@ struct ShardOptions {
   LogBehind log_behind = LogBehind::refuse;
   // Whether the engine can be trusted, asked after each entry that it was given; a ShardGroup asks its own. Null: always.
   std::function<Result<>()> engine_health = nullptr;
+  // Asked whether it has room for more; a ShardGroup gives its own. Null: it always has.
+  const store::Engine* engine = nullptr;
 };
 
 // What opening a shard had to do.
@@ -119,6 +121,8 @@ class Shard {
   Task<> wait_unused() const;
   // No more writes from now on: the engine or the log can't keep them. Reads go on.
   void stop_writes(Error reason);
+  // The engine may have room again, or a reason why it hasn't.
+  void room_changed();
 
   // Refuses new requests, ends followers, waits until everything in flight is answered; at most `stop_patience` for the log.
   Task<> stop();

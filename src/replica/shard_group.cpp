@@ -11,14 +11,17 @@
 namespace skerry::replica {
 
 ShardGroup::ShardGroup(Core& core, disk::Log& log, store::Engine& engine, ShardGroupOptions options)
-    : core_(core), log_(log), engine_(engine), options_(options), tasks_(core) {}
+    : core_(core), log_(log), engine_(engine), options_(options), tasks_(core) {
+  engine_.set_listener(this);
+}
 
-ShardGroup::~ShardGroup() = default;
+ShardGroup::~ShardGroup() { engine_.set_listener(nullptr); }
 
 Task<Result<Shard*>> ShardGroup::open(ShardId id, ShardOptions options) {
   if (find(id) != nullptr) co_return fail(Errc::already_exists, fmt::format("shard {} is open already", id.value()));
   CO_TRY(store::ShardEngine * state, engine_.shard(id));
   if (!options.engine_health) options.engine_health = [this] { return engine_.health(); };
+  options.engine = &engine_;
   CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, std::move(options)));
   co_return shards_.emplace(id, std::move(shard)).first->second.get();
 }
@@ -59,7 +62,7 @@ Task<Result<>> ShardGroup::forget(ShardId id, Deadline deadline) {
 
 Task<Result<>> ShardGroup::checkpoint() {
   auto done = co_await engine_.checkpoint();
-  if (!done) stop_writes(done.error());
+  if (!done && !engine_.health()) stop_writes(done.error());   // else it will be tried again
   co_return done;
 }
 
@@ -71,6 +74,10 @@ Task<Result<>> ShardGroup::stop() {
 
 void ShardGroup::stop_writes(const Error& reason) {
   for (const auto& [id, shard] : shards_) shard->stop_writes(reason);
+}
+
+void ShardGroup::on_room_changed() {
+  for (const auto& [id, shard] : shards_) shard->room_changed();
 }
 
 Task<> ShardGroup::checkpoint_loop() {

@@ -20,10 +20,10 @@ struct ShardGroupOptions {
 
 // All shards of one node: opens them on the node's log and engine, and looks after both: checkpoints, trimming, expiry of
 // sessions. Lives on the node's core; log and engine must outlive it. stop() after the services have stopped.
-class ShardGroup {
+class ShardGroup final : private store::EngineListener {
  public:
   ShardGroup(Core& core, disk::Log& log, store::Engine& engine, ShardGroupOptions options);
-  ~ShardGroup();
+  ~ShardGroup() override;
 
   // Creates the shard when it is new. Fails with already_exists when it is open.
   Task<Result<Shard*>> open(ShardId id, ShardOptions options);
@@ -48,6 +48,7 @@ class ShardGroup {
   Task<> trim(Shard& shard);
   bool checkpoint_due() const;
   void stop_writes(const Error& reason);
+  void on_room_changed() override;
 
   Core& core_;
   disk::Log& log_;

@@ -123,6 +123,7 @@ std::optional<Error> WritePipeline::refusal() const {
     return Error{make_error_code(ShardError::not_serving),
                  fmt::format("not applied: shard {} is {}", parts_.shard.value(), stopping_ ? "stopping" : "not open yet")};
   }
+  if (auto full = engine_is_full()) return full;
   if (!has_room()) {
     return Error{make_error_code(Errc::resource_exhausted),
                  fmt::format("not applied: shard {} has {} requests with {} bytes in flight; wait for answers",
@@ -131,12 +132,25 @@ std::optional<Error> WritePipeline::refusal() const {
   return std::nullopt;
 }
 
+std::optional<Error> WritePipeline::engine_is_full() const {
+  if (parts_.engine == nullptr || parts_.engine->has_room()) return std::nullopt;
+  const std::optional<Error> obstacle = parts_.engine->obstacle();
+  return Error{make_error_code(Errc::resource_exhausted),
+               fmt::format("not applied: memory is full of what is not on disk yet; {}",
+                           obstacle ? obstacle->message() : "try again")};
+}
+
 bool WritePipeline::has_room() const {
+  if (parts_.engine != nullptr && !parts_.engine->has_room()) return false;
   return queue_.size() + in_flight_.size() < limits::shard_entries_in_flight_max && bytes_ < limits::shard_bytes_in_flight_max;
 }
 
 Task<> WritePipeline::wait_for_room() {
-  while (!has_room() && !stopped_ && !stopping_) co_await room_.wait();
+  while (!has_room() && !stopped_ && !stopping_ && !obstructed()) co_await room_.wait();
+}
+
+void WritePipeline::room_changed() {
+  if (has_room() || obstructed()) room_.wake_all();
 }
 
 Ticket WritePipeline::evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes) {
@@ -384,7 +398,7 @@ Task<> WritePipeline::wait_answered() {
 
 Task<Result<>> WritePipeline::lead(Term term) {
   CO_TRY(Effects effects, parts_.replica.lead(term, {self}));
-  co_return co_await carry_out(std::move(effects));
+  co_return co_await carry_out(effects);
 }
 
 Task<Result<>> WritePipeline::carry_out(Effects effects) {
@@ -425,6 +439,10 @@ Task<Result<>> WritePipeline::replay() {
       }
       ++replayed_entries_;
       replayed_bytes_ += entry.payload.size();
+    }
+    while (auto full = engine_is_full()) {
+      if (obstructed()) co_return fail(*std::move(full));
+      co_await parts_.core.sleep_for(10ms);
     }
     if (entries.empty()) {
       co_return fail(Errc::corrupt,

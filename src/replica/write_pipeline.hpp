@@ -49,6 +49,7 @@ class WritePipeline final : public disk::LogListener {
     ReplicaCore& replica;
     AppliedListener& listener;
     std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
+    const store::Engine* engine;               // asked for room; null: it always has
   };
   explicit WritePipeline(Parts parts);
   ~WritePipeline() override;
@@ -65,6 +66,7 @@ class WritePipeline final : public disk::LogListener {
   void propose_expiry();
   bool has_room() const;
   Task<> wait_for_room();
+  void room_changed();   // the engine's, perhaps
 
   // From now on nothing is evaluated: what waits is answered with `reason`, what is logged and not committed as unknown.
   void stop_writes(Error reason);
@@ -107,6 +109,8 @@ class WritePipeline final : public disk::LogListener {
   void on_stopped(const Error& reason) override;
 
   std::optional<Error> refusal() const;
+  std::optional<Error> engine_is_full() const;
+  bool obstructed() const { return parts_.engine != nullptr && parts_.engine->obstacle(); }
   bool must_queue() const { return !queue_.empty() || overlay_stale_; }
   Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);

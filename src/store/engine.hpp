@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -74,6 +75,13 @@ class ShardEngine {
   virtual std::uint64_t approximate_bytes() const = 0;
 };
 
+// Hears when has_room() or obstacle() of an engine may have changed. Called on its core.
+class EngineListener {
+ public:
+  virtual ~EngineListener() = default;
+  virtual void on_room_changed() = 0;
+};
+
 // The engine of one node: all its shards over one embedded store. One core's, apart from its own helper threads.
 class Engine {
  public:
@@ -86,6 +94,13 @@ class Engine {
   virtual Task<Result<>> checkpoint() = 0;
   // An error from background work: the node must stop accepting writes.
   virtual Result<> health() const = 0;
+  // Whether more may be applied without outgrowing the memory it was given, because what is applied is not on disk yet. apply()
+  // itself never refuses: who takes writes in asks first, and waits.
+  virtual bool has_room() const { return true; }
+  // What keeps it from writing to disk for now, such as a full disk: it goes on trying. Nothing is lost meanwhile.
+  virtual std::optional<Error> obstacle() const { return std::nullopt; }
+  // At most one; null takes it away.
+  virtual void set_listener(EngineListener*) {}
   virtual Task<Result<>> stop() = 0;   // checkpoints and closes
 };
 

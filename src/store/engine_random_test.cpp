@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both engines against each other and against a plain model, with crashes at any step of any flush.
+// The engines against each other and against a plain model, with crashes at any step of any flush.
 // A failure names its seed; SKERRY_SEED=n runs that one alone.
 #include <gtest/gtest.h>
 
@@ -13,9 +13,11 @@ namespace {
 
 using testing::ShardModel;
 
-// The three cursors that must agree, made at one moment.
+constexpr std::size_t engines = 3;
+
+// The cursors that must agree with each other and the model, made at one moment.
 struct Walkers {
-  std::unique_ptr<Cursor> subjects[2];
+  std::unique_ptr<Cursor> subjects[engines];
   ShardModel::Table table;
   ShardModel::Table::const_iterator at;
 };
@@ -23,8 +25,7 @@ struct Walkers {
 class RandomRun {
  public:
   explicit RandomRun(std::uint64_t seed)
-      : random_(seed), rocksdb_(seed % 3 == 0 ? 8 << 20 : 64 << 10, seed % 2 == 0 ? testing::RocksDbSubject::Threads::helper
-                                                                                  : testing::RocksDbSubject::Threads::none) {
+      : random_(seed), rocksdb_(cache_bytes(seed), threads(seed)), tables_(cache_bytes(seed), threads(seed)) {
     for (auto* subject : subjects_) start(*subject);
   }
   ~RandomRun() {
@@ -59,8 +60,16 @@ class RandomRun {
   std::uint64_t cold = 0;   // how often RocksDB had to load: a run without would test half of it
 
  private:
+  static std::uint64_t cache_bytes(std::uint64_t seed) { return seed % 3 == 0 ? 8 << 20 : 64 << 10; }
+  static testing::DatabaseSubject::Threads threads(std::uint64_t seed) {
+    return seed % 2 == 0 ? testing::DatabaseSubject::Threads::helper : testing::DatabaseSubject::Threads::none;
+  }
   static constexpr std::int64_t shards = 3;
   ShardId any_shard() { return ShardId(1 + static_cast<std::int64_t>(random_.below(shards))); }
+
+  std::string name(const testing::EngineSubject& subject) const {
+    return &subject == &memory_ ? "in memory" : &subject == &rocksdb_ ? "RocksDB" : "tables";
+  }
 
   void start(testing::EngineSubject& subject) {
     const Result<> started = subject.start();
@@ -72,7 +81,10 @@ class RandomRun {
     const ShardId id = any_shard();
     ShardModel& model = models_[id];
     model.apply(testing::random_entry(random_));
-    for (auto* subject : subjects_) testing::apply_to(subject->shard(id), model.entry(model.applied()), model.applied());
+    for (auto* subject : subjects_) {
+      testing::apply_to(subject->shard(id), model.entry(model.applied()), model.applied());
+      subject->core().run_turn();   // tables are written meanwhile
+    }
   }
 
   void get() {
@@ -98,7 +110,7 @@ class RandomRun {
     if (walkers_.size() < 4 && random_.chance(0.5)) {
       const ShardId id = any_shard();
       auto made = std::make_unique<Walkers>();
-      for (std::size_t i = 0; i < 2; ++i) made->subjects[i] = subjects_[i]->shard(id).cursor(Space::records);
+      for (std::size_t i = 0; i < engines; ++i) made->subjects[i] = subjects_[i]->shard(id).cursor(Space::records);
       const auto& state = models_[id].now();
       if (const auto table = state.find(Space::records); table != state.end()) made->table = table->second;
       made->at = made->table.end();
@@ -130,7 +142,8 @@ class RandomRun {
       case 2: walkers.at = before(table.end()); break;
       default: walkers.at = dice < 9 ? std::next(walkers.at) : before(walkers.at);
     }
-    for (std::size_t i = 0; i < 2; ++i) {
+    for (std::size_t i = 0; i < engines; ++i) {
+      SCOPED_TRACE(name(*subjects_[i]));
       Cursor& cursor = *walkers.subjects[i];
       if (cursor.state() == Cursor::State::cold) {
         ++cold;
@@ -169,7 +182,7 @@ class RandomRun {
       subject->crash(random_);
       start(*subject);
       if (!running_) return;
-      SCOPED_TRACE(subject == &memory_ ? "memory engine, after a crash" : "RocksDB, after a crash");
+      SCOPED_TRACE(name(*subject) + ", after a crash");
       for (const auto& [id, model] : models_) recover(subject->shard(id), model, durable[id]);
     }
   }
@@ -180,7 +193,7 @@ class RandomRun {
       ASSERT_TRUE(subject->stop());
       start(*subject);
       if (!running_) return;
-      SCOPED_TRACE(subject == &memory_ ? "memory engine, restarted" : "RocksDB, restarted");
+      SCOPED_TRACE(name(*subject) + ", restarted");
       for (const auto& [id, model] : models_) recover(subject->shard(id), model, model.applied());
     }
   }
@@ -190,7 +203,8 @@ class RandomRun {
     ASSERT_GE(shard.applied(), promised);
     ASSERT_LE(shard.applied(), model.applied());
     ASSERT_EQ(shard.durable(), shard.applied());
-    for (const Space space : {Space::records, Space::indexes, Space::sessions, Space::shadows, Space::requests, Space::meta}) {
+    for (const Space space :
+         {Space::records, Space::indexes, Space::sessions, Space::shadows, Space::requests, Space::meta, Space::expiries}) {
       const auto& state = model.at(shard.applied());
       const auto table = state.find(space);
       ASSERT_EQ(difference(content(shard, space), table == state.end() ? ShardModel::Table{} : table->second), "")
@@ -245,7 +259,8 @@ class RandomRun {
   Random random_;
   testing::MemorySubject memory_;
   testing::RocksDbSubject rocksdb_;
-  testing::EngineSubject* const subjects_[2] = {&memory_, &rocksdb_};
+  testing::TableSubject tables_;
+  testing::EngineSubject* const subjects_[engines] = {&memory_, &rocksdb_, &tables_};
   bool running_ = false;
   std::map<ShardId, ShardModel> models_;
   std::vector<std::unique_ptr<Walkers>> walkers_;

@@ -265,31 +265,7 @@ Task<Result<>> RocksDbEngine::stop() {
 }
 
 RocksDbFigures RocksDbEngine::figures() const {
-  RocksDbFigures out;
-  if (members_->store == nullptr) return out;
-  const RocksDbStore& store = *members_->store;
-  const auto property = [&](const std::string& name) {
-    std::uint64_t value = 0;
-    return store.db->GetIntProperty(name, &value) ? value : 0;
-  };
-  out.cache_hits = store.statistics->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
-  out.cache_misses = store.statistics->getTickerCount(rocksdb::BLOCK_CACHE_MISS);
-  out.cache_bytes_used = store.cache->GetUsage();
-  out.cache_bytes_max = store.cache->GetCapacity();
-  out.memtable_bytes = property(rocksdb::DB::Properties::kCurSizeAllMemTables);
-  out.table_bytes = property(rocksdb::DB::Properties::kLiveSstFilesSize);
-  out.compaction_pending_bytes = property(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
-  const RocksDbWatch& watch = *store.watch;
-  out.flushes = watch.flushes;
-  out.flushed_bytes = watch.flushed_bytes;
-  out.compactions = watch.compactions;
-  out.compaction_read_bytes = watch.compaction_read_bytes;
-  out.compaction_written_bytes = watch.compaction_written_bytes;
-  out.stalls = watch.stalls;
-  out.stalled = watch.stalled;
-  out.cold_reads = store.cold_reads;
-  out.waiting_reads = store.waiting_reads;
-  return out;
+  return members_->store == nullptr ? RocksDbFigures{} : figures_of(*members_->store);
 }
 
 }   // namespace skerry::store

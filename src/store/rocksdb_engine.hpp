@@ -20,6 +20,9 @@ struct RocksDbOptions {
   int background_threads = 2;
   // Where they may run; empty: on every processor, whatever thread opened the engine was pinned to.
   std::vector<unsigned> background_cpus;
+  // Whether RocksDB itself takes writes into memory. Unused: it gets whole files (TableEngine), its memory holds only blocks, and
+  // a full disk is an obstacle that passes.
+  enum class Memtables : std::uint8_t { used, unused } memtables = Memtables::used;
   // For tests: the engine's files and clock, instead of the machine's.
   std::shared_ptr<rocksdb::Env> env;
 };
@@ -32,10 +35,10 @@ struct RocksDbFigures {
   std::uint64_t table_bytes = 0;
   std::uint64_t flushes = 0, flushed_bytes = 0;
   std::uint64_t compactions = 0, compaction_read_bytes = 0, compaction_written_bytes = 0, compaction_pending_bytes = 0;
-  std::uint64_t stalls = 0;             // times that writes began to be slowed down or stopped
-  bool stalled = false;                 // now: the host should take no more writes
-  std::uint64_t cold_reads = 0;         // reads that had to be loaded
-  std::uint64_t waiting_reads = 0;      // reads that waited for the disk on the core: loaded, and evicted again at once
+  std::uint64_t stalls = 0;   // times that writes began to be slowed down or stopped
+  bool stalled = false;   // now: the host should take no more writes
+  std::uint64_t cold_reads = 0;   // reads that had to be loaded
+  std::uint64_t waiting_reads = 0;   // reads that waited for the disk on the core: loaded, and evicted again at once
 };
 
 // The engine over one RocksDB for all shards of the node. RocksDB's own log is off: the node's log is the log. A shard's

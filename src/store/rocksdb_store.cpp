@@ -42,15 +42,20 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   return table;
 }
 
-void set_memory(rocksdb::Options& out, RocksDbStore& store, std::uint64_t budget) {
+void set_memory(rocksdb::Options& out, RocksDbStore& store, const RocksDbOptions& options) {
+  const std::uint64_t budget = options.cache_bytes;
   // Few pieces: a block larger than its piece of the cache would never stay.
   store.cache = std::make_shared<WatchedCache>(
       rocksdb::NewLRUCache(budget, /*num_shard_bits=*/2, /*strict_capacity_limit=*/false, /*high_pri_pool_ratio=*/0.3));
   out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(store.cache)));
-  out.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(budget / 2, store.cache);
-  out.write_buffer_size = std::clamp<std::uint64_t>(budget / 8, 1ULL << 20, 64ULL << 20);
-  // The core writes into the next one while these are flushed; only when all are full must it wait.
-  out.max_write_buffer_number = 6;
+  if (options.memtables == RocksDbOptions::Memtables::used) {
+    out.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(budget / 2, store.cache);
+    out.write_buffer_size = std::clamp<std::uint64_t>(budget / 8, 1ULL << 20, 64ULL << 20);
+    // The core writes into the next one while these are flushed; only when all are full must it wait.
+    out.max_write_buffer_number = 6;
+  } else {
+    out.write_buffer_size = 64 << 10;
+  }
   out.target_file_size_base = 64ULL << 20;
   out.max_bytes_for_level_base = 256ULL << 20;
 }
@@ -61,7 +66,7 @@ rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& opt
   if (store.env) out.env = store.env.get();
   out.max_open_files = -1;   // every table stays open: a closed one would be a cold read that WatchedCache can't see
   out.max_background_jobs = options.background_threads;
-  set_memory(out, store, options.cache_bytes);
+  set_memory(out, store, options);
 
   out.statistics = store.statistics = rocksdb::CreateDBStatistics();
   store.statistics->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
@@ -90,15 +95,9 @@ rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& opt
   return out;
 }
 
-// Threads inherit the processors of the one that starts them, and RocksDB starts its own when first needed, which would be
-// from a pinned core. So they are started here, by a thread that may run where they shall.
+// RocksDB starts its threads when first needed, which would be from a pinned core: so they are started here.
 void start_background_threads(rocksdb::Env& env, int count, const std::vector<unsigned>& cpus) {
-  std::thread([&] {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (unsigned cpu = 0; cpus.empty() && cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &set);
-    for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof set, &set);   // what can't be had is left as it is
+  start_unpinned(cpus, [&] {
     env.IncBackgroundThreadsIfNeeded(std::max(1, count), rocksdb::Env::LOW);
     env.IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
     env.LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
@@ -107,7 +106,7 @@ void start_background_threads(rocksdb::Env& env, int count, const std::vector<un
       env.Schedule([](void* promise) { static_cast<std::promise<void>*>(promise)->set_value(); }, &started, pool);
       started.get_future().wait();
     }
-  }).join();
+  });
 }
 
 Error wrong_format(const std::string& folder, BytesView found) {
@@ -173,10 +172,23 @@ Error rocksdb_error(const std::string& folder, const rocksdb::Status& status) {
   return {make_error_code(Errc::io_failed), fmt::format("the engine in {} failed: {}", folder, text)};
 }
 
+void start_unpinned(const std::vector<unsigned>& cpus, const std::function<void()>& start) {
+  std::thread([&] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (unsigned cpu = 0; cpus.empty() && cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &set);
+    for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);   // what can't be had is left as it is
+    start();
+  }).join();
+}
+
 Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, const RocksDbOptions& options) {
   auto store = std::make_shared<RocksDbStore>();
   store->folder = folder;
-  store->watch = std::make_shared<RocksDbWatch>(folder);
+  const bool memtables = options.memtables == RocksDbOptions::Memtables::used;
+  store->watch =
+      std::make_shared<RocksDbWatch>(folder, memtables ? RocksDbWatch::FullDisk::fatal : RocksDbWatch::FullDisk::passes);
   store->env = options.env;
   rocksdb::Env& env = store->env ? *store->env : *rocksdb::Env::Default();
   start_background_threads(env, options.background_threads, options.background_cpus);
@@ -220,6 +232,32 @@ std::uint64_t measure_shard(RocksDbStore& store, ShardId shard) {
   std::uint64_t bytes = 0;
   store.db->GetApproximateSizes(what, store.db->DefaultColumnFamily(), &range, 1, &bytes);
   return bytes;
+}
+
+RocksDbFigures figures_of(const RocksDbStore& store) {
+  RocksDbFigures out;
+  const auto property = [&](const std::string& name) {
+    std::uint64_t value = 0;
+    return store.db->GetIntProperty(name, &value) ? value : 0;
+  };
+  out.cache_hits = store.statistics->getTickerCount(rocksdb::BLOCK_CACHE_HIT);
+  out.cache_misses = store.statistics->getTickerCount(rocksdb::BLOCK_CACHE_MISS);
+  out.cache_bytes_used = store.cache->GetUsage();
+  out.cache_bytes_max = store.cache->GetCapacity();
+  out.memtable_bytes = property(rocksdb::DB::Properties::kCurSizeAllMemTables);
+  out.table_bytes = property(rocksdb::DB::Properties::kLiveSstFilesSize);
+  out.compaction_pending_bytes = property(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
+  const RocksDbWatch& watch = *store.watch;
+  out.flushes = watch.flushes;
+  out.flushed_bytes = watch.flushed_bytes;
+  out.compactions = watch.compactions;
+  out.compaction_read_bytes = watch.compaction_read_bytes;
+  out.compaction_written_bytes = watch.compaction_written_bytes;
+  out.stalls = watch.stalls;
+  out.stalled = watch.stalled;
+  out.cold_reads = store.cold_reads;
+  out.waiting_reads = store.waiting_reads;
+  return out;
 }
 
 }  // namespace skerry::store

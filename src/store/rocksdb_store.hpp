@@ -6,6 +6,7 @@
 #include <rocksdb/statistics.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 
 #include "store/rocksdb_engine.hpp"
@@ -45,5 +46,9 @@ Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, cons
 // The shards and the offsets that a crash would leave.
 Result<std::map<ShardId, Offset>> read_offsets(RocksDbStore& store);
 std::uint64_t measure_shard(RocksDbStore& store, ShardId shard);
+// Calls `start` on a thread that may run where background work shall, whatever the caller was pinned to: threads inherit the
+// processors of the one that starts them. Empty: every processor.
+void start_unpinned(const std::vector<unsigned>& cpus, const std::function<void()>& start);
+RocksDbFigures figures_of(const RocksDbStore& store);
 
 }  // namespace skerry::store

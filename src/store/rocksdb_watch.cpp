@@ -22,7 +22,12 @@ void RocksDbWatch::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info)
   if (!now) stalled = false;
 }
 
-void RocksDbWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) { failed(*status); }
+void RocksDbWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) {
+  if (!status->IsNoSpace() || full_disk_ == FullDisk::fatal) return failed(*status);
+  const std::lock_guard lock(mutex_);
+  obstacle_ = rocksdb_error(folder_, *status);
+  obstructed_ = true;
+}
 
 void RocksDbWatch::failed(const rocksdb::Status& status) {
   const std::lock_guard lock(mutex_);
@@ -35,6 +40,18 @@ Result<> RocksDbWatch::health() const {
   if (!failed_) return {};
   const std::lock_guard lock(mutex_);
   return fail(*error_);
+}
+
+std::optional<Error> RocksDbWatch::obstacle() const {
+  if (!obstructed_) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return obstacle_;
+}
+
+void RocksDbWatch::clear_obstacle() {
+  const std::lock_guard lock(mutex_);
+  obstacle_.reset();
+  obstructed_ = false;
 }
 
 }  // namespace skerry::store

@@ -13,7 +13,9 @@ namespace skerry::store {
 // Hears from RocksDB's background threads what they do and when they fail. Thread-safe: written there, read on the core.
 class RocksDbWatch final : public rocksdb::EventListener {
  public:
-  explicit RocksDbWatch(std::string folder) : folder_(std::move(folder)) {}
+  // What a full disk means: fatal where memory holds what only RocksDB can write, an obstacle where it can be asked again.
+  enum class FullDisk : std::uint8_t { fatal, passes };
+  RocksDbWatch(std::string folder, FullDisk full_disk) : folder_(std::move(folder)), full_disk_(full_disk) {}
 
   void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& info) override;
   void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override;
@@ -27,6 +29,9 @@ class RocksDbWatch final : public rocksdb::EventListener {
   // Remembers the first failure for good.
   void failed(const rocksdb::Status& status);
   Result<> health() const;
+  // Set by background work that found the disk full, until cleared.
+  std::optional<Error> obstacle() const;
+  void clear_obstacle();
 
   std::atomic<std::uint64_t> flushes = 0, flushed_bytes = 0;
   std::atomic<std::uint64_t> compactions = 0, compaction_read_bytes = 0, compaction_written_bytes = 0;
@@ -35,9 +40,10 @@ class RocksDbWatch final : public rocksdb::EventListener {
 
  private:
   const std::string folder_;
-  std::atomic<bool> failed_ = false;
-  mutable std::mutex mutex_;          // held for a moment, once in a lifetime
-  std::optional<Error> error_;
+  const FullDisk full_disk_;
+  std::atomic<bool> failed_ = false, obstructed_ = false;
+  mutable std::mutex mutex_;          // held for a moment, when something went wrong
+  std::optional<Error> error_, obstacle_;
 };
 
 }  // namespace skerry::store

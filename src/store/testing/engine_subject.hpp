@@ -8,6 +8,7 @@
 #include "runtime/task_scope.hpp"
 #include "store/memory_engine.hpp"
 #include "store/rocksdb_engine.hpp"
+#include "store/table_engine.hpp"
 #include "store/testing/forgetful_file_system.hpp"
 #include "store/testing/run.hpp"
 
@@ -79,12 +80,17 @@ class MemorySubject final : public EngineSubject {
   std::unique_ptr<disk::SimulatedDisk> view_;
 };
 
-class RocksDbSubject final : public EngineSubject {
+// What both engines over RocksDB need: its files, and helper threads or none.
+class DatabaseSubject : public EngineSubject {
  public:
   enum class Threads { helper, none };
-  RocksDbSubject(std::uint64_t cache_bytes, Threads threads) : cache_bytes_(cache_bytes), threads_(threads) {}
+  DatabaseSubject(std::uint64_t cache_bytes, Threads threads) : cache_bytes_(cache_bytes), threads_(threads) {}
   std::shared_ptr<ForgetfulFileSystem> files = std::make_shared<ForgetfulFileSystem>();
   void die_within(std::uint64_t changes) override { files->stop_after(changes); }
+
+ protected:
+  virtual Task<Result<std::unique_ptr<Engine>>> open_on(Blocking& blocking, RocksDbOptions options) = 0;
+  const Threads& threads() const { return threads_; }
 
  private:
   Result<> open() override {
@@ -96,15 +102,40 @@ class RocksDbSubject final : public EngineSubject {
     RocksDbOptions options;
     options.cache_bytes = cache_bytes_;
     options.env = environment_of(files);
-    TRY(engine_, run(RocksDbEngine::open(*blocking_, "/engine", options)));
+    TRY(engine_, run(open_on(*blocking_, options)));
     return {};
   }
   void forget(Random& random) override { files = files->crash(random); }
   void release() override { blocking_.reset(); }
 
-  std::uint64_t cache_bytes_;
-  Threads threads_;
+  const std::uint64_t cache_bytes_;
+  const Threads threads_;
   std::unique_ptr<Blocking> blocking_;
+};
+
+class RocksDbSubject final : public DatabaseSubject {
+ public:
+  using DatabaseSubject::DatabaseSubject;
+
+ private:
+  Task<Result<std::unique_ptr<Engine>>> open_on(Blocking& blocking, RocksDbOptions options) override {
+    co_return co_await RocksDbEngine::open(blocking, "/engine", options);
+  }
+};
+
+class TableSubject final : public DatabaseSubject {
+ public:
+  using DatabaseSubject::DatabaseSubject;
+  TableEngine& tables() { return dynamic_cast<TableEngine&>(engine()); }
+
+ private:
+  Task<Result<std::unique_ptr<Engine>>> open_on(Blocking& blocking, RocksDbOptions options) override {
+    TableEngineOptions all;
+    all.cache_bytes = options.cache_bytes;
+    all.database = std::move(options);
+    if (threads() == Threads::none) all.writer = &blocking;   // every step of every table in its turn
+    co_return co_await TableEngine::open(blocking, "/engine", std::move(all));
+  }
 };
 
 }  // namespace skerry::store::testing

@@ -22,6 +22,8 @@ class ForgetfulFileSystem final : public rocksdb::FileSystemWrapper {
   // After so many more changes every operation fails, as if the power had gone in the middle: nothing changes any more.
   void stop_after(std::uint64_t changes);
   bool stopped() const;
+  // From now on nothing more fits: what would make a file longer, or a new one, fails with NoSpace. Or it fits again.
+  void fill(bool full);
   std::uint64_t changes() const;
   // What a new start finds after the power has gone now. This one is stopped.
   std::shared_ptr<ForgetfulFileSystem> crash(Random& random);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <array>
+#include <functional>
+
+#include "runtime/blocking.hpp"
+#include "store/rocksdb_recent.hpp"
+#include "store/rocksdb_store.hpp"
+#include "store/table_stack.hpp"
+
+namespace skerry::store {
+
+// What the shards of a TableEngine share with it.
+struct TableGround {
+  std::shared_ptr<RocksDbStore> store;
+  Blocking& blocking;
+  TableStack stack;
+  std::function<void()> on_applied;   // something was written
+};
+
+// One shard's state in its node's tables and database. Owned by the engine.
+class TableShard final : public ShardEngine {
+ public:
+  // `stored`: whether the database may have anything of it.
+  enum class Stored : bool { no, yes };
+  TableShard(TableGround& ground, ShardId id, Offset durable, Stored stored);
+
+  Lookup try_get(Space space, BytesView key, Bytes& value) override;
+  Task<Result<>> load(Space space, std::vector<Bytes> keys) override;
+  std::unique_ptr<Cursor> cursor(Space space) override;
+  void apply(std::span<const Write> writes, Offset offset) override;
+  Offset applied() const override { return applied_; }
+  Offset durable() const override { return durable_; }
+  std::uint64_t approximate_bytes() const override { return measured_bytes_ + applied_bytes_; }
+
+  // For the engine. Whether it stands for more than the newest frozen table says; that is then frozen too.
+  bool changed() const { return changed_; }
+  // A table frozen before it was made speaks of another shard of its name.
+  bool is_in(std::uint64_t table_number) const { return table_number > made_at_; }
+  void frozen() { changed_ = false; }
+  void written(Offset offset);
+  void measured(std::uint64_t bytes);
+
+ private:
+  void set_key(Space space, BytesView key);
+  rocksdb::Status get(const rocksdb::ReadOptions& options);
+  Lookup get_stored(Bytes& value);
+
+  TableGround& ground_;
+  Offset applied_, durable_;
+  const ShardId id_;
+  const std::uint64_t made_at_;
+  bool stored_, changed_ = false;
+  std::array<Bytes, space_count> prefixes_;
+  const std::shared_ptr<RecentLoads> loaded_ = std::make_shared<RecentLoads>();
+  std::uint64_t measured_bytes_ = 0, applied_bytes_ = 0;
+  Bytes key_, end_;   // kept for their memory, as the next
+  rocksdb::PinnableSlice value_;
+};
+
+}  // namespace skerry::store
