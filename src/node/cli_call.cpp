@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 #include <google/protobuf/message_lite.h>
 
+#include <memory>
+#include <optional>
+
+#include "client/check.hpp"
 #include "net/tcp.hpp"
 #include "rpc/channel.hpp"
 #include "runtime/core.hpp"
@@ -29,16 +33,18 @@ Task<> make(Core& core, net::Network& network, Call& call) {
   call.done = true;
 }
 
-void run(Call& call, Duration timeout) {
+Result<> run(Call& call, Duration timeout, const std::optional<net::TlsOptions>& tls) {
   SystemClock clock;
   Core core(CoreId{0}, clock, Random::system_seed());
   net::TcpNetwork network(core);
+  TRY(const auto secure, secure_network(core, network, tls));
   TaskScope tasks(core);
   call.options.deadline = clock.now() + timeout;
-  tasks.spawn(make(core, network, call));
+  tasks.spawn(make(core, secure ? *secure : network, call));
   while (!call.done || tasks.size() > 0) {
     if (!core.run_turn()) core.wait(no_deadline);
   }
+  return {};
 }
 
 Error failure(const Call& call) {
@@ -56,15 +62,18 @@ Error failure(const Call& call) {
 
 Result<> ask_server(const ConnectionFlags& flags, std::string method, const google::protobuf::MessageLite& request,
                     google::protobuf::MessageLite& reply) {
-  TRY(const std::vector<std::string> addresses, addresses_of(flags));
+  client::ClientOptions target;
+  TRY(target.addresses, addresses_of(flags));
+  TRY(target.tls, tls_of(flags));
+  TRYV(client::settle_tls(target));
   TRY(const std::string token, token_of(flags));
   TRY(const Duration timeout, request_timeout_of(flags));
   Result<> outcome = fail(Errc::invalid_argument, "no server address was given");
-  for (const std::string& text : addresses) {
+  for (const std::string& text : target.addresses) {
     TRY(net::Address address, net::Address::parse(text));
     Call call{.address = std::move(address), .method = method, .options = {}, .request = request, .reply = reply};
     if (!token.empty()) call.options.metadata.add("authorization", "Bearer " + token);
-    run(call, timeout);
+    TRYV(run(call, timeout, target.tls));
     if (call.status.ok()) return {};
     outcome = fail(failure(call));
     if (outcome.error() != Errc::unavailable) break;

@@ -23,8 +23,8 @@ constexpr auto answer_patience = 5s;
 constexpr std::size_t answer_bytes_max = 64 << 20;
 constexpr std::size_t lines_without_terminal = 10'000;
 
-struct TopFlags {
-  std::string address = "localhost:8080";
+struct TopFlags : ConnectionFlags {
+  TopFlags() { address = "localhost:8080"; }
   std::string interval = "2s";
   Format format = Format::text;
   bool once = false;
@@ -62,21 +62,38 @@ Result<std::string> body_of(const net::Address& address, std::string_view answer
   return std::string(answer.substr(end + 4));
 }
 
-// People paste what they open in a browser.
-std::string_view plain_address(std::string_view text) {
-  constexpr std::string_view scheme = "http://";
-  if (!text.starts_with(scheme)) return text;
-  text.remove_prefix(scheme.size());
-  return text.substr(0, text.find('/'));
+// What all of it needs, of the flags.
+struct Place {
+  net::Address address;
+  std::optional<net::TlsOptions> tls;
+  std::string token;
+};
+Result<Place> place_of(const TopFlags& flags) {
+  Place place;
+  TRY(place.tls, tls_of(flags));
+  TRY(place.token, token_of(flags));
+  std::string_view text = flags.address;
+  if (const std::size_t scheme = text.find("://");
+      scheme != std::string_view::npos) {   // people paste what they open in a browser
+    const std::string_view name = text.substr(0, scheme);
+    if (name != "http" && !place.tls) place.tls.emplace();
+    text.remove_prefix(scheme + 3);
+    text = text.substr(0, text.find('/'));
+  }
+  TRY(place.address, net::Address::parse(text));
+  return place;
 }
 
 class Top {
  public:
-  Top(const TopFlags& flags, net::Address address, Duration interval)
-      : flags_(flags), address_(std::move(address)), interval_(interval), core_(CoreId{0}, clock_, Random::system_seed()),
-        network_(core_), tasks_(core_), stops_(core_) {}
+  Top(const TopFlags& flags, Place place, Duration interval)
+      : flags_(flags), place_(std::move(place)), address_(place_.address), interval_(interval),
+        core_(CoreId{0}, clock_, Random::system_seed()), plain_(core_), tasks_(core_), stops_(core_) {}
 
   int run() {
+    auto secure = secure_network(core_, plain_, place_.tls);
+    if (!secure) return report(secure.error());
+    secure_ = *std::move(secure);
     Interrupts interrupts;
     interrupts.watch([this] { core_.post_from_outside([this] { stops_.spawn(stop()); }); });
     tasks_.spawn(show());
@@ -112,9 +129,11 @@ class Top {
 
   Task<Result<Reading>> fetch() {
     const TimePoint deadline = clock_.now() + answer_patience;
-    auto stream = co_await network_.connect(address_, deadline);
+    auto stream = co_await (secure_ ? *secure_ : plain_).connect(address_, deadline);
     if (!stream) co_return fail(no_metrics(address_, stream.error().message()));
-    std::string request = fmt::format("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", address_.text());
+    std::string request = fmt::format("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", address_.text());
+    if (!place_.token.empty()) request += "Authorization: Bearer " + place_.token + "\r\n";
+    request += "\r\n";
     const auto answer = co_await with_deadline(core_, exchange(**stream, std::move(request)), deadline);
     if (!answer) co_return fail(no_metrics(address_, answer.error().message()));
     CO_TRY(const std::string body, body_of(address_, *answer));
@@ -141,23 +160,25 @@ class Top {
   }
 
   const TopFlags& flags_;
-  net::Address address_;
+  const Place place_;
+  const net::Address& address_;
   Duration interval_;
   SystemClock clock_;
   Core core_;
-  net::TcpNetwork network_;
+  net::TcpNetwork plain_;
+  std::unique_ptr<net::Network> secure_;
   Output out_;
   Result<> outcome_;
   TaskScope tasks_, stops_;
 };
 
 int run_top(const TopFlags& flags) {
-  auto address = net::Address::parse(plain_address(flags.address));
-  if (!address) return report(address.error());
+  auto place = place_of(flags);
+  if (!place) return report(place.error());
   const auto interval = parse_duration(flags.interval);
   if (!interval) return report(interval.error());
   if (*interval < 100ms) return report({Errc::invalid_argument, "--interval must be 100ms or longer"});
-  return Top(flags, *std::move(address), *interval).run();
+  return Top(flags, *std::move(place), *interval).run();
 }
 
 }  // namespace
@@ -169,6 +190,9 @@ void add_top_command(CLI::App& app, Command& chosen) {
       "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second");
   const auto flags = std::make_shared<TopFlags>();
   top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics")->capture_default_str();
+  top.add_option("--auth-token", flags->auth_token, "Token that the process asks for");
+  top.add_option("--auth-token-file", flags->auth_token_file, "File that holds the token");
+  add_tls_options(top, *flags);
   top.add_option("-i,--interval", flags->interval, "How often to look")->capture_default_str();
   top.add_flag("--once", flags->once, "Look twice, an interval apart, print what happened and end");
   const auto take_format = [own = flags.get()](const std::string& name) {
