@@ -13,6 +13,7 @@ from support.protocol import ROOT
 from support.server import eventually, free_port
 
 FOLDER = ROOT / "build/package"
+SYSTEMD = ["systemd", "systemd-sysv"]
 
 
 def pytest_configure(config):
@@ -62,11 +63,15 @@ class System:
     def dpkg(self, *words):
         return self.run("dpkg", "--force-confdef", *words).stdout
 
-    def install(self, package):
+    def install(self, package, *others):
         """As a person would. What else it takes was fetched before."""
         shutil.copy(package, self.path("/tmp/skerry.deb"))
         return self.run("apt-get", "install", "--yes", "--no-install-recommends", "--reinstall", "-o", "Dpkg::Options::=--force-confdef",
-                        "/tmp/skerry.deb").stdout
+                        "/tmp/skerry.deb", *others).stdout
+
+    def set_ports(self):
+        file = self.path("/etc/skerry/standalone.yaml")
+        file.write_text(file.read_text().replace(":6648", f":{self.port}").replace(":8080", f":{self.metrics_port}"))
 
     def start(self, *words, user="skerry"):
         """Runs the service's command, or another, until stop() or kill(); returns when it serves."""
@@ -94,7 +99,7 @@ class System:
 
 @pytest.fixture(scope="session")
 def pristine(package, fields):
-    """Kept between runs while the package depends on the same. What it depends on was fetched and is not installed."""
+    """Kept between runs while the package depends on the same. What the tests install was fetched and is not installed."""
     root = FOLDER / "bare"
     made_with = root.with_suffix(".depends")
     if not made_with.exists() or made_with.read_text() != fields["Depends"]:
@@ -106,17 +111,62 @@ def pristine(package, fields):
         shutil.copy(package, root / "tmp/skerry.deb")
         system = System(root)
         system.run("apt-get", "update", timeout=300)
-        system.run("apt-get", "install", "--yes", "--no-install-recommends", "--download-only", "/tmp/skerry.deb", timeout=300)
+        system.run("apt-get", "install", "--yes", "--no-install-recommends", "--download-only", "/tmp/skerry.deb", *SYSTEMD, timeout=300)
         (root / "tmp/skerry.deb").unlink()
         made_with.write_text(fields["Depends"])
     return root
 
 
 @pytest.fixture(scope="module")
-def system(pristine, tmp_path_factory):
-    root = tmp_path_factory.mktemp("debian") / "root"
-    subprocess.run(["cp", "-a", "--reflink=auto", pristine, root], check=True, timeout=300)
-    system = System(root)
-    yield system
-    system.kill()
-    shutil.rmtree(root, ignore_errors=True)
+def make_system(pristine, tmp_path_factory):
+    systems = []
+
+    def make():
+        root = tmp_path_factory.mktemp("debian") / "root"
+        subprocess.run(["cp", "-a", "--reflink=auto", pristine, root], check=True, timeout=300)
+        systems.append(System(root))
+        return systems[-1]
+
+    yield make
+    for system in systems:
+        system.kill()
+        shutil.rmtree(system.root, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def system(make_system):
+    return make_system()
+
+
+class Booted:
+    """A System whose systemd runs, in namespaces of its own but for the network."""
+
+    def __init__(self, system):
+        self.system = system
+        self.nspawn = subprocess.Popen(["systemd-nspawn", "--quiet", f"--directory={system.root}", "--boot", "--register=no", "--keep-unit", "--console=pipe"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def enter(self, *words):
+        leader = pathlib.Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split()[-1]
+        return output("nsenter", "--target", leader, "--mount", "--uts", "--ipc", "--pid", *words)
+
+    def state(self, name):
+        return self.enter("systemctl", "show", "--value", "--property", name, "skerry").strip()
+
+    def stop(self):
+        self.nspawn.terminate()   # systemd shuts down
+        try:
+            self.nspawn.wait(30)
+        except subprocess.TimeoutExpired:
+            self.nspawn.kill()
+            self.nspawn.wait()
+
+
+@pytest.fixture(scope="module")
+def booted(make_system, package):
+    system = make_system()
+    system.install(package, *SYSTEMD)
+    system.set_ports()
+    booted = Booted(system)
+    yield booted
+    booted.stop()

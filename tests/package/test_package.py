@@ -16,6 +16,7 @@ from support.server import eventually
 
 MIB = 1 << 20
 CONFIGURATION = "/etc/skerry/standalone.yaml"
+pytestmark = pytest.mark.timeout(900)   # the first system is fetched
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,7 @@ def test_systemd_takes_the_unit_and_finds_it_well_confined(unpacked, tmp_path):
 def installed(system, package):
     assert not system.path("/usr/bin/skerry").exists()
     system.install(package)
-    file = system.path(CONFIGURATION)
-    file.write_text(file.read_text().replace(":6648", f":{system.port}").replace(":8080", f":{system.metrics_port}"))
+    system.set_ports()
     return system
 
 
@@ -146,8 +146,7 @@ def test_removing_it_keeps_configuration_and_data_and_purging_it_the_data(instal
     assert not installed.path("/etc/skerry").exists() and any(installed.path("/var/lib/skerry").iterdir())
     assert not list(installed.path("/etc/systemd/system").rglob("skerry.service"))
     installed.install(package)   # and the data is there again
-    file = installed.path(CONFIGURATION)
-    file.write_text(file.read_text().replace(":6648", f":{installed.port}").replace(":8080", f":{installed.metrics_port}"))
+    installed.set_ports()
     installed.start(*service_command(installed))
     assert installed.client("get", "/greeting") == "hello\n"
     installed.kill()
@@ -158,3 +157,39 @@ def test_purging_it_without_data_leaves_nothing(installed):
     installed.dpkg("--purge", "skerry")
     assert "skerry" not in installed.path("/etc/passwd").read_text()
     eventually(lambda: not installed.path("/var/lib/skerry").exists(), "the end of the data folder")
+
+
+# --- under systemd, confined as its unit says
+
+
+def test_systemd_starts_it_at_boot_and_again_when_it_was_killed(booted):
+    system = booted.system
+    eventually(system.healthy, "the service", seconds=60)
+    assert booted.state("ActiveState") == "active"
+    system.client("put", "/greeting", "hello")
+    booted.enter("systemctl", "kill", "--signal=KILL", "skerry")
+    eventually(lambda: booted.state("NRestarts") == "1" and system.healthy(), "the service again", seconds=60)
+    assert system.client("get", "/greeting") == "hello\n"
+
+
+def test_confined_it_needs_none_of_what_was_taken_from_it(booted):
+    system = booted.system
+    eventually(system.healthy, "the service", seconds=60)
+    lines = "\n".join(json.dumps({"key": f"/k/{n:05}", "value": "x" * 200}) for n in range(20_000))
+    system.path("/tmp/records").write_text(lines)
+    system.client("put", "--json-lines", "--file", "/tmp/records")
+    assert len(system.client("list", "-s", "/k/", "-e", "/k//").splitlines()) == 20_000
+    assert booted.enter("skerry", "health", "--port", system.port).strip() == "SERVING"
+    journal = booted.enter("journalctl", "--unit=skerry", "--no-pager")
+    assert "warn" not in journal and "error" not in journal.lower(), journal
+
+
+def test_systemd_stops_it_gracefully_and_does_not_repeat_what_was_refused(booted):
+    booted.enter("systemctl", "stop", "skerry")
+    assert (booted.state("ActiveState"), booted.state("ExecMainStatus")) == ("inactive", "0")
+    file = booted.system.path(CONFIGURATION)
+    file.write_text(file.read_text() + "nonsense: 1\n")
+    booted.enter("systemctl", "start", "skerry")
+    eventually(lambda: booted.state("ActiveState") == "failed", "the refusal")
+    assert (booted.state("ExecMainStatus"), booted.state("NRestarts")) == ("2", "0")
+    assert "nonsense" in booted.enter("journalctl", "--unit=skerry", "--no-pager")
