@@ -52,7 +52,8 @@ Result<Caller> Authenticator::by_issuer(const Issuer& issuer, const Token& token
   TRY(const WallTime expires, check_times(token, now));
   const auto named = [&](const std::string& audience) { return token.names_audience(audience); };
   if (std::ranges::none_of(issuer.options.audiences, named)) {
-    return refuse(fmt::format("the token is for another audience; this server takes {}", fmt::join(issuer.options.audiences, ", ")));
+    return refuse(
+        fmt::format("the token is for another audience; this server takes {}", fmt::join(issuer.options.audiences, ", ")));
   }
   std::string name = token.text(issuer.options.user_name_claim);
   if (name.empty()) {

@@ -51,4 +51,4 @@ class Authenticator {
   std::vector<Issuer> issuers_;
 };
 
-}  // namespace skerry::auth
+}   // namespace skerry::auth

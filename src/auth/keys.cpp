@@ -128,8 +128,8 @@ struct Keys::Key {
   bool made_with_secret(BytesView signed_bytes, BytesView signature) const {
     unsigned char made[EVP_MAX_MD_SIZE];
     unsigned length = 0;
-    const auto* done = HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), raw(signed_bytes), signed_bytes.size(),
-                            made, &length);
+    const auto* done =
+        HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), raw(signed_bytes), signed_bytes.size(), made, &length);
     return done != nullptr && equal_secrets({reinterpret_cast<const char*>(made), length}, signature);
   }
 };
@@ -237,7 +237,8 @@ Result<> Keys::verify(Signing signing, std::string_view key_id, BytesView signed
     if (key->made(signed_bytes, signature)) return {};
   }
   if (fits) return fail(Errc::invalid_argument, "the token's signature is wrong");
-  return fail(Errc::not_found, "the token is signed with key " + printable(key_id) + ", which is not among the issuer's keys here");
+  return fail(Errc::not_found,
+              "the token is signed with key " + printable(key_id) + ", which is not among the issuer's keys here");
 }
 
 }  // namespace skerry::auth

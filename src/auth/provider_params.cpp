@@ -67,9 +67,10 @@ Result<IssuerOptions> issuer_of(const std::string& url, const json::object& obje
     return wrong(fmt::format("issuer {} needs allowedAudiences: without them a token for any other service would do", url));
   }
   if (issuer.key_file.empty()) {
-    return wrong(fmt::format("issuer {} needs staticKeyFile: keys are not fetched from the network here; save the issuer's "
-                             "jwks_uri to a file, which is read again whenever it changes",
-                             url));
+    return wrong(
+        fmt::format("issuer {} needs staticKeyFile: keys are not fetched from the network here; save the issuer's "
+                    "jwks_uri to a file, which is read again whenever it changes",
+                    url));
   }
   return issuer;
 }

@@ -33,15 +33,13 @@ int hex_value(char c) {
 Bytes sha256(BytesView bytes) {
   Bytes digest(32, '\0');
   unsigned length = 0;
-  const int done = EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &length,
-                              sha256_method(), nullptr);
+  const int done =
+      EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &length, sha256_method(), nullptr);
   SKERRY_ASSERT(done == 1 && length == digest.size());
   return digest;
 }
 
-bool equal_secrets(BytesView a, BytesView b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
+bool equal_secrets(BytesView a, BytesView b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
 
 std::string to_hex(BytesView bytes) {
   std::string text;

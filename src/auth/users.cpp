@@ -59,10 +59,12 @@ class UsersFile {
         if (value.IsScalar()) TRYV(digest ? take_digest(value, name) : take_certificate(value, name));
         for (const YAML::Node& each : value) TRYV(digest ? take_digest(each, name) : take_certificate(each, name));
       } else {
-        return wrong(field.first, printable(key) + " is nothing that a user has; expected name, token-sha256, certificate, roles");
+        return wrong(field.first,
+                     printable(key) + " is nothing that a user has; expected name, token-sha256, certificate, roles");
       }
     }
-    if (!users_.by_name_.emplace(name, std::move(user)).second) return wrong(entry, "user " + printable(name) + " is given twice");
+    if (!users_.by_name_.emplace(name, std::move(user)).second)
+      return wrong(entry, "user " + printable(name) + " is given twice");
     return {};
   }
 

@@ -23,4 +23,4 @@ class TokenSource {
   TimePoint looked_at_ = TimePoint::min();
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

@@ -95,8 +95,7 @@ int choose_alpn(SSL*, const unsigned char** chosen, unsigned char* length, const
                 void* ours) {
   const auto& wire = *static_cast<const std::string*>(ours);
   unsigned char* out = nullptr;
-  const int outcome =
-      SSL_select_next_proto(&out, length, raw(wire), static_cast<unsigned>(wire.size()), offered, offered_length);
+  const int outcome = SSL_select_next_proto(&out, length, raw(wire), static_cast<unsigned>(wire.size()), offered, offered_length);
   *chosen = out;
   return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -117,8 +116,7 @@ Result<TlsVersion> parse_tls_version(std::string_view text) {
 }
 
 TlsContext::TlsContext(const TlsOptions& options, TlsRole role)
-    : options_(options), role_(role),
-      native_(SSL_CTX_new(role == TlsRole::server ? TLS_server_method() : TLS_client_method())),
+    : options_(options), role_(role), native_(SSL_CTX_new(role == TlsRole::server ? TLS_server_method() : TLS_client_method())),
       alpn_(alpn_on_wire(options.alpn)) {
   SKERRY_ASSERT(native_ != nullptr);
 }
@@ -215,8 +213,8 @@ Result<> TlsContext::take_ciphers() {
     // Names of TLS 1.3 are the same for both; others say what the key exchange is and have "_WITH_" in IANA's form.
     const bool newest = name.starts_with("TLS_") && name.find("_WITH_") == std::string::npos;
     const char* known = name.starts_with("TLS_") && !newest ? OPENSSL_cipher_name(name.c_str()) : name.c_str();
-    const bool usable = newest ? SSL_CTX_set_ciphersuites(native_, name.c_str()) == 1
-                               : SSL_CTX_set_cipher_list(native_, known) == 1;
+    const bool usable =
+        newest ? SSL_CTX_set_ciphersuites(native_, name.c_str()) == 1 : SSL_CTX_set_cipher_list(native_, known) == 1;
     if (!usable) {
       ERR_clear_error();
       return fail(Errc::invalid_argument, "cipher suite " + printable(name) + " is not to be had; `openssl ciphers` lists them");

@@ -28,12 +28,12 @@ struct TlsOptions {
   std::string cert_file = {};         // PEM: the certificate, then those between it and its CA. A server needs one
   std::string key_file = {};          // PEM, its private key, without a passphrase
   std::string trusted_ca_file = {};   // PEM: who signs the other side's certificates; "" on clients: the system's roots
-  std::string cipher_suites = {};     // IANA's or OpenSSL's names with commas or colons between; "": those with forward secrecy
+  std::string cipher_suites = {};   // IANA's or OpenSSL's names with commas or colons between; "": those with forward secrecy
   TlsVersion min_version = TlsVersion::tls12;
   TlsVersion max_version = TlsVersion::tls13;
   ClientAuth client_auth = ClientAuth::none;   // of servers
-  VerifyPeer verify_peer = VerifyPeer::yes;    // of clients; `no` only for experiments
-  std::string server_name = {};       // of clients: the name that the server's certificate must bear; "": the host connected to
+  VerifyPeer verify_peer = VerifyPeer::yes;   // of clients; `no` only for experiments
+  std::string server_name = {};   // of clients: the name that the server's certificate must bear; "": the host connected to
   std::vector<std::string> alpn = {};   // protocols, the preferred first; both sides must have one in common
 };
 
@@ -50,8 +50,8 @@ class TlsContext {
 
   TlsRole role() const { return role_; }
   const TlsOptions& options() const { return options_; }
-  const std::string& subject() const { return subject_; }                // of its certificate, for people; "" without one
-  std::optional<std::int64_t> expires() const { return expires_; }       // of its certificate, in seconds since the epoch
+  const std::string& subject() const { return subject_; }   // of its certificate, for people; "" without one
+  std::optional<std::int64_t> expires() const { return expires_; }   // of its certificate, in seconds since the epoch
   ssl_ctx_st* native() const { return native_; }
 
  private:
@@ -90,4 +90,4 @@ class TlsFiles {
   std::vector<FileStamp> seen_;   // of the last attempt, whatever came of it
 };
 
-}  // namespace skerry::net
+}   // namespace skerry::net

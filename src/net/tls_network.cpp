@@ -13,7 +13,8 @@ class TlsListener final : public Listener {
 
   Task<Result<std::unique_ptr<Stream>>> accept() override {
     CO_TRY(auto stream, co_await inner_->accept());
-    TlsStreamOptions of_stream{.context = options_.contexts(), .server = {}, .server_name = {}, .refuse_plain = options_.refuse_plain};
+    TlsStreamOptions of_stream{
+        .context = options_.contexts(), .server = {}, .server_name = {}, .refuse_plain = options_.refuse_plain};
     co_return std::make_unique<TlsStream>(core_, std::move(stream), std::move(of_stream));
   }
   Address address() const override { return inner_->address(); }
@@ -52,4 +53,4 @@ TlsContexts reloading(std::shared_ptr<TlsFiles> files) {
   };
 }
 
-}  // namespace skerry::net
+}   // namespace skerry::net

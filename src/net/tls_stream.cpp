@@ -46,7 +46,8 @@ void add_names(const X509* certificate, std::vector<std::string>& names) {
 PeerCertificate describe(const X509* certificate) {
   PeerCertificate peer;
   char common_name[256];
-  const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common_name, sizeof common_name);
+  const int length =
+      X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common_name, sizeof common_name);
   if (length > 0) peer.names.emplace_back(common_name, static_cast<std::size_t>(length));
   add_names(certificate, peer.names);
   return peer;

@@ -83,12 +83,12 @@ class TlsStream final : public Stream {
   ssl_st* ssl_;
   Bytes in_;   // read and not opened: [in_at_, in_end_)
   std::size_t in_at_ = 0, in_end_ = 0;
-  Bytes out_, sending_;       // made and not written; being written
+  Bytes out_, sending_;   // made and not written; being written
   Signal flushed_;
-  std::size_t owed_ = 0;      // bytes at the front of the next write that are in out_ already
+  std::size_t owed_ = 0;   // bytes at the front of the next write that are in out_ already
   std::optional<PeerCertificate> certificate_;
   std::optional<Error> failed_;
   bool ready_ = false, ended_ = false, flushing_ = false, closed_ = false;
 };
 
-}  // namespace skerry::net
+}   // namespace skerry::net

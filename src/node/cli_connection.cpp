@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "net/stream.hpp"
+#include "net/tls_network.hpp"
 #include "runtime/setting_value.hpp"
 
 namespace skerry::node {
@@ -39,8 +40,51 @@ void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* a
   app.add_option(address_names, flags.address, "Address of any server; several with commas between")->capture_default_str();
   app.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")
       ->capture_default_str();
-  app.add_option("--auth-token", flags.auth_token, "Token that the server asks for");
-  app.add_option("--auth-token-file", flags.auth_token_file, "File that holds the token");
+  app.add_option("--auth-token,--token", flags.auth_token,
+                 "Token that the server asks for. Others on this machine can see it: a file is better");
+  app.add_option("--auth-token-file,--token-file", flags.auth_token_file, "File that holds the token");
+  add_tls_options(app, flags);
+}
+
+void add_tls_options(CLI::App& app, ConnectionFlags& flags) {
+  constexpr const char* group = "TLS";
+  app.add_flag("--tls", flags.use_tls, "Connect with TLS; an address that begins with tls:// says so too")->group(group);
+  app.add_option("--tls-trusted-ca-file", flags.tls_trusted_ca_file,
+                 "Who signs the server's certificate (PEM); without it, whom this system trusts")
+      ->group(group);
+  app.add_option("--tls-cert-file", flags.tls_cert_file, "This client's own certificate (PEM), for servers that ask for one")
+      ->group(group);
+  app.add_option("--tls-key-file", flags.tls_key_file, "Its private key (PEM)")->group(group);
+  app.add_option("--tls-server-name", flags.tls_server_name,
+                 "Name that the server's certificate bears, where it is not the address")
+      ->group(group);
+  app.add_option("--tls-min-version", flags.tls_min_version, "The oldest TLS to speak: 1.2 or 1.3")
+      ->group(group)
+      ->capture_default_str();
+  app.add_flag("--tls-insecure-skip-verify", flags.tls_insecure_skip_verify,
+               "Believe any certificate: only for experiments, since anybody on the way can read and answer")
+      ->group(group);
+}
+
+Result<std::optional<net::TlsOptions>> tls_of(const ConnectionFlags& flags) {
+  const bool on = flags.use_tls || !flags.tls_trusted_ca_file.empty() || !flags.tls_cert_file.empty() ||
+                  !flags.tls_key_file.empty() || !flags.tls_server_name.empty() || flags.tls_insecure_skip_verify;
+  if (!on) return std::nullopt;
+  net::TlsOptions tls;
+  tls.trusted_ca_file = flags.tls_trusted_ca_file;
+  tls.cert_file = flags.tls_cert_file;
+  tls.key_file = flags.tls_key_file;
+  tls.server_name = flags.tls_server_name;
+  TRY(tls.min_version, net::parse_tls_version(flags.tls_min_version));
+  tls.verify_peer = flags.tls_insecure_skip_verify ? net::VerifyPeer::no : net::VerifyPeer::yes;
+  tls.alpn = {"h2"};
+  return tls;
+}
+
+Result<std::unique_ptr<net::Network>> secure_network(Core& core, net::Network& plain, const std::optional<net::TlsOptions>& tls) {
+  if (!tls) return nullptr;
+  TRY(std::shared_ptr<net::TlsFiles> files, net::TlsFiles::open(*tls, net::TlsRole::client));
+  return std::make_unique<net::TlsNetwork>(core, plain, net::TlsNetworkOptions{.contexts = net::reloading(std::move(files))});
 }
 
 Result<std::vector<std::string>> addresses_of(const ConnectionFlags& flags) {

@@ -8,6 +8,7 @@
 
 #include "health/health.pb.h"
 #include "net/tcp.hpp"
+#include "node/cli_connection.hpp"
 #include "rpc/channel.hpp"
 #include "runtime/core.hpp"
 #include "runtime/setting_value.hpp"
@@ -19,6 +20,7 @@ namespace {
 namespace pb = grpc::health::v1;
 
 struct HealthFlags {
+  ConnectionFlags connection;   // for TLS alone
   std::string host = "localhost";
   std::uint16_t port = 6648;
   std::string timeout = "10s";
@@ -40,13 +42,15 @@ Task<> ask(Core& core, net::Network& network, net::Address address, std::string 
   probe.done = true;
 }
 
-Probe probe_server(const HealthFlags& flags, Duration timeout) {
+Result<Probe> probe_server(const HealthFlags& flags, Duration timeout) {
   SystemClock clock;
   Core core(CoreId{0}, clock, Random::system_seed());
   net::TcpNetwork network(core);
+  TRY(const auto tls, tls_of(flags.connection));
+  TRY(const auto secure, secure_network(core, network, tls));
   Probe probe;
   TaskScope tasks(core);
-  tasks.spawn(ask(core, network, {flags.host, flags.port}, flags.service, clock.now() + timeout, probe));
+  tasks.spawn(ask(core, secure ? *secure : network, {flags.host, flags.port}, flags.service, clock.now() + timeout, probe));
   while (!probe.done || tasks.size() > 0) {
     if (!core.run_turn()) core.wait(no_deadline);
   }
@@ -66,7 +70,9 @@ int run_health(const HealthFlags& flags) {
   const auto timeout = parse_duration(flags.timeout);
   if (!timeout) return report(timeout.error());
   if (*timeout <= Duration::zero()) return report({Errc::invalid_argument, "--timeout must be longer than nothing, such as 10s"});
-  const Probe probe = probe_server(flags, *timeout);
+  const Result<Probe> outcome = probe_server(flags, *timeout);
+  if (!outcome) return report(outcome.error());
+  const Probe& probe = *outcome;
   if (!probe.status.ok()) return report(failure(flags, probe.status));
   const std::string name = pb::HealthCheckResponse::ServingStatus_Name(probe.reply.status());
   fmt::print("{}\n", name);
@@ -85,6 +91,7 @@ void add_health_command(CLI::App& app, Command& chosen) {
   health.add_option("--port", flags->port, "The server's public port")->capture_default_str();
   health.add_option("--timeout", flags->timeout, "How long to wait for the answer")->capture_default_str();
   health.add_option("--service", flags->service, "\"\": the process; oxia-readiness: whether it takes requests");
+  add_tls_options(health, flags->connection);
   health.callback([&chosen, flags] { chosen = [flags] { return run_health(*flags); }; });
 }
 

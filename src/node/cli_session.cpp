@@ -32,7 +32,10 @@ Result<client::ClientOptions> client_options(const ClientFlags& flags) {
   TRY(options.addresses, addresses_of(flags));
   options.name_space = flags.name_space;
   TRY(options.request_timeout, request_timeout_of(flags));
-  TRY(options.auth_token, token_of(flags));
+  TRY(options.tls, tls_of(flags));
+  TRYV(token_of(flags));   // refused here, before anything is connected
+  options.auth_token = flags.auth_token;
+  options.auth_token_file = flags.auth_token_file;   // a command that runs for long finds it renewed
   options.key_order = flags.key_sorting == "natural" ? client::KeyOrder::natural : client::KeyOrder::hierarchical;
   options.on_unreachable = [](const std::string& trouble) { fmt::print(stderr, "Waiting for a server: {}\n", trouble); };
   return options;

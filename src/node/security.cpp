@@ -134,7 +134,8 @@ void Security::show_expiry() const {
     if (!context || !context->expires()) return;
     const std::int64_t left = *context->expires() - context_.core.clock().wall().time_since_epoch().count() / 1000;
     context_.metrics()
-        .gauge("skerry_tls_certificate_expires_seconds", "When the certificate ends, in seconds since the epoch", {{"port", port}})
+        .gauge("skerry_tls_certificate_expires_seconds", "When the certificate ends, in seconds since the epoch",
+               {{"port", port}})
         .set(static_cast<double>(*context->expires()));
     if (left <= 0) {
       log_.error("the certificate has expired: clients will refuse it", {{"port", port}, {"subject", context->subject()}});
@@ -155,7 +156,7 @@ net::TlsContexts Security::admin_tls() {
 
 void Security::note_handshake(const char* port, const net::Address& peer, const Error& why) {
   handshakes_failed_.add();
-  if (context_.core.now() < told_at_ || context_.core.now() - told_at_ < told_every) {
+  if (told_at_ && context_.core.now() - *told_at_ < told_every) {
     ++untold_;
     return;
   }
@@ -169,8 +170,7 @@ std::optional<net::HttpResponse> Security::refuse(const net::HttpRequest& reques
   if (request.path == "/healthz" || request.path == "/readyz") return std::nullopt;
   if (request.method == "POST" && request.path.starts_with("/api/")) return std::nullopt;   // a call: its guard has the word
   const std::string_view header = request.header("authorization");
-  const auto caller =
-      guard_->identify(header.empty() ? std::nullopt : std::optional(header), request.certificate);
+  const auto caller = guard_->identify(header.empty() ? std::nullopt : std::optional(header), request.certificate);
   if (!caller) return refusal(401, caller.error().message);
   const bool changes = request.method != "GET" && request.method != "HEAD";
   const auth::Role held = changes ? (*caller)->grants.in_every() : (*caller)->grants.highest();

@@ -94,9 +94,9 @@ class Security {
   std::optional<serve::AccessGuard> guard_;
   std::function<void()> recheck_;
   Counter handshakes_failed_, reloads_, reloads_failed_;
-  TimePoint told_at_ = TimePoint::min();
+  std::optional<TimePoint> told_at_;
   std::uint64_t untold_ = 0;
   TaskScope tasks_;
 };
 
-}  // namespace skerry::node
+}   // namespace skerry::node

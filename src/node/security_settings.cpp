@@ -26,18 +26,26 @@ void SecuritySettings::declare_tls(Settings& settings, Tls& tls, const std::stri
   tls.enabled_setting =
       &settings
            .add(section + ".enabled", tls.enabled,
-                fmt::format("Take only connections with TLS on the {} port. On when a certificate is named; =false turns it off.", port))
+                fmt::format("Take only connections with TLS on the {} port. On when a certificate is named; =false turns it off.",
+                            port))
            .flags(flags + "-enabled");
-  settings.add(section + ".cert-file", tls.cert_file, "Certificate (PEM), with those between it and its CA; read again when it changes.")
+  settings
+      .add(section + ".cert-file", tls.cert_file,
+           "Certificate (PEM), with those between it and its CA; read again when it changes.")
       .flags(flags + "-cert-file");
   settings.add(section + ".key-file", tls.key_file, "Its private key (PEM), without a passphrase.").flags(flags + "-key-file");
   settings
       .add(section + ".trusted-ca-file", tls.trusted_ca_file,
            "Who signs client certificates (PEM). A client that shows one must show a good one.")
       .flags(flags + "-trusted-ca-file");
-  settings.add(section + ".client-auth", tls.client_auth, "Turn away clients that show no certificate.").flags(flags + "-client-auth");
-  settings.add(section + ".min-version", tls.min_version, "The oldest TLS to speak.").flags(flags + "-min-version").choices({"1.2", "1.3", "771", "772"});
-  settings.add(section + ".max-version", tls.max_version, "The newest.").flags(flags + "-max-version").choices({"1.2", "1.3", "771", "772"});
+  settings.add(section + ".client-auth", tls.client_auth, "Turn away clients that show no certificate.")
+      .flags(flags + "-client-auth");
+  settings.add(section + ".min-version", tls.min_version, "The oldest TLS to speak.")
+      .flags(flags + "-min-version")
+      .choices({"1.2", "1.3", "771", "772"});
+  settings.add(section + ".max-version", tls.max_version, "The newest.")
+      .flags(flags + "-max-version")
+      .choices({"1.2", "1.3", "771", "772"});
   settings
       .add(section + ".cipher-suites", tls.cipher_suites,
            "Cipher suites, by their IANA or OpenSSL names, with commas between; empty: those with forward secrecy.")
@@ -50,7 +58,8 @@ void SecuritySettings::declare_auth(Settings& settings) {
                                     "Ask every caller for a token or certificate. On when users or a provider are named; =false "
                                     "turns it off.")
                                .flags("--auth-enabled");
-  settings.add("public.auth.users-file", users_file_, "Who may do what (YAML); read again when it changes.").flags("--auth-users-file");
+  settings.add("public.auth.users-file", users_file_, "Who may do what (YAML); read again when it changes.")
+      .flags("--auth-users-file");
   settings.add("public.auth.provider", provider_, "Who else vouches for callers: oidc, or empty for nobody.")
       .flags("--auth-provider-name")
       .choices({"", "oidc"});

@@ -35,4 +35,4 @@ class SecuritySettings {
   const Setting* auth_enabled_setting_ = nullptr;
 };
 
-}  // namespace skerry::node
+}   // namespace skerry::node

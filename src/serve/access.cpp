@@ -48,9 +48,8 @@ constexpr std::array other_methods = {
 
 template <std::size_t count>
 std::optional<Access> find(const std::array<Entry, count>& entries, std::string_view service, std::string_view method) {
-  const auto found = std::ranges::find_if(entries, [&](const Entry& each) {
-    return each.service == service && (each.method == "*" || each.method == method);
-  });
+  const auto found = std::ranges::find_if(
+      entries, [&](const Entry& each) { return each.service == service && (each.method == "*" || each.method == method); });
   return found == entries.end() ? std::nullopt : std::optional(found->access);
 }
 

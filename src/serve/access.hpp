@@ -30,4 +30,4 @@ std::optional<rpc::Status> refuse_access(const auth::Caller& caller, std::string
 // The rest, for methods of scope `one`, once the namespace is known. A call without a caller passes: nobody is asked who they are.
 std::optional<rpc::Status> refuse_access(const rpc::ServerCall& call, std::string_view name_space);
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve

@@ -86,7 +86,8 @@ std::optional<rpc::Status> AccessGuard::revoke(const rpc::ServerCall& call) {
   auto now = admit(call);
   if (!now) return std::move(now).error();
   if ((*now)->name == call.caller()->name && (*now)->grants == call.caller()->grants) return std::nullopt;
-  return rpc::Status{rpc::Code::unavailable, fmt::format("what {} may do here has changed: call again", printable((*now)->name)), {}};
+  return rpc::Status{
+      rpc::Code::unavailable, fmt::format("what {} may do here has changed: call again", printable((*now)->name)), {}};
 }
 
 }  // namespace skerry::serve

@@ -46,4 +46,4 @@ class AccessGuard final : public rpc::CallGuard {
   rpc::CallerPtr last_caller_;
 };
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve
