@@ -40,6 +40,7 @@ net::HttpServerOptions http_options(Security& security) {
 AdminServer::AdminServer(AppletContext& context, AdminServerOptions options)
     : context_(context), log_(context.log("admin")), options_(std::move(options)), security_(context.get<Security>()),
       network_(context.core), secure_network_(context.core, network_, {security_.admin_tls(), rpc::refusal_without_tls}),
+      json_api_(context.core),
       http_(context.core, security_.options().admin_tls ? static_cast<net::Network&>(secure_network_) : network_,
             http_options(security_)) {
   const auto route = [this](std::string method, std::string path,
@@ -51,6 +52,7 @@ AdminServer::AdminServer(AppletContext& context, AdminServerOptions options)
   route("GET", "/readyz", &AdminServer::ready);
   route("GET", "/log-level", &AdminServer::log_level);
   route("PUT", "/log-level", &AdminServer::set_log_level);
+  if (options_.json_api) json_api_.route_in(http_);
 }
 
 Task<Result<>> AdminServer::start() {

@@ -4,22 +4,26 @@
 #include "net/tcp.hpp"
 #include "net/tls_network.hpp"
 #include "node/security.hpp"
+#include "rpc/json_api.hpp"
 #include "runtime/applets.hpp"
 
 namespace skerry::node {
 
 struct AdminServerOptions {
   net::Address address;
+  bool json_api = true;   // every gRPC method at /api, too
 };
 
 // The operators' port, plain HTTP on the first core: GET /metrics, /healthz (the process runs), /readyz (it serves), and
-// GET or PUT /log-level. The first applet to start, so that a long recovery can be watched, and the last to stop.
+// GET or PUT /log-level, and /api. The first applet to start, so that a long recovery can be watched, and the last to stop.
 class AdminServer {
  public:
   AdminServer(AppletContext& context, AdminServerOptions options);
   Task<Result<>> start();
   Task<> stop();
   void set_ready(bool ready) { ready_ = ready; }
+  // Where applets add what they answer; null when it is not served here.
+  rpc::JsonApi* json_api() { return options_.json_api && context_.core.id() == CoreId{0} ? &json_api_ : nullptr; }
 
  private:
   Task<net::HttpResponse> metrics(net::HttpRequest request);
@@ -34,6 +38,7 @@ class AdminServer {
   Security& security_;
   net::TcpNetwork network_;
   net::TlsNetwork secure_network_;
+  rpc::JsonApi json_api_;
   net::HttpServer http_;
   bool ready_ = false;
 };

@@ -6,8 +6,12 @@
 #include "net/tls_network.hpp"
 #include "node/admin_service.hpp"
 #include "node/method_metrics.hpp"
+#include "node/rpc_figures.hpp"
 #include "node/security.hpp"
+#include "node/tracing.hpp"
 #include "rpc/health.hpp"
+#include "rpc/json_api.hpp"
+#include "rpc/reflection.hpp"
 #include "rpc/server.hpp"
 #include "runtime/applets.hpp"
 #include "serve/oxia_service.hpp"
@@ -32,11 +36,17 @@ class PublicServer {
 
  private:
   Result<net::Address> listen(net::Address address);
+  void offer_json();
+  CoreConnections connections() const;
+  std::vector<MethodFigures> methods() const { return method_metrics_.figures(); }
+  Task<Result<std::string>> show_connections(net::HttpRequest request);
+  Task<Result<std::string>> show_methods(net::HttpRequest request);
 
   AppletContext& context_;
   Logger log_;
   PublicServerOptions options_;
   Security& security_;
+  Tracer* const tracer_;   // null: tracing is off
   net::TcpNetwork network_;
   net::TlsNetwork secure_network_;
   MethodMetrics method_metrics_;
@@ -45,8 +55,11 @@ class PublicServer {
   serve::StoreV1Service store_v1_;
   AdminService admin_;
   rpc::Health health_;
+  rpc::Reflection reflection_;
   rpc::Methods methods_;
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<TrafficMetrics> traffic_metrics_;
+  rpc::JsonApi* json_api_ = nullptr;   // the operators' port's, on the first core
 };
 
 }  // namespace skerry::node

@@ -10,6 +10,8 @@
 #include "node/admin_namespaces.hpp"
 #include "node/admin_server.hpp"
 #include "node/public_server.hpp"
+#include "node/tracing.hpp"
+#include "runtime/settings.hpp"
 
 namespace skerry::node {
 namespace {
@@ -75,14 +77,23 @@ void warn_of_exposure(const StandaloneOptions& options, const Logger& log) {
       log.warn("other machines may reach this address, and nobody is asked who they are; --insecure silences this",
                {{"port", what}, {"address", address.text()}});
     } else if (!tls) {
-      log.warn("other machines may reach this address, and without TLS whoever listens on the way reads tokens and records; "
-               "--insecure silences this",
-               {{"port", what}, {"address", address.text()}});
+      log.warn(
+          "other machines may reach this address, and without TLS whoever listens on the way reads tokens and records; "
+          "--insecure silences this",
+          {{"port", what}, {"address", address.text()}});
     }
   };
   const bool tokens = security.auth.on();
   warn(options.public_address, "public", security.public_tls, tokens);
   if (options.admin_address) warn(*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth);
+}
+
+// Whoever may call there may read and write everything.
+bool serves_json(const StandaloneOptions& options) {
+  if (options.json_api != ServeJson::by_itself) return options.json_api == ServeJson::yes;
+  const SecurityOptions& security = options.security;
+  const bool certificates = security.admin_tls && security.admin_tls->client_auth == net::ClientAuth::require;
+  return is_loopback(options.admin_address->host) || security.auth.on() || certificates;
 }
 
 int refuse(const Error& error) {
@@ -98,6 +109,8 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   if (!wished) return refuse(wished.error());
   const auto security = SecurityFiles::open(options.security);
   if (!security) return refuse(security.error());
+  const Result<TracingOptions> tracing = tracing_options(options.tracing, process_environment());
+  if (!tracing) return refuse(tracing.error());
   Threshold threshold(clock);
   if (const Result<> free = threshold.check_free(options.public_address); !free) return refuse(free.error());
   if (options.admin_address) {
@@ -121,7 +134,10 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
     log.logger("standalone").warn("writes are acknowledged before they are on disk: a power failure may lose the last of them");
   }
   app.add<Security>("security", *security);
-  if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{*options.admin_address});
+  if (tracing->endpoint) app.add<Tracing>("tracing", *tracing);
+  if (options.admin_address) {
+    app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address, .json_api = serves_json(options)});
+  }
   app.add<Storage>("storage", options.storage, &hosts);
   app.add<NamespaceAdmin>("namespaces", folder->get());
   app.add<PublicServer>("public", PublicServerOptions{options.public_address, assignments_of((*folder)->status(), cores)},

@@ -9,16 +9,22 @@
 #include "node/data_folder.hpp"
 #include "node/security.hpp"
 #include "node/storage.hpp"
+#include "node/tracing_options.hpp"
 #include "runtime/app.hpp"
 
 namespace skerry::node {
+
+// Whether the operators' port answers /api. By itself: where only this machine reaches it, or callers are asked who they are.
+enum class ServeJson { by_itself, yes, no };
 
 // A whole cluster in one process: one public address, every namespace and shard behind it.
 struct StandaloneOptions {
   net::Address public_address;
   std::optional<net::Address> admin_address;    // metrics, health, log level; nothing: not served
+  ServeJson json_api = ServeJson::by_itself;    // there, too
   bool insecure = false;                        // no warning about an address that others can reach
   SecurityOptions security;                     // TLS, and who may do what
+  TracingWish tracing;
   std::string data_folder;
   std::string cores;   // as CorePlacement::parse takes it; empty: one for each node, at most the machine's
   bool pin = false;

@@ -51,6 +51,7 @@ StandaloneSettings::StandaloneSettings() {
   declare_serving();
   declare_storage();
   declare_process();
+  declare_insight();
 }
 
 void StandaloneSettings::declare_serving() {
@@ -78,6 +79,25 @@ void StandaloneSettings::declare_serving() {
           "namespaces", namespaces_,
           "More namespaces, each NAME, NAME:SHARDS or NAME:SHARDS:hierarchical|natural. Once made they stay, named again or not.")
       .flags("--namespace");
+}
+
+void StandaloneSettings::declare_insight() {
+  settings_
+      .add("json-api", json_api_,
+           "Whether the metrics port answers every method as JSON at /api. auto: where only this machine reaches that port, or "
+           "callers are asked who they are.")
+      .flags("--json-api")
+      .choices({"auto", "on", "off"});
+  settings_
+      .add("tracing.endpoint", tracing_.endpoint,
+           "Where spans of requests are sent, http://HOST:PORT of a collector that understands OTLP; empty: what "
+           "OTEL_EXPORTER_OTLP_ENDPOINT says, otherwise nowhere; \"none\": nowhere.")
+      .flags("--tracing-endpoint");
+  settings_
+      .add("tracing.sample-ratio", tracing_.ratio,
+           "How many of the requests that come without a trace of their own are traced, 0 to 1; the others as their callers ask.")
+      .flags("--tracing-sample-ratio")
+      .limits(0.0, 1.0);
 }
 
 void StandaloneSettings::declare_storage() {
@@ -156,6 +176,9 @@ Result<StandaloneOptions> StandaloneSettings::options() const {
   if (!cores_.empty()) TRYV(CorePlacement::parse(cores_, pin_));   // refused here, so that `config check` refuses it too
   options.insecure = insecure_;
   TRY(options.security, security_.options());
+  options.json_api = json_api_ == "on" ? ServeJson::yes : json_api_ == "off" ? ServeJson::no : ServeJson::by_itself;
+  TRYV(tracing_options(tracing_, {}));
+  options.tracing = tracing_;
   options.data_folder = data_dir_;
   options.cores = cores_;
   options.pin = pin_ || cores_.find_first_of(",-") != std::string::npos;

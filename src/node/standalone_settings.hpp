@@ -24,6 +24,7 @@ class StandaloneSettings {
   void declare_serving();
   void declare_storage();
   void declare_process();
+  void declare_insight();
   Result<std::vector<NamespaceWish>> namespaces() const;
   bool given(const Setting& setting) const { return setting.origin() != "default"; }
 
@@ -32,6 +33,8 @@ class StandaloneSettings {
   std::string metrics_address_ = "127.0.0.1:8080";
   bool insecure_ = false;
   SecuritySettings security_;
+  std::string json_api_ = "auto";
+  TracingWish tracing_;
   std::uint32_t shards_ = 1;
   bool notifications_ = true;
   std::string key_sorting_ = "hierarchical";

@@ -32,14 +32,14 @@ struct ConnectionFigures {
   net::Address peer;
   Duration age{}, idle{};      // since it was accepted; since bytes last came
   std::size_t streams_open = 0;
-  Traffic traffic;
+  Traffic traffic = {};
 };
 
 // A server as a whole, since it was made.
 struct ServerFigures {
   std::uint64_t connections_accepted = 0, connections_refused = 0;   // refused: beyond connections_max
   std::size_t connections_open = 0, streams_open = 0;
-  Traffic traffic;             // of connections that have ended, too
+  Traffic traffic = {};             // of connections that have ended, too
 };
 
 }  // namespace skerry::rpc

@@ -35,6 +35,17 @@ class Count {
   std::size_t& count_;
 };
 
+// Tells the end of a call, also of one that is cancelled.
+struct Observed {
+  MethodObserver* observer;
+  Core& core;
+  TimePoint began;
+  Code code = Code::cancelled;
+  ~Observed() {
+    if (observer != nullptr) observer->on_end(code, core.clock().now() - began);
+  }
+};
+
 Task<> handle(const Method& method, JsonCall& call, std::optional<Status>& status, Event& over) {
   status = co_await method.run(call, call, call);
   over.set();
@@ -134,7 +145,10 @@ Task<net::HttpResponse> JsonApi::get(net::HttpRequest request) {
   if (rest.empty()) co_return json(200, listing());
   if (const auto view = views_.find(rest); view != views_.end()) {
     const View show = view->second;   // it may be removed meanwhile
-    co_return json(200, co_await show(std::move(request)));
+    const Result<std::string> shown = co_await show(std::move(request));
+    if (shown) co_return json(200, *shown);
+    const Status why = Status::from(shown.error());
+    co_return json(http_status(why.code), error_json(why));
   }
   if (const auto found = find("/" + std::string(rest))) co_return json(200, description_json(*found->method));
   if (const std::string methods = methods_of(rest); !methods.empty()) {
@@ -177,7 +191,11 @@ Task<> JsonApi::call(std::shared_ptr<Entry> entry, const Method& method, const n
       status = std::move(admitted).error();
     }
   }
+  MethodObserver* observer = service.stats != nullptr ? service.stats->observer(method.name) : nullptr;
+  if (observer != nullptr) observer->on_start();
+  Observed observed{observer, core_, core_.clock().now()};
   if (status.ok()) status = co_await run(*entry, method, call);
+  observed.code = status.code;
   co_await call.finish(std::move(status));
 }
 

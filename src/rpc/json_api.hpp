@@ -9,6 +9,7 @@
 #include "net/http_server.hpp"
 #include "rpc/call_guard.hpp"
 #include "rpc/json_call.hpp"
+#include "rpc/method_stats.hpp"
 #include "rpc/methods.hpp"
 #include "runtime/event.hpp"
 
@@ -30,6 +31,7 @@ struct JsonService {
   std::string authority = {};   // what handlers take for the address that was called: gRPC's, not this port's
   CallGuard* guard = nullptr;   // null: everybody may call everything
   Tracer* tracer = nullptr;   // null: nothing is traced
+  MethodStats* stats = nullptr;    // calls are counted with gRPC\'s
 };
 
 // Every gRPC method of a core once more, for curl and scripts: POST /api/<Service>/<Method> takes and gives protobuf's JSON.
@@ -42,7 +44,7 @@ struct JsonService {
 // One core's. Made by whoever owns the HTTP server; applets add their methods when they start, and take them away when they stop.
 class JsonApi {
  public:
-  using View = std::function<Task<std::string>(net::HttpRequest)>;   // JSON
+  using View = std::function<Task<Result<std::string>>(net::HttpRequest)>;   // JSON
 
   explicit JsonApi(Core& core, JsonApiOptions options = {});
   ~JsonApi();

@@ -205,6 +205,26 @@ TEST_F(JsonApiTest, asks_the_same_guard_as_grpc_before_anything_runs) {
   EXPECT_THAT(call("Unary", "{}", "Authorization: Bearer ok\r\n"), StartsWith("HTTP/1.1 200 "));
 }
 
+struct Counted final : MethodStats, MethodObserver {
+  MethodObserver* observer(std::string_view) override { return this; }
+  void on_start() override { ++started; }
+  void on_end(Code code, Duration) override { codes.push_back(code); }
+  int started = 0;
+  std::vector<Code> codes;
+};
+
+TEST_F(JsonApiTest, calls_are_counted_however_they_end) {
+  Counted counted;
+  start({.stats = &counted});
+  call("Unary", "{}");
+  call("Unary", "[");
+  call("Unary", R"({"delayMs":20000})");
+  clients_.back().stream->close();
+  world_.settle();
+  EXPECT_EQ(counted.started, 3);
+  EXPECT_THAT(counted.codes, ElementsAre(Code::ok, Code::invalid_argument, Code::cancelled));
+}
+
 TEST_F(JsonApiTest, calls_are_parts_of_the_trace_in_traceparent) {
   Tracer tracer(1, {.ratio = 0});
   start({.tracer = &tracer});
@@ -217,7 +237,10 @@ TEST_F(JsonApiTest, calls_are_parts_of_the_trace_in_traceparent) {
   EXPECT_EQ(hex_text(spans[0].parent), "00f067aa0ba902b7");
 }
 
-Task<std::string> show_query(net::HttpRequest request) { co_return "{\"query\":\"" + request.query + "\"}"; }
+Task<Result<std::string>> show_query(net::HttpRequest request) {
+  if (request.query.empty()) co_return fail(Errc::invalid_argument, "which?");
+  co_return "{\"query\":\"" + request.query + "\"}";
+}
 
 TEST_F(JsonApiTest, tells_what_there_is_and_how_it_is_called) {
   start();
@@ -231,6 +254,7 @@ TEST_F(JsonApiTest, tells_what_there_is_and_how_it_is_called) {
   EXPECT_THAT(ask("GET /api/skerry.test.Echo/Unary"),
               AllOf(HasSubstr(R"("request":"skerry.test.EchoRequest","requestStream":false)"), HasSubstr(R"("delayMs":0)")));
   EXPECT_THAT(ask("GET /api/things?a=1"), HasSubstr(R"({"query":"a=1"})"));
+  EXPECT_THAT(ask("GET /api/things"), AllOf(StartsWith("HTTP/1.1 400 "), HasSubstr("which?")));
   EXPECT_THAT(ask("GET /api/nothing"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("GET /api lists")));
 }
 

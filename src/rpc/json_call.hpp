@@ -33,6 +33,7 @@ class JsonCall final : public ServerCall, public MessageSource, public MessageSi
   net::Address peer() const override { return request_.peer; }
   void add_trailer(std::string, std::string) override {}   // nothing in HTTP/1.1 that scripts would look at
   const auth::Caller* caller() const override { return caller_.get(); }
+  const net::PeerCertificate* certificate() const override { return request_.certificate; }
   Span* span() const override { return span_.get(); }
 
   Task<Result<std::optional<BytesView>>> next() override;
