@@ -194,6 +194,13 @@ Result<> BlockingClient::remove(std::string key, DeleteOptions options) {
   });
 }
 
+Result<BatchResult> BlockingClient::commit(AtomicBatch batch, BatchOptions options) {
+  return members_->call<BatchResult>(
+      [client = members_->client.get(), batch = std::move(batch), options = std::move(options)]() mutable {
+        return client->commit(std::move(batch), std::move(options));
+      });
+}
+
 Result<> BlockingClient::remove_range(KeyRange range, DeleteOptions options) {
   return members_->call<void>(
       [client = members_->client.get(), range = std::move(range), options = std::move(options)]() mutable {
@@ -282,6 +289,8 @@ Task<Result<std::unique_ptr<SequenceFollower>>> make_sequence(Client& client, st
   co_return client.follow_sequence(std::move(key), std::move(partition_key));
 }
 
+Task<Result<std::string>> page_token_of(const Scan& scan) { co_return scan.page_token(); }
+
 // Holds an object of the core, whose destructor may cancel calls and touch timers, in the caller's thread, and gives it back to the core in the end.
 template <class T, class Members>
 class Borrowed {
@@ -305,7 +314,7 @@ class Borrowed {
 };
 
 template <class Members, class Visit>
-Result<> walk(Members& members, KeyRange range, RangeOptions options, Scan::Kind kind, Visit visit) {
+Result<std::string> walk(Members& members, KeyRange range, RangeOptions options, Scan::Kind kind, Visit visit) {
   TRY(std::unique_ptr<Scan> made, members.template call<std::unique_ptr<Scan>>(
                                       [&members, range = std::move(range), options = std::move(options), kind]() mutable {
                                         return make_scan(*members.client, std::move(range), std::move(options), kind);
@@ -315,20 +324,20 @@ Result<> walk(Members& members, KeyRange range, RangeOptions options, Scan::Kind
   for (std::size_t count = 16;; count = visit_batch) {
     TRY(const Records records, members.template call<Records>([&scan, count] { return fetch(*scan, count); }));
     for (const Record& record : records) {
-      if (!visit(record)) return {};
+      if (!visit(record)) return std::string();
     }
-    if (records.empty()) return {};
+    if (records.empty()) return members.template call<std::string>([&scan] { return page_token_of(*scan); });
   }
 }
 
 }   // namespace
 
-Result<> BlockingClient::list(KeyRange range, RangeOptions options, std::function<bool(const std::string&)> visit) {
+Result<std::string> BlockingClient::list(KeyRange range, RangeOptions options, std::function<bool(const std::string&)> visit) {
   return walk(*members_, std::move(range), std::move(options), Scan::Kind::keys,
               [&visit](const Record& record) { return visit(record.key); });
 }
 
-Result<> BlockingClient::scan(KeyRange range, RangeOptions options, std::function<bool(const Record&)> visit) {
+Result<std::string> BlockingClient::scan(KeyRange range, RangeOptions options, std::function<bool(const Record&)> visit) {
   return walk(*members_, std::move(range), std::move(options), Scan::Kind::records, std::move(visit));
 }
 

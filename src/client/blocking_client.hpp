@@ -25,6 +25,8 @@ class BlockingClient {
   Result<Record> get(std::string key, GetOptions options = {});
   Result<> remove(std::string key, DeleteOptions options = {});
   Result<> remove_range(KeyRange range, DeleteOptions options = {});
+  // All or nothing; a condition that fails is told in the result.
+  Result<BatchResult> commit(AtomicBatch batch, BatchOptions options = {});
 
   // Starts a put and returns at once, or when there is room: at most pending_operations_max and pending_bytes_max are under way.
   // `done` runs on the client's thread: it must be quick and call nothing of this class. finish_puts() returns when all have
@@ -32,9 +34,10 @@ class BlockingClient {
   void start_put(std::string key, std::string value, PutOptions options, std::function<void(Result<PutResult>)> done);
   void finish_puts();
 
-  // Calls `visit`, in the caller's thread, for every key or record in key order until it returns false.
-  Result<> list(KeyRange range, RangeOptions options, std::function<bool(const std::string&)> visit);
-  Result<> scan(KeyRange range, RangeOptions options, std::function<bool(const Record&)> visit);
+  // Calls `visit`, in the caller's thread, for every key or record in key order until it returns false. Returns the page token that
+  // takes the walk up again, when its limit has left something over; else "".
+  Result<std::string> list(KeyRange range, RangeOptions options, std::function<bool(const std::string&)> visit);
+  Result<std::string> scan(KeyRange range, RangeOptions options, std::function<bool(const Record&)> visit);
 
   // Calls `ready` once every shard is followed, then `visit` for every change, until it returns false or interrupt() is called.
   // `positions` is where to continue next time, as of the change just visited.

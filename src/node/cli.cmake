@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The subcommands that act as clients of a running store.
 skerry_room(cli
-  SOURCES cli_admin.cpp cli_admin_output.cpp cli_bulk.cpp cli_call.cpp cli_client.cpp cli_client_run.cpp cli_command.cpp
-          cli_connection.cpp cli_health.cpp cli_output.cpp cli_parse.cpp cli_perf.cpp cli_perf_report.cpp cli_perf_run.cpp
+  SOURCES cli_admin.cpp cli_admin_output.cpp cli_batch.cpp cli_bulk.cpp cli_call.cpp cli_client.cpp cli_client_run.cpp cli_command.cpp
+          cli_connection.cpp cli_health.cpp cli_output.cpp cli_parse.cpp cli_parse_batch.cpp cli_perf.cpp cli_perf_report.cpp cli_perf_run.cpp
           cli_session.cpp cli_shell.cpp cli_shell_editor.cpp cli_shell_line.cpp cli_top.cpp cli_top_view.cpp completion.cpp
           json_library.cpp
   TESTS   cli_output_test.cpp cli_parse_test.cpp cli_perf_report_test.cpp cli_shell_line_test.cpp cli_top_view_test.cpp

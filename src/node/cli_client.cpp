@@ -60,6 +60,9 @@ void add_put(CLI::App& client, Command& chosen, Shared shared) {
       .add_option("--session-timeout", flags.session_timeout, "How long an ephemeral record outlives a command that was killed")
       ->needs(ephemeral)
       ->capture_default_str();
+  put.app.add_option("--ttl", flags.ttl, "Delete the record so long after this write, as 90s or 12h; a later put decides anew")
+      ->type_name("DURATION");
+  put.app.add_flag("--keep-ttl", flags.keep_ttl, "Delete it when the record that it replaces would have been deleted");
   put.app.add_flag(
       "--json-lines", flags.json_lines,
       "Load many records from standard input or --file, one JSON object a line:\n"
@@ -103,13 +106,44 @@ void add_delete(CLI::App& client, Command& chosen, Shared shared) {
   range.runs(chosen, std::move(shared), run_delete_range);
 }
 
+void add_batch(CLI::App& client, Command& chosen, Shared shared) {
+  Subcommand<BatchFlags> batch(client, "batch", "Change several records, all or none");
+  batch.app.description(
+      "Change several records of one shard: all of it takes place, or nothing when a condition fails (then the exit status is 4).\n"
+      "Example: skerry client batch --if-absent /lock --put /lock=me --delete /queue/1\n"
+      "From the command line, ranges are deleted first, then records, then come the puts. Lines keep their order:\n"
+      "  {\"if\":\"/lock\",\"exists\":false}     {\"if\":\"/a\",\"version\":3}\n"
+      "  {\"put\":\"/lock\",\"value\":\"me\",\"ttl\":\"30s\"}   also value_base64, expected_version, indexes, keep_ttl\n"
+      "  {\"delete\":\"/queue/1\",\"expected_version\":7}   {\"delete_range\":[\"/tmp/\",\"/tmp//\"]}");
+  BatchFlags& flags = *batch.flags;
+  batch.app.add_option("--if-exists", flags.if_exists, "Only if there is a record KEY")->type_name("KEY")->allow_extra_args(false);
+  batch.app.add_option("--if-absent", flags.if_absent, "Only if there is no record KEY")->type_name("KEY")->allow_extra_args(false);
+  batch.app.add_option("--if-version", flags.if_version, "Only if the record is of this version")
+      ->type_name("KEY=VERSION")
+      ->allow_extra_args(false);
+  batch.app.add_option("--put", flags.puts, "Put a record")->type_name("KEY=VALUE")->allow_extra_args(false);
+  batch.app.add_option("--delete", flags.deletes, "Delete a record; none there is no failure")
+      ->type_name("KEY")
+      ->allow_extra_args(false);
+  batch.app.add_option("--delete-range", flags.delete_ranges, "Delete the records from MIN on, before MAX")
+      ->type_name("MIN=MAX")
+      ->allow_extra_args(false);
+  batch.app.add_flag("-c,--std-in", flags.from_stdin, "Read conditions and operations from standard input, one JSON object a line");
+  batch.app.add_option("--file", flags.file, "Read them from a file");
+  batch.app.add_option("-p,--partition-key", flags.partition_key,
+                       "Partition key of all records of the batch: puts them on one shard, where they are found with it");
+  batch.runs(chosen, std::move(shared), run_batch);
+}
+
 void add_range_options(CLI::App& app, RangeFlags& flags) {
   app.add_option("-s,--key-min", flags.min, "Key range minimum (inclusive); none: from the first");
   app.add_option("-e,--key-max", flags.max, "Key range maximum (exclusive); none: to the last");
   app.add_option("-p,--partition-key", flags.partition_key, "Ask only the shard of this partition key");
   app.add_option("--index", flags.index, "Walk in the order of this secondary index; the range is of its keys");
   app.add_flag("--internal-keys", flags.internal_keys, "Show the store's own records below __oxia/ too");
-  app.add_option("--limit", flags.limit, "Stop after so many")->check(refuse_negative);
+  app.add_option("--limit", flags.limit, "Stop after so many; what takes it up again is told at the end")->check(refuse_negative);
+  app.add_flag("--reverse", flags.reverse, "From the last to the first");
+  app.add_option("--page-token", flags.page_token, "Go on where the same command with a --limit stopped");
 }
 
 void add_walks(CLI::App& client, Command& chosen, Shared shared) {
@@ -134,7 +168,10 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<FollowFlags> changes(client, "notifications", "Follow changes");
   changes.app.description(
       "Follow the changes of every shard, one a line, until Ctrl-C.\n"
-      "Example: skerry client notifications -o json");
+      "Example: skerry client notifications -o json --prefix /config/\n"
+      "A line GAP tells of changes that the server keeps no more: read anew what matters.");
+  changes.app.add_option("--prefix", changes.flags->prefixes, "Only keys that start so, and deleted ranges; may be repeated")
+      ->allow_extra_args(false);
   changes.app
       .add_option("--after", changes.flags->after,
                   "Continue after a position, SHARD=OFFSET as -o json prints them; may be repeated")
@@ -183,6 +220,7 @@ void add_client_words(CLI::App& app, Command& chosen, const std::shared_ptr<cons
   add_put(app, chosen, flags);
   add_get(app, chosen, flags);
   add_delete(app, chosen, flags);
+  add_batch(app, chosen, flags);
   add_walks(app, chosen, flags);
   add_followers(app, chosen, flags);
 }

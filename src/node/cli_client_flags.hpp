@@ -22,6 +22,13 @@ struct PutFlags {
   std::vector<std::uint64_t> deltas;
   std::vector<std::string> indexes;
   std::string session_timeout = "15s";
+  std::optional<std::string> ttl;
+  bool keep_ttl = false;
+};
+struct BatchFlags {
+  std::vector<std::string> if_exists, if_absent, if_version, puts, deletes, delete_ranges;
+  std::optional<std::string> file, partition_key;
+  bool from_stdin = false;
 };
 struct GetFlags {
   std::string key, comparison = "equal";
@@ -38,10 +45,12 @@ struct RangeFlags {
   std::optional<std::string> partition_key, index;
   bool internal_keys = false;
   std::optional<std::uint64_t> limit;
+  bool reverse = false;
+  std::string page_token;
   Show show;
 };
 struct FollowFlags {
-  std::vector<std::string> after;
+  std::vector<std::string> after, prefixes;
   std::optional<std::uint64_t> limit;
 };
 struct SequenceFlags {
@@ -49,9 +58,12 @@ struct SequenceFlags {
   std::optional<std::uint64_t> limit;
 };
 
+// The client of the shell, where one is kept; else one of its own.
+Result<std::shared_ptr<client::BlockingClient>> connect(const ClientFlags& shared);
 int run_put(const ClientFlags& shared, const PutFlags& flags);
 int run_bulk_put(const ClientFlags& shared, const PutFlags& flags);   // put --json-lines
 int run_get(const ClientFlags& shared, const GetFlags& flags);
+int run_batch(const ClientFlags& shared, const BatchFlags& flags);
 int run_delete(const ClientFlags& shared, const DeleteFlags& flags);
 int run_delete_range(const ClientFlags& shared, const RangeFlags& flags);
 int run_list(const ClientFlags& shared, const RangeFlags& flags);

@@ -22,8 +22,6 @@ Result<ClientPtr> connect_anew(const ClientFlags& shared) {
   return BlockingClient::make(std::move(options));
 }
 
-Result<ClientPtr> connect(const ClientFlags& shared) { return shared.kept_client ? shared.kept_client() : connect_anew(shared); }
-
 void print_value(Output& out, const client::Record& record, Show show) {
   if (show.hex) {
     out.raw(hex_dump(record.value));
@@ -57,6 +55,10 @@ Result<client::PutOptions> put_options(const PutFlags& flags) {
   options.partition_key = flags.partition_key;
   options.sequence_deltas = flags.deltas;
   if (flags.ephemeral) options.ephemeral = client::Ephemeral::yes;
+  if (flags.ttl) {
+    TRY(options.time_to_live, parse_ttl(*flags.ttl));
+  }
+  if (flags.keep_ttl) options.expiry = client::Expiry::keep;
   for (const std::string& text : flags.indexes) {
     TRY(client::IndexKey index, parse_index(text));
     options.indexes.push_back(std::move(index));
@@ -137,7 +139,20 @@ std::pair<client::KeyRange, client::RangeOptions> range_of(const RangeFlags& fla
   options.index = flags.index;
   options.partition_key = flags.partition_key;
   if (flags.internal_keys) options.internal_keys = client::InternalKeys::shown;
+  if (flags.reverse) options.direction = client::Direction::backward;
+  options.limit = flags.limit;
+  options.page_token = flags.page_token;
   return std::pair(client::KeyRange{flags.min, flags.max}, std::move(options));
+}
+
+// How a walk that its limit ended goes on: for scripts among the output, for people beside it.
+void tell_next_page(Output& out, Format format, const std::string& token) {
+  if (token.empty()) return;
+  if (format == Format::json) {
+    out.line(page_token_json(token));
+  } else {
+    fmt::print(stderr, "There is more: --page-token {}\n", token);
+  }
 }
 
 // Counts down; false when the last has been taken.
@@ -152,6 +167,8 @@ class Countdown {
 };
 
 }  // namespace
+
+Result<ClientPtr> connect(const ClientFlags& shared) { return shared.kept_client ? shared.kept_client() : connect_anew(shared); }
 
 int run_put(const ClientFlags& shared, const PutFlags& flags) {
   return flags.json_lines ? run_bulk_put(shared, flags) : put_one(shared, flags);
@@ -202,22 +219,21 @@ int run_delete_range(const ClientFlags& shared, const RangeFlags& flags) {
 }
 
 int run_list(const ClientFlags& shared, const RangeFlags& flags) {
-  Countdown countdown(flags.limit);
-  if (countdown.none()) return exit_ok;
+  if (flags.limit == 0U) return exit_ok;
   const auto made = connect(shared);
   if (!made) return report(made.error());
   auto [range, options] = range_of(flags);
   Output out;
   const auto walked = (*made)->list(std::move(range), std::move(options), [&](const std::string& key) {
     out.line(shared.format == Format::json ? key_json(key) : key);
-    return countdown.take() && !out.failed();
+    return !out.failed();
   });
+  if (walked) tell_next_page(out, shared.format, *walked);
   return walked ? out.finish(exit_ok) : out.finish(report(walked.error()));
 }
 
 int run_range_scan(const ClientFlags& shared, const RangeFlags& flags) {
-  Countdown countdown(flags.limit);
-  if (countdown.none()) return exit_ok;
+  if (flags.limit == 0U) return exit_ok;
   const auto made = connect(shared);
   if (!made) return report(made.error());
   auto [range, options] = range_of(flags);
@@ -230,8 +246,9 @@ int run_range_scan(const ClientFlags& shared, const RangeFlags& flags) {
       if (!std::exchange(first, false)) out.line(record_separator);
       print_value(out, record, flags.show);
     }
-    return countdown.take() && !out.failed();
+    return !out.failed();
   });
+  if (walked) tell_next_page(out, shared.format, *walked);
   return walked ? out.finish(exit_ok) : out.finish(report(walked.error()));
 }
 
@@ -269,6 +286,7 @@ int run_notifications(const ClientFlags& shared, const FollowFlags& flags) {
     if (!position) return report(position.error());
     options.after.insert(*position);
   }
+  options.prefixes = flags.prefixes;
   Countdown countdown(flags.limit);
   if (countdown.none()) return exit_ok;
   Following following;

@@ -29,6 +29,11 @@ class Fields {
     return *this;
   }
   Fields& text(std::string_view name, std::string_view value) { return add(name, json::string(view(value))); }
+  Fields& raw(std::string_view name, std::string_view text) {   // JSON already
+    text_ += text_.empty() ? "{" : ",";
+    text_ += fmt::format("\"{}\":{}", name, text);
+    return *this;
+  }
   std::string close() { return text_.empty() ? "{}" : text_ + "}"; }
 
  private:
@@ -43,10 +48,11 @@ void add_version(Fields& fields, const client::Version& version) {
       .add("ephemeral", version.session.has_value())
       .add("session_id", version.session.value_or(SessionId{}).value())
       .text("client_identity", version.client_identity);
+  if (version.expires) fields.text("expires_timestamp", timestamp(*version.expires));
 }
 
 std::string_view kind_name(client::ChangeKind kind) {
-  constexpr std::array<std::string_view, 4> names{"KEY_CREATED", "KEY_MODIFIED", "KEY_DELETED", "KEY_RANGE_DELETED"};
+  constexpr std::array<std::string_view, 5> names{"KEY_CREATED", "KEY_MODIFIED", "KEY_DELETED", "KEY_RANGE_DELETED", "GAP"};
   const auto at = static_cast<std::size_t>(kind);
   return at < names.size() ? names[at] : "UNKNOWN";
 }
@@ -77,7 +83,43 @@ std::string record_json(const client::Record& record) {
 
 std::string key_json(std::string_view key) { return Fields().text("key", key).close(); }
 
+std::string page_token_json(std::string_view token) { return Fields().text("next_page_token", token).close(); }
+
+std::string batch_json(const client::BatchResult& result) {
+  Fields fields;
+  fields.add("applied", !result.rejection.has_value());
+  if (const auto& rejection = result.rejection) {
+    const bool condition = rejection->part == client::BatchRejection::Part::condition;
+    fields.add(condition ? "condition" : "operation", rejection->position).text("key", rejection->key);
+    if (rejection->found) fields.add("found_version_id", rejection->found->value());
+    return fields.close();
+  }
+  std::string results;
+  for (const client::OperationResult& one : result.results) {
+    results += results.empty() ? "[" : ",";
+    results += one.put ? version_json(one.put->key, one.put->version) : Fields().add("found", one.found).close();
+  }
+  return fields.raw("results", results.empty() ? "[]" : results + "]").close();
+}
+
+std::string rejection_text(const client::BatchRejection& rejection) {
+  const bool condition = rejection.part == client::BatchRejection::Part::condition;
+  return fmt::format("nothing was changed: {} {} failed: {} {}", condition ? "condition" : "operation", rejection.position,
+                     rejection.key,
+                     rejection.session_expired ? "needs a session that has expired"
+                     : rejection.found         ? fmt::format("is of version {}", rejection.found->value())
+                                               : "is not there");
+}
+
 std::string change_json(const client::Change& change) {
+  if (change.kind == client::ChangeKind::gap) {
+    return Fields()
+        .text("type", kind_name(change.kind))
+        .add("shard", change.shard.value())
+        .add("missing_from", change.missing_from.value())
+        .add("offset", change.offset.value())
+        .close();
+  }
   Fields fields;
   fields.text("type", kind_name(change.kind)).text("key", change.key);
   if (change.version_id) fields.add("version_id", change.version_id->value());
@@ -89,6 +131,9 @@ std::string change_json(const client::Change& change) {
 }
 
 std::string change_text(const client::Change& change) {
+  if (change.kind == client::ChangeKind::gap) {
+    return fmt::format("GAP shard={} offsets {} to {}", change.shard.value(), change.missing_from.value(), change.offset.value());
+  }
   std::string line = fmt::format("{} {}", kind_name(change.kind), change.key);
   if (change.version_id) line += fmt::format(" version-id={}", change.version_id->value());
   if (change.kind == client::ChangeKind::range_deleted) line += " key-range-end=" + change.range_end;

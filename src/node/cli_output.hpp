@@ -13,6 +13,10 @@ std::string version_json(std::string_view key, const client::Version& version);
 // For -o json: the same with "value", or "value_base64" when the value is no UTF-8, and "secondary_key" where there is one.
 std::string record_json(const client::Record& record);
 std::string key_json(std::string_view key);                     // {"key":…}
+std::string page_token_json(std::string_view token);            // {"next_page_token":…}
+// {"applied":true,"results":[…]}, or {"applied":false,"condition":0,"key":…,"found_version_id":…}
+std::string batch_json(const client::BatchResult& result);
+std::string rejection_text(const client::BatchRejection& rejection);
 std::string change_json(const client::Change& change);
 std::string change_text(const client::Change& change);          // KEY_CREATED /a version-id=3
 // {"deleted":true,…}

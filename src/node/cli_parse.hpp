@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -16,6 +17,14 @@ Result<client::IndexKey> parse_index(std::string_view text);
 Result<client::Comparison> parse_comparison(std::string_view text);
 // "shard=offset"
 Result<std::pair<ShardId, Offset>> parse_position(std::string_view text);
+
+// "30s", "12h": of a record.
+Result<std::chrono::milliseconds> parse_ttl(std::string_view text);
+// "key=value", "key=version", "min=max": at the first '='.
+Result<std::pair<std::string, std::string>> parse_pair(std::string_view text, std::string_view what);
+Result<VersionId> parse_version(std::string_view text);
+// One line of `batch`: a condition or an operation, added to the batch.
+Result<> parse_batch_line(std::string_view line, client::AtomicBatch& batch);
 
 // One line of `put --json-lines`: {"key":…, "value":…, "partition_key":…, "expected_version":…, "indexes":{"name":"key"}}.
 // A value that is no string is stored as its JSON text; "value_base64" takes any bytes.

@@ -20,7 +20,7 @@ UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_le
 
 
 def _load():
-    files = ["oxia/client.proto", "health/health.proto", "google/rpc/status.proto"]
+    files = ["oxia/client.proto", "skerry/store/v1/store.proto", "health/health.proto", "google/rpc/status.proto"]
     with tempfile.NamedTemporaryFile() as out:
         subprocess.run(["protoc", f"--proto_path={ROOT / 'proto'}", "--include_imports", f"--descriptor_set_out={out.name}",
                         *files], check=True)
@@ -43,6 +43,7 @@ class _Package:
 
 oxia = _Package("io.oxia.proto.v1.")
 health = _Package("grpc.health.v1.")
+v1 = _Package("skerry.store.v1.")
 rpc = _Package("google.rpc.")
 
 OK, KEY_NOT_FOUND, UNEXPECTED_VERSION_ID, SESSION_DOES_NOT_EXIST = range(4)
@@ -98,6 +99,7 @@ class Store:
         self.channel = grpc.insecure_channel(address, options=[*UNLIMITED, *options])
         self.calls = Service(self.channel, CURRENT, service)
         self.health = Service(self.channel, "grpc.health.v1.Health")
+        self.v1 = Service(self.channel, "skerry.store.v1.Store")
         self.timeout = timeout
 
     def __enter__(self):
