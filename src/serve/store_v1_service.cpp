@@ -3,6 +3,7 @@
 
 #include "serve/store_v1_calls.hpp"
 #include "serve/store_v1_error.hpp"
+#include "serve/write_stream.hpp"
 
 namespace skerry::serve {
 namespace {
@@ -47,6 +48,16 @@ void StoreV1Service::register_in(rpc::Methods& methods) {
   add_stream("List", of.operator()<v1::ListRequest>(), of.operator()<v1::ListResponse>());
   add_stream("RangeScan", of.operator()<v1::RangeScanRequest>(), of.operator()<v1::RangeScanResponse>());
   add_stream("GetNotifications", of.operator()<v1::NotificationsRequest>(), of.operator()<v1::NotificationBatch>());
+  methods.bidirectional<v1::WriteRequest, v1::WriteResponse>(
+      method("WriteStream"), [this](ServerCall& call, rpc::Requests<v1::WriteRequest>& requests,
+                                    Replies<v1::WriteResponse>& replies) { return write_stream(call, requests, replies); });
+}
+
+Task<rpc::Status> StoreV1Service::write_stream(rpc::ServerCall& call, rpc::Requests<v1::WriteRequest>& requests,
+                                               rpc::Replies<v1::WriteResponse>& replies) {
+  const auto place = router_.route_stream(call);
+  if (!place) co_return place.error();
+  co_return co_await WriteStream<StoreV1Writes>::serve(core_, router_.hosts(), place->core, place->shard, requests, replies);
 }
 
 }  // namespace skerry::serve

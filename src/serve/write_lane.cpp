@@ -5,19 +5,25 @@
 
 namespace skerry::serve {
 
-void WriteLane::push(const proto::WriteRequest& request) {
+template <class Writes>
+void WriteLane<Writes>::push(const typename Writes::Request& request) {
   propose_waiting();
   if (waiting_.empty() && shard_.has_room()) return propose(request);
   waiting_.push_back(request);
 }
 
-void WriteLane::propose(const proto::WriteRequest& request) { proposed_.push_back(shard_.propose(view_.of(request))); }
+template <class Writes>
+void WriteLane<Writes>::propose(const typename Writes::Request& request) {
+  proposed_.push_back(shard_.propose(view_.of(request), Writes::id(request)));
+}
 
-void WriteLane::propose_waiting() {
+template <class Writes>
+void WriteLane<Writes>::propose_waiting() {
   for (; !waiting_.empty() && shard_.has_room(); waiting_.pop_front()) propose(waiting_.front());
 }
 
-Task<WriteLane::Answers> WriteLane::next_answers() {
+template <class Writes>
+Task<typename WriteLane<Writes>::Answers> WriteLane<Writes>::next_answers() {
   SKERRY_ASSERT(!proposed_.empty() || !waiting_.empty());
   while (proposed_.empty()) {
     co_await shard_.wait_for_room();
@@ -42,5 +48,8 @@ Task<WriteLane::Answers> WriteLane::next_answers() {
   }
   co_return answers;
 }
+
+template class WriteLane<OxiaWrites>;
+template class WriteLane<StoreV1Writes>;
 
 }  // namespace skerry::serve

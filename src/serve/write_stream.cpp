@@ -9,39 +9,50 @@
 
 namespace skerry::serve {
 
-WriteStream::WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<proto::WriteRequest>& requests,
-                         rpc::Replies<proto::WriteResponse>& replies)
+template <class Writes>
+WriteStream<Writes>::WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<Request>& requests,
+                                 rpc::Replies<Reply>& replies)
     : cores_(cores), lane_(std::move(lane)), local_(lane_->home() == core.id()), requests_(requests), replies_(replies),
       pushed_(core), answered_(core) {}
 
-Task<rpc::Status> WriteStream::serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
-                                     rpc::Requests<proto::WriteRequest>& requests, rpc::Replies<proto::WriteResponse>& replies) {
+template <class Writes>
+Task<rpc::Status> WriteStream<Writes>::serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
+                                             rpc::Requests<Request>& requests, rpc::Replies<Reply>& replies) {
   auto lane = co_await hosts.invoke_on(owner, open_lane, &hosts.cores().core(owner), shard);
-  if (!lane) co_return oxia_status(lane.error());
-  WriteStream stream(core, hosts.cores(), *std::move(lane), requests, replies);
+  if (!lane) co_return Writes::status(lane.error());
+  WriteStream<Writes> stream(core, hosts.cores(), *std::move(lane), requests, replies);
   co_await run_beside(core, stream.write(), stream.read());
   co_return std::move(stream.status_);
 }
 
 // --- run on the shard's core
 
-Result<WriteStream::Lane> WriteStream::open_lane(ShardHost& host, Core* core, ShardId shard) {
+template <class Writes>
+Result<typename WriteStream<Writes>::Lane> WriteStream<Writes>::open_lane(ShardHost& host, Core* core, ShardId shard) {
   TRY(replica::Shard * found, open_shard(host, shard));
-  return std::make_shared<ForeignPtr<WriteLane>>(*core, std::make_unique<WriteLane>(*found));
+  return std::make_shared<ForeignPtr<WriteLane<Writes>>>(*core, std::make_unique<WriteLane<Writes>>(*found));
 }
 
-void WriteStream::push_there(Lane lane, proto::WriteRequest request) { (*lane)->push(request); }
+template <class Writes>
+void WriteStream<Writes>::push_there(Lane lane, Request request) {
+  (*lane)->push(request);
+}
 
-Task<WriteLane::Answers> WriteStream::answers_there(Lane lane) { co_return co_await (*lane)->next_answers(); }
+template <class Writes>
+Task<typename WriteLane<Writes>::Answers> WriteStream<Writes>::answers_there(Lane lane) {
+  co_return co_await (*lane)->next_answers();
+}
 
 // --- run on the connection's core
 
-bool WriteStream::has_room() const {
+template <class Writes>
+bool WriteStream<Writes>::has_room() const {
   return unanswered_.size() < limits::stream_writes_in_flight_max && unanswered_bytes_ < limits::stream_bytes_in_flight_max;
 }
 
-Task<> WriteStream::read() {
-  proto::WriteRequest request;
+template <class Writes>
+Task<> WriteStream<Writes>::read() {
+  Request request;
   for (;;) {
     while (!has_room()) co_await answered_.wait();
     const auto more = co_await requests_.next(request);
@@ -63,26 +74,27 @@ Task<> WriteStream::read() {
 }
 
 // Ends the stream with the first error, whoever met it.
-Task<> WriteStream::write() {
+template <class Writes>
+Task<> WriteStream<Writes>::write() {
   while (reading_ || !unanswered_.empty()) {
     if (unanswered_.empty()) {
       co_await pushed_.wait();
       continue;
     }
-    WriteLane::Answers answers;
+    Answers answers;
     if (local_) {
       answers = co_await (*lane_)->next_answers();
     } else {
       answers = co_await cores_.call(lane_->home(), answers_there, lane_);
     }
-    for (const proto::WriteResponse& reply : answers.replies) {
+    for (const Reply& reply : answers.replies) {
       if (auto written = co_await replies_.write(reply); !written) {
         status_ = rpc::Status::from(written.error());
         co_return;
       }
     }
     if (answers.end) {
-      if (status_.ok()) status_ = oxia_status(*answers.end);
+      if (status_.ok()) status_ = Writes::status(*answers.end);
       co_return;
     }
     for (std::size_t answered = 0; answered < answers.replies.size(); ++answered) {
@@ -92,5 +104,8 @@ Task<> WriteStream::write() {
     answered_.wake_all();
   }
 }
+
+template class WriteStream<OxiaWrites>;
+template class WriteStream<StoreV1Writes>;
 
 }  // namespace skerry::serve
