@@ -107,9 +107,10 @@ void Evaluator::forget_changes() {
 // orphaned here would look like its own.
 void Evaluator::forget_owned(BytesView start, BytesView end) {
   std::vector<std::pair<Bytes, Bytes>> written;
-  const auto [first, last] = staged_.records_in(start, end);
-  for (auto at = first; at != last; ++at)
-    if (at->second.value) written.emplace_back(at->first, *at->second.value);
+  if (staged_.points(Space::records).empty()) return;
+  const auto& points = staged_.points(Space::records).ordered();
+  for (auto at = points.lower_bound(start); at != points.end() && at->first < end; ++at)
+    if (at->second->value()) written.emplace_back(at->first, *at->second->value());
   for (const auto& [encoded, value] : written) {
     const auto record = decode_record(value);
     SKERRY_ASSERT(record.has_value());   // it was made a moment ago

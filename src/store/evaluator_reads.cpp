@@ -50,7 +50,7 @@ std::optional<SessionRecord> Evaluator::find_session(SessionId session) {
 }
 
 bool Evaluator::in_flight_or_staged(Space space, BytesView key) const {
-  return staged_.points(space).contains(key) || state_.in_flight.points(space).contains(key);
+  return staged_.points(space).find(key) != nullptr || state_.in_flight.points(space).find(key) != nullptr;
 }
 
 bool Evaluator::hidden(Space space, BytesView key, const Overlay::ErasedRange*& by) const {
@@ -89,7 +89,8 @@ std::optional<Bytes> Evaluator::key_below(Space space, const Bytes& bound) {
   std::optional<Bytes> best = engine_key(space, bound, Need::Kind::below);
   const Overlay::ErasedRange* by = nullptr;
   for (const Overlay* layer : layers()) {
-    const auto& points = layer->points(space);
+    if (layer->points(space).empty()) continue;
+    const auto& points = layer->points(space).ordered();
     for (auto at = points.lower_bound(bound); at != points.begin();) {
       --at;
       if (best && at->first <= *best) break;
@@ -103,7 +104,8 @@ std::optional<Bytes> Evaluator::key_from(Space space, const Bytes& bound) {
   std::optional<Bytes> best = engine_key(space, bound, Need::Kind::at_or_above);
   const Overlay::ErasedRange* by = nullptr;
   for (const Overlay* layer : layers()) {
-    const auto& points = layer->points(space);
+    if (layer->points(space).empty()) continue;
+    const auto& points = layer->points(space).ordered();
     for (auto at = points.lower_bound(bound); at != points.end() && (!best || at->first < *best); ++at)
       if (!hidden(space, at->first, by)) best = at->first;
   }

@@ -6,40 +6,36 @@
 namespace skerry::store {
 
 bool Overlay::empty() const {
-  return ranges_.empty() && std::all_of(std::begin(points_), std::end(points_), [](const Points& p) { return p.empty(); });
+  return ranges_.empty() && std::all_of(std::begin(points_), std::end(points_), [](const auto& p) { return p.empty(); });
 }
 
 void Overlay::clear() {
-  for (Points& points : points_) points.clear();
+  for (OverlayPoints& points : points_) points.clear();
   ranges_.clear();
 }
 
-void Overlay::put(Space space, Bytes key, Bytes value, Offset offset) {
-  own(space).insert_or_assign(std::move(key), Change{offset, std::move(value)});
+void Overlay::put(Space space, BytesView key, BytesView value, Offset offset) {
+  own(space).put(OverlayChange::make(key, value, offset));
 }
 
-void Overlay::erase(Space space, Bytes key, Offset offset) {
-  own(space).insert_or_assign(std::move(key), Change{offset, std::nullopt});
-}
+void Overlay::erase(Space space, BytesView key, Offset offset) { own(space).put(OverlayChange::make(key, std::nullopt, offset)); }
 
 void Overlay::erase_range(Bytes start, Bytes end, Offset offset) {
-  Points& records = own(Space::records);
-  records.erase(records.lower_bound(start), records.lower_bound(end));
+  own(Space::records).erase_range(start, end);
   ranges_.push_back({offset, std::move(start), std::move(end)});
 }
 
 Overlay::Seen Overlay::find(Space space, BytesView key, BytesView& value) const {
-  const Points& known = points(space);
-  if (const auto at = known.find(key); at != known.end()) {
-    if (!at->second.value) return Seen::erased;
-    value = *at->second.value;
+  if (const OverlayChange* change = points(space).find(key)) {
+    if (!change->value()) return Seen::erased;
+    value = *change->value();
     return Seen::value;
   }
   return hiding(space, key) ? Seen::erased : Seen::nothing;
 }
 
 const Overlay::ErasedRange* Overlay::hiding(Space space, BytesView key) const {
-  if (space != Space::records || ranges_.empty() || points(space).contains(key)) return nullptr;
+  if (space != Space::records || ranges_.empty() || points(space).find(key) != nullptr) return nullptr;
   const auto at =
       std::find_if(ranges_.begin(), ranges_.end(), [key](const ErasedRange& r) { return r.start <= key && key < r.end; });
   return at == ranges_.end() ? nullptr : &*at;
@@ -47,26 +43,16 @@ const Overlay::ErasedRange* Overlay::hiding(Space space, BytesView key) const {
 
 void Overlay::absorb(Overlay&& newer) {
   for (ErasedRange& range : newer.ranges_) erase_range(std::move(range.start), std::move(range.end), range.offset);
-  for (std::size_t space = 0; space < std::size(points_); ++space) {
-    Points& into = points_[space];
-    for (auto at = newer.points_[space].begin(); at != newer.points_[space].end();) {
-      auto node = newer.points_[space].extract(at++);
-      const auto place = into.lower_bound(node.key());
-      if (place != into.end() && place->first == node.key()) {
-        place->second = std::move(node.mapped());
-      } else {
-        into.insert(place, std::move(node));
-      }
-    }
-  }
-  newer.clear();
+  newer.ranges_.clear();
+  for (std::size_t space = 0; space < std::size(points_); ++space) newer.points_[space].drain(points_[space]);
 }
 
 void Overlay::settle(std::span<const Write> writes, Offset offset) {
   for (const Write& write : writes) {
     if (write.kind == Write::Kind::erase_range) continue;
-    Points& known = own(write.space);
-    if (const auto at = known.find(write.key); at != known.end() && at->second.offset <= offset) known.erase(at);
+    OverlayPoints& known = own(write.space);
+    if (const OverlayChange* change = known.find(write.key); change != nullptr && change->offset() <= offset)
+      known.erase(*change);
   }
   std::erase_if(ranges_, [offset](const ErasedRange& range) { return range.offset <= offset; });
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <map>
-#include <optional>
 #include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "store/engine.hpp"
+#include "store/overlay_points.hpp"
 
 namespace skerry::store {
 
@@ -15,11 +14,6 @@ namespace skerry::store {
 // Of a record only the header is kept, since evaluation never looks at values.
 class Overlay {
  public:
-  struct Change {
-    Offset offset;                 // of the entry that makes it
-    std::optional<Bytes> value;    // nothing: erased
-  };
-  using Points = std::map<Bytes, Change, std::less<>>;
   struct ErasedRange {   // of records
     Offset offset;
     Bytes start, end;
@@ -28,20 +22,15 @@ class Overlay {
 
   bool empty() const;
   void clear();
-  void put(Space space, Bytes key, Bytes value, Offset offset);
-  void erase(Space space, Bytes key, Offset offset);
+  void put(Space space, BytesView key, BytesView value, Offset offset);
+  void erase(Space space, BytesView key, Offset offset);
   void erase_range(Bytes start, Bytes end, Offset offset);
 
   // What this layer says of a key; `value` is valid until the next change.
   Seen find(Space space, BytesView key, BytesView& value) const;
   // The erased range that hides `key`, if it is hidden by one.
   const ErasedRange* hiding(Space space, BytesView key) const;
-  // The points of records in [start, end), which must not be changed meanwhile.
-  std::pair<Points::const_iterator, Points::const_iterator> records_in(BytesView start, BytesView end) const {
-    const Points& known = points(Space::records);
-    return {known.lower_bound(start), known.lower_bound(end)};
-  }
-  const Points& points(Space space) const { return points_[static_cast<std::size_t>(space)]; }
+  const OverlayPoints& points(Space space) const { return points_[static_cast<std::size_t>(space)]; }
 
   // Takes over the changes of a layer above this one.
   void absorb(Overlay&& newer);
@@ -49,9 +38,9 @@ class Overlay {
   void settle(std::span<const Write> writes, Offset offset);
 
  private:
-  Points& own(Space space) { return points_[static_cast<std::size_t>(space)]; }
+  OverlayPoints& own(Space space) { return points_[static_cast<std::size_t>(space)]; }
 
-  Points points_[space_count];
+  OverlayPoints points_[space_count];
   // Points inside a range are younger than it. In order of offset; few, so they are searched one by one.
   std::vector<ErasedRange> ranges_;
 };
