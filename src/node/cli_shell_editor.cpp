@@ -128,14 +128,19 @@ LineEditor::~LineEditor() = default;
 
 LineEditor::Ended LineEditor::read(std::string& line) {
   const InterruptsAllowed allowed;
-  ::el_resize(members_->editor);   // the window may have changed since the last line
+  ::EditLine* const editor = members_->editor;
+  ::el_resize(editor);   // the window may have changed since the last line
+  // Keys are taken one by one before the prompt invites them, so that a quick Ctrl-D is not the terminal's. One that came even
+  // earlier is read as ^@, which libedit would take for "the next key as it is".
+  ::el_set(editor, EL_PREP_TERM, 1);
+  ::el_set(editor, EL_BIND, "^@", "em-set-mark", nullptr);
   int count = 0;
-  const char* text = ::el_gets(members_->editor, &count);
+  const char* text = ::el_gets(editor, &count);
   if (text == nullptr) {
     const bool interrupted = last_signal == SIGINT;
     std::fputs(interrupted ? "^C\n" : "\n", stdout);
     std::fflush(stdout);
-    if (interrupted) ::el_reset(members_->editor);
+    if (interrupted) ::el_reset(editor);
     return interrupted ? Ended::interrupted : Ended::end;
   }
   line.assign(text, static_cast<std::size_t>(std::max(count, 0)));
