@@ -135,10 +135,14 @@ Ticket Shard::propose(const store::WriteRequest& request, const std::optional<st
 bool Shard::has_room() const { return parts_->pipeline.has_room(); }
 Task<> Shard::wait_for_room() { return parts_->pipeline.wait_for_room(); }
 
-Task<Result<store::WriteOutcome>> Shard::write(store::WriteRequest request, std::optional<store::RequestId> id) {
+Task<Result<store::WriteOutcome>> Shard::write(store::WriteRequest request, std::optional<store::RequestId> id,
+                                               WriteStages* stages) {
   if (!has_room()) co_await wait_for_room();
+  const TimePoint proposed = stages != nullptr ? parts_->core.clock().now() : TimePoint();
   Ticket ticket = propose(request, id);
+  if (stages != nullptr) ticket.trace(proposed, parts_->core.clock());
   co_await ticket.wait();
+  if (stages != nullptr) *stages = *ticket.stages();
   co_return ticket.take();
 }
 

@@ -75,8 +75,10 @@ class Shard {
   // Whether little enough is in flight (limits::shard_entries_in_flight_max, shard_bytes_in_flight_max).
   bool has_room() const;
   Task<> wait_for_room();
-  // Room, proposal and outcome in one. What the request borrows must live until this returns.
-  Task<Result<store::WriteOutcome>> write(store::WriteRequest request, std::optional<store::RequestId> id = std::nullopt);
+  // Room, proposal and outcome in one. What the request borrows must live until this returns; so must `stages`, where the times of
+  // the write's stages go, unless that is null.
+  Task<Result<store::WriteOutcome>> write(store::WriteRequest request, std::optional<store::RequestId> id = std::nullopt,
+                                          WriteStages* stages = nullptr);
 
   // --- sessions
   Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity);

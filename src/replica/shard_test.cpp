@@ -57,6 +57,18 @@ TEST_F(ShardTest, a_write_is_answered_only_when_it_is_durable_and_read_only_then
   EXPECT_EQ(get("a").value, "one");
 }
 
+TEST_F(ShardTest, a_traced_write_tells_when_it_reached_each_stage) {
+  world.state.faults.sync_takes = 10ms;
+  const TimePoint begun = world.clock.now();
+  WriteStages stages;
+  const std::string value = "one";
+  EXPECT_TRUE(world.run(world.shard().write(put_request("a", value), std::nullopt, &stages)));
+  EXPECT_EQ(stages.proposed, begun);
+  EXPECT_EQ(stages.logged, begun);
+  EXPECT_EQ(stages.committed, begun + 10ms);
+  EXPECT_EQ(stages.applied, begun + 10ms);
+}
+
 TEST_F(ShardTest, later_writes_see_earlier_ones_in_flight) {
   std::vector<Ticket> tickets;
   for (int i = 0; i < 100; ++i) {

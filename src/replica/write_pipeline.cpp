@@ -279,6 +279,7 @@ Result<> WritePipeline::log_entry(InFlight& item) {
   item.sequence = *appended;
   item.bytes += size;
   if (item.pending) item.pending->offset = offset;
+  reached(item, &WriteStages::logged);
   ++entries_logged_;
   bytes_logged_ += size;
   return {};
@@ -304,6 +305,7 @@ void WritePipeline::apply_committed() {
     InFlight& item = in_flight_.front();
     if (item.offset != no_offset) {
       if (item.offset > parts_.replica.commit()) break;
+      reached(item, &WriteStages::committed);
       auto applied = apply(item.offset, item.entry);
       if (!applied) {
         SKERRY_ASSERT(applied.error() != make_error_code(Errc::corrupt));   // what evaluation made can be applied
@@ -337,7 +339,12 @@ Result<> WritePipeline::apply(Offset offset, BytesView entry) {
 
 void WritePipeline::finish(InFlight& item) {
   bytes_ -= item.bytes;
+  if (item.offset != no_offset) reached(item, &WriteStages::applied);
   if (item.pending) answer(item.pending, *std::move(item.answer));
+}
+
+void WritePipeline::reached(const InFlight& item, WriteStages::Reached WriteStages::*stage) const {
+  if (item.pending && item.pending->stages) [[unlikely]] item.pending->stages.get()->*stage = parts_.core.clock().now();
 }
 
 void WritePipeline::answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome) {

@@ -134,6 +134,7 @@ class WritePipeline final : public disk::LogListener {
   void finish(InFlight& item);
   void fail_unfinished(const Error& reason);
   void keep_sessions(const std::vector<SessionId>& sessions);
+  void reached(const InFlight& item, WriteStages::Reached WriteStages::*stage) const;
   static void answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome);
 
   Parts parts_;

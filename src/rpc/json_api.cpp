@@ -216,7 +216,8 @@ Task<Status> JsonApi::run(Entry& entry, const Method& method, JsonCall& call) {
     call.set_span(
         tracer->begin(method.name.substr(1), Span::Kind::server,
                       parent ? parse_traceparent(*parent, call.metadata().find(tracestate_name).value_or("")) : std::nullopt,
-                      core_.clock().now()));
+                      core_.clock().now()),
+        tracer);
   }
   // Until the handler has returned, or its methods are taken away.
   std::optional<Status> status;
@@ -241,7 +242,7 @@ Task<Status> JsonApi::run(Entry& entry, const Method& method, JsonCall& call) {
     span->set("network.peer.address", call.peer().host);
     span->end = core_.clock().now();
     tracer->record(std::move(*span));
-    call.set_span(nullptr);
+    call.set_span(nullptr, nullptr);
   }
   co_return *std::move(status);
 }

@@ -22,7 +22,10 @@ class JsonCall final : public ServerCall, public MessageSource, public MessageSi
   Status read(TimePoint now, Duration unary_timeout, std::size_t messages_max);
   void set_authority(std::string authority) { authority_ = std::move(authority); }
   void set_caller(CallerPtr caller) { caller_ = std::move(caller); }
-  void set_span(std::unique_ptr<Span> span) { span_ = std::move(span); }
+  void set_span(std::unique_ptr<Span> span, Tracer* tracer) {
+    span_ = std::move(span);
+    tracer_ = tracer;
+  }
   // Afterwards: what has not been sent, and how it ended.
   Task<> finish(Status status);
 
@@ -35,6 +38,9 @@ class JsonCall final : public ServerCall, public MessageSource, public MessageSi
   const auth::Caller* caller() const override { return caller_.get(); }
   const net::PeerCertificate* certificate() const override { return request_.certificate; }
   Span* span() const override { return span_.get(); }
+  void record_stages(const WriteStages& stages) override {
+    if (span_ != nullptr) skerry::record_stages(*tracer_, *span_, stages);
+  }
 
   Task<Result<std::optional<BytesView>>> next() override;
   Task<Result<>> write(const google::protobuf::MessageLite& message) override;
@@ -51,6 +57,7 @@ class JsonCall final : public ServerCall, public MessageSource, public MessageSi
   Deadline deadline_ = no_deadline;
   CallerPtr caller_;
   std::unique_ptr<Span> span_;
+  Tracer* tracer_ = nullptr;
   std::vector<std::string_view> messages_;   // of the body
   std::size_t taken_ = 0;
   Bytes current_;

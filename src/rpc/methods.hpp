@@ -19,6 +19,7 @@ class ServiceDescriptor;
 
 namespace skerry {
 struct Span;
+struct WriteStages;
 }
 
 namespace skerry::rpc {
@@ -41,6 +42,8 @@ class ServerCall {
   // What the client proved itself with to TLS; null without.
   virtual const net::PeerCertificate* certificate() const { return nullptr; }
   virtual Span* span() const { return nullptr; }     // null: this call is not traced
+  // Of a write that this call asked for: becomes a part of its span, if there is one.
+  virtual void record_stages(const WriteStages& stages) { static_cast<void>(stages); }
 };
 
 // Messages as bytes; the typed faces below parse and serialise. A handler whose client goes away is cancelled.

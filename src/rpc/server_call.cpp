@@ -15,6 +15,8 @@ namespace {
 // Headers above their limit are refused with a status, for a client that erred. One that goes on is reset: in HPACK a byte may
 // stand for kilobytes, and looking at them costs far more than sending it.
 constexpr std::size_t headers_looked_at_max = 4;   // times the limit
+// A call itself, as it counts among what requests hold: its state here and in nghttp2.
+constexpr std::size_t call_bytes = 2 << 10;
 
 }  // namespace
 
@@ -28,6 +30,7 @@ void ActiveCall::begin(ServerConnection& connection, std::int32_t stream) {
 
 void ActiveCall::reset() {
   Timer::cancel();
+  headers_done_ = false;
   inbound_.clear();
   account();
   outbound_taken_ = outbound_.size();
@@ -40,7 +43,7 @@ void ActiveCall::reset() {
   path_ = {};
   authority_ = {};
   headers_.clear();
-  header_bytes_ = unreturned_ = outbound_taken_ = 0;
+  header_bytes_ = taken_ = unreturned_ = outbound_taken_ = 0;
   metadata_.reset();
   constexpr std::size_t kept_bytes_max = 16 << 10;
   if (outbound_.capacity() > kept_bytes_max) outbound_ = Bytes();
@@ -51,7 +54,7 @@ void ActiveCall::reset() {
   http_status_ = 200;
   status_ = {};
   trailers_ = {};
-  has_te_ = has_content_type_ = headers_done_ = half_closed_ = handler_started_ = false;
+  has_te_ = has_content_type_ = half_closed_ = handler_started_ = false;
   headers_sent_ = ended_ = stream_closed_ = queued_ = false;
 }
 
@@ -143,6 +146,7 @@ void ActiveCall::end_headers() {
   if (options_.tracer != nullptr) [[unlikely]]
     begin_span();
   if (options_.guard != nullptr && !refused_) admit();
+  account();
   later();
 }
 
@@ -174,12 +178,6 @@ void ActiveCall::take_data(BytesView bytes) {
     ++connection_->traffic().stalls_of_client;
   if (Status status = inbound_.feed(bytes); !status.ok()) refuse(std::move(status));
   account();
-  if (!connection_->may_hold_more_requests()) {
-    refuse({Code::resource_exhausted,
-            "this server holds " + std::to_string(options_.buffered_bytes_max) +
-                " bytes of unfinished requests (buffered_bytes_max); try again later",
-            {}});
-  }
   if (method_ != nullptr && !method_->client_streams && inbound_.messages() > 1) {
     refuse({Code::unimplemented, "the method takes exactly one message; the client sent more", {}});
   }
@@ -202,10 +200,17 @@ void ActiveCall::stream_closed() {
   later();
 }
 
+// What a handler has taken counts until the call ends: it works on that, or waits for its turn with it.
 void ActiveCall::account() {
-  const std::size_t holds = inbound_.buffered();
-  if (holds != held_) connection_->hold_requests_instead(held_, holds);
-  held_ = holds;
+  const std::size_t holds = headers_done_ ? call_bytes + header_bytes_ + inbound_.buffered() + taken_ : 0;
+  if (holds == held_) return;
+  const bool more = holds > held_;
+  connection_->hold_requests_instead(std::exchange(held_, holds), holds);
+  if (!more || connection_->may_hold_more_requests()) return;
+  refuse({Code::resource_exhausted,
+          "this server holds " + std::to_string(options_.buffered_bytes_max) +
+              " bytes of requests under way (buffered_bytes_max); try again later",
+          {}});
 }
 
 void ActiveCall::account_replies() {
@@ -305,6 +310,10 @@ void ActiveCall::end_span(Code code) {
   span_->end = core_.clock().now();
   options_.tracer->record(std::move(*span_));
   span_.reset();
+}
+
+void ActiveCall::record_stages(const WriteStages& stages) {
+  if (span_ != nullptr) skerry::record_stages(*options_.tracer, *span_, stages);
 }
 
 net::Address ActiveCall::peer() const { return connection_->peer(); }

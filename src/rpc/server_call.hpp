@@ -88,6 +88,7 @@ class ActiveCall final : public ServerCall,
   net::Address peer() const override;
   void add_trailer(std::string name, std::string value) override;
   Span* span() const override { return span_.get(); }
+  void record_stages(const WriteStages& stages) override;
 
   Task<Result<std::optional<BytesView>>> next() override;
   Task<Result<bool>> next_into(google::protobuf::MessageLite& into) override;
@@ -149,6 +150,7 @@ class ActiveCall final : public ServerCall,
 
   wire::MessageAssembler inbound_;
   Bytes current_;                   // what next() handed out
+  std::size_t taken_ = 0;           // bytes of what the handler took; of a stream, of the newest message
   std::size_t held_ = 0, replies_held_ = 0;   // as told to the connection
   std::size_t unreturned_ = 0;      // of the stream's window
   Parking reader_, writer_;

@@ -34,7 +34,8 @@ proto::NamespaceShardsAssignment shards_message(const std::vector<ShardPlace>& p
 struct OxiaCalls {
   static rpc::Status status(const Error& error) { return oxia_status(error); }
   template <class Request, class Reply>
-  static Task<Result<>> answer(replica::Shard& shard, const Request& request, Reply& reply) {
+  static Task<Result<>> answer(replica::Shard& shard, const Request& request, Reply& reply, WriteStages* stages) {
+    if constexpr (std::same_as<Request, proto::WriteRequest>) return serve::answer(shard, request, reply, stages);
     return serve::answer(shard, request, reply);
   }
   template <class Request>

@@ -101,9 +101,10 @@ Result<replica::Shard*> open_shard(ShardHost& host, ShardId shard) {
   return fail(OxiaError::not_initialized, fmt::format("shard {} is not open yet", shard.value()));
 }
 
-Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply) {
+Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply,
+                      WriteStages* stages) {
   WriteView view;
-  CO_TRY(store::WriteOutcome outcome, co_await shard.write(view.of(request)));
+  CO_TRY(store::WriteOutcome outcome, co_await shard.write(view.of(request), std::nullopt, stages));
   fill(reply, std::move(outcome));
   co_return Result<>{};
 }

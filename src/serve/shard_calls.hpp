@@ -17,7 +17,8 @@ namespace proto = io::oxia::proto::v1;
 Result<replica::Shard*> open_shard(ShardHost& host, ShardId shard);
 
 // Methods with one answer. References are valid until they return.
-Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply);
+Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply,
+                      WriteStages* stages = nullptr);   // gets the times of the write's stages, unless it is null
 Task<Result<>> answer(replica::Shard& shard, const proto::CreateSessionRequest& request, proto::CreateSessionResponse& reply);
 Task<Result<>> answer(replica::Shard& shard, const proto::SessionHeartbeat& request, proto::KeepAliveResponse& reply);
 Task<Result<>> answer(replica::Shard& shard, const proto::CloseSessionRequest& request, proto::CloseSessionResponse& reply);

@@ -21,7 +21,7 @@ enum class AuthorityCheck { off, members };
 //
 // A protocol tells what is its own with a class `Calls`:
 //   static rpc::Status status(const Error& error);
-//   static Task<Result<>> answer(replica::Shard&, const Request&, Reply&);                     for each method with one answer
+//   static Task<Result<>> answer(replica::Shard&, const Request&, Reply&, WriteStages*);       for each method with one answer
 //   static Result<std::unique_ptr<Chunks<Reply>>> chunks(Core&, replica::Shard&, Request);     for each with many
 class ShardRouter {
  public:
@@ -70,6 +70,7 @@ template <class Reply>
 struct Answered {
   Result<> result;
   Reply reply;
+  WriteStages stages;
 };
 template <class Reply>
 struct Pulled {
@@ -85,11 +86,11 @@ using RemoteChunks = std::shared_ptr<ForeignPtr<Chunks<Reply>>>;
 template <class Calls>
 struct ShardRouter::There {
   template <class Request, class Reply>
-  static Task<detail::Answered<Reply>> answer(ShardHost& host, ShardId id, Request request) {
+  static Task<detail::Answered<Reply>> answer(ShardHost& host, ShardId id, Request request, bool traced) {
     detail::Answered<Reply> answered;
     auto shard = open_shard(host, id);
     if (shard) {
-      answered.result = co_await Calls::answer(**shard, request, answered.reply);
+      answered.result = co_await Calls::answer(**shard, request, answered.reply, traced ? &answered.stages : nullptr);
     } else {
       answered.result = fail(std::move(shard).error());
     }
@@ -113,13 +114,17 @@ template <class Calls, class Request, class Reply>
 Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& request, Reply& reply) {
   const auto place = route(call, detail::shard_of(request));
   if (!place) co_return place.error();
+  const bool traced = call.span() != nullptr;
   if (place->core == core_.id()) {
     const auto open = open_shard(hosts_.local(place->core), place->shard);
     if (!open) co_return Calls::status(open.error());
-    const Result<> result = co_await Calls::answer(**open, request, reply);
+    WriteStages stages;
+    const Result<> result = co_await Calls::answer(**open, request, reply, traced ? &stages : nullptr);
+    if (traced) call.record_stages(stages);
     co_return result ? rpc::Status() : Calls::status(result.error());
   }
-  auto answered = co_await hosts_.invoke_on(place->core, There<Calls>::template answer<Request, Reply>, place->shard, request);
+  auto answered = co_await hosts_.invoke_on(place->core, There<Calls>::template answer<Request, Reply>, place->shard, request, traced);
+  if (traced) call.record_stages(answered.stages);
   reply = std::move(answered.reply);
   co_return answered.result ? rpc::Status() : Calls::status(answered.result.error());
 }

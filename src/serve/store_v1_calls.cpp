@@ -128,9 +128,9 @@ class NotificationChunks final : public Chunks<v1::NotificationBatch> {
 
 }  // namespace
 
-Task<Result<>> answer(replica::Shard& shard, const v1::WriteRequest& request, v1::WriteResponse& reply) {
+Task<Result<>> answer(replica::Shard& shard, const v1::WriteRequest& request, v1::WriteResponse& reply, WriteStages* stages) {
   StoreV1View view;
-  CO_TRY(store::WriteOutcome outcome, co_await shard.write(view.of(request), request_id_of(request)));
+  CO_TRY(store::WriteOutcome outcome, co_await shard.write(view.of(request), request_id_of(request), stages));
   fill(reply, std::move(outcome));
   co_return Result<>{};
 }

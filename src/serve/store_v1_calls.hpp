@@ -9,7 +9,8 @@
 // The shard's half of every method of skerry.store.v1, as shard_calls.hpp is of Oxia's.
 namespace skerry::serve {
 
-Task<Result<>> answer(replica::Shard& shard, const v1::WriteRequest& request, v1::WriteResponse& reply);
+Task<Result<>> answer(replica::Shard& shard, const v1::WriteRequest& request, v1::WriteResponse& reply,
+                      WriteStages* stages = nullptr);
 Task<Result<>> answer(replica::Shard& shard, const v1::BatchRequest& request, v1::BatchResponse& reply);
 
 Result<std::unique_ptr<Chunks<v1::ReadResponse>>> chunks_v1(Core& core, replica::Shard& shard, proto::ReadRequest request);

@@ -14,7 +14,8 @@ std::string method(std::string_view name) { return "/skerry.store.v1.Store/" + s
 struct StoreV1Calls {
   static rpc::Status status(const Error& error) { return store_v1_status(error); }
   template <class Request, class Reply>
-  static Task<Result<>> answer(replica::Shard& shard, const Request& request, Reply& reply) {
+  static Task<Result<>> answer(replica::Shard& shard, const Request& request, Reply& reply, WriteStages* stages) {
+    if constexpr (std::same_as<Request, v1::WriteRequest>) return serve::answer(shard, request, reply, stages);
     return serve::answer(shard, request, reply);
   }
   template <class Request>
