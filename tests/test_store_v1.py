@@ -2,11 +2,13 @@
 """skerry.store.v1 from outside: writes that happen once, batches that are whole or nothing, records that go, walks in pages, and
 followers that are told what they missed."""
 
+import subprocess
+
 import grpc
 import pytest
 
 from support.protocol import (CREATED, DELETED, KEY_NOT_FOUND, OK, RANGE_DELETED, UNEXPECTED_VERSION_ID, failure_of, oxia, v1)
-from support.server import eventually
+from support.server import PROGRAM, eventually
 
 
 def request_id(sequence, client=b"tests"):
@@ -292,3 +294,29 @@ def test_wrong_shards_are_told_as_in_oxias_service(store):
     refused = failure_of(lambda: write(store, put("/a"), shard=99))
     assert (refused.domain, refused.reason) == ("oxia.io", "SHARD_NOT_FOUND")
     assert "names no shard" in failure_of(lambda: store.v1.Write(v1.WriteRequest(puts=[put("/a")]))).text
+
+
+# --- the client library, through the command line
+
+def test_writes_of_the_client_happen_once_however_often_the_server_dies(make_server, tmp_path):
+    server = make_server(shards=2)
+    lines = "".join('{"key":"/once/%05d","value":"%s","expected_version":-1}\n' % (at, "x" * 200) for at in range(20_000))
+    (tmp_path / "lines").write_text(lines)
+    loader = subprocess.Popen([PROGRAM, "client", "-a", server.address, "put", "--json-lines", "--file", tmp_path / "lines"],
+                              stderr=subprocess.PIPE, text=True)
+    deaths = 0
+    while loader.poll() is None and deaths < 5:
+        seen = 0
+        with server.connect() as store:
+            seen = len(store.list("/once/", "/once//"))
+            eventually(lambda: loader.poll() is not None or len(store.list("/once/", "/once//")) > seen, "progress")
+        server.kill()
+        server.start()
+        deaths += 1
+    assert deaths
+    _, told = loader.communicate(timeout=60)
+    assert loader.returncode == 0, told   # a write done twice would have met its own first outcome: unexpected version id
+    assert "20000 records written, 0 failed" in told
+    with server.connect() as store:
+        versions = [record.version for shard in range(2) for record in store.scan("/once/", "/once//", shard=shard)]
+        assert len(versions) == 20_000 and not any(version.modifications_count for version in versions)

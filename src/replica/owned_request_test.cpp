@@ -29,7 +29,10 @@ TEST(OwnedRequest, keeps_every_field_when_the_message_it_came_in_is_gone) {
     const store::Put puts[] = {put, put};
     const store::Delete deletes[] = {{key, VersionId(3)}, {secondary, {}}};
     const store::DeleteRange ranges[] = {{start, end}};
-    owned = std::make_unique<OwnedRequest>(store::WriteRequest{puts, deletes, ranges});
+    const store::Guard guards[] = {{start, store::Guard::Kind::version, VersionId(4)}};
+    using store::Step;
+    const Step steps[] = {Step::erase_range, Step::put, Step::erase, Step::put, Step::erase};
+    owned = std::make_unique<OwnedRequest>(store::WriteRequest{puts, deletes, ranges, true, guards, steps});
   }
   const store::WriteRequest view = owned->view();
   ASSERT_EQ(view.puts.size(), 2);
@@ -54,6 +57,12 @@ TEST(OwnedRequest, keeps_every_field_when_the_message_it_came_in_is_gone) {
   ASSERT_EQ(view.delete_ranges.size(), 1);
   EXPECT_EQ(view.delete_ranges[0].start, "a");
   EXPECT_EQ(view.delete_ranges[0].end, "z");
+  EXPECT_TRUE(view.atomic);
+  ASSERT_EQ(view.guards.size(), 1);
+  EXPECT_EQ(view.guards[0].key, "a");
+  EXPECT_EQ(view.guards[0].version, VersionId(4));
+  ASSERT_EQ(view.steps.size(), 5);
+  EXPECT_EQ(view.steps[0], store::Step::erase_range);
 }
 
 }  // namespace

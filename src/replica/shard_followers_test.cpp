@@ -217,5 +217,50 @@ TEST_F(SequenceFollowersTest, a_slow_follower_is_told_only_the_latest) {
   EXPECT_EQ(told->error(), make_error_code(ShardError::not_serving));
 }
 
+TEST_F(ShardFollowersTest, one_who_asks_for_it_is_told_of_a_gap) {
+  for (const char* key : {"a", "b", "c"}) put(key);
+  ASSERT_TRUE(world.run(world.group().checkpoint()));
+  ASSERT_TRUE(world.log().trim(ShardId(0), world.shard().commit()));
+  NotificationWishes wishes;
+  wishes.gaps = true;
+  const auto follower = *world.shard().follow(no_offset, wishes);
+  const Batch gap = next(*follower);
+  EXPECT_EQ(gap->missing_from, Offset(0));
+  EXPECT_EQ(gap->offset, world.shard().commit().previous());
+  EXPECT_TRUE(gap->notifications.empty());
+  EXPECT_EQ(next_key(*follower), "c");
+  ASSERT_TRUE(world.log().trim(ShardId(0), world.shard().commit().next()));
+  const auto of_nothing = *world.shard().follow(Offset(0), wishes);
+  EXPECT_EQ(next(*of_nothing)->offset, world.shard().commit());
+}
+
+TEST_F(ShardFollowersTest, one_with_a_filter_hears_of_its_prefixes_and_of_deleted_ranges) {
+  NotificationWishes wishes;
+  wishes.filter = store::NotificationFilter({"/mine/", "/ours/"});
+  const auto follower = *world.shard().follow(world.shard().commit(), wishes);
+  put("/theirs/1");
+  put("/mine/1");
+  const store::DeleteRange ranges[] = {{"/theirs/", "/theirs//"}};
+  ASSERT_TRUE(world.run(world.shard().write({{}, {}, ranges})));
+  put("/theirs/2");
+  put("/ours/1");
+  EXPECT_EQ(next_key(*follower), "/mine/1");
+  EXPECT_EQ(next_key(*follower), "/theirs/");
+  EXPECT_EQ(next_key(*follower), "/ours/1");
+  const auto from_log = *world.shard().follow(no_offset, wishes);
+  EXPECT_EQ(next_key(*from_log), "/mine/1");
+}
+
+TEST_F(ShardFollowersTest, one_with_a_filter_is_told_now_and_then_how_far_nothing_passed) {
+  NotificationWishes wishes;
+  wishes.filter = store::NotificationFilter({"/mine"});
+  const Offset start = world.shard().commit();
+  const auto follower = *world.shard().follow(start, wishes);
+  for (int i = 0; i < 1000; ++i) put("/theirs");
+  const Batch told = next(*follower);
+  EXPECT_TRUE(told->notifications.empty());
+  EXPECT_EQ(told->offset, Offset(start.value() + 1000));
+}
+
 }  // namespace
 }  // namespace skerry::replica
