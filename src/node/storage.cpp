@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "node/engine_metrics.hpp"
 #include "node/shard_metrics.hpp"
 
 namespace skerry::node {
@@ -36,6 +37,7 @@ struct Storage::Node {
   std::unique_ptr<disk::Log> log;
   std::unique_ptr<LogWatch> watch;
   std::unique_ptr<store::TableEngine> engine;
+  std::unique_ptr<EngineMetrics> engine_metrics;
   std::unique_ptr<replica::ShardGroup> group;
   std::unique_ptr<ShardMetrics> metrics;
 };
@@ -67,6 +69,7 @@ Task<Result<>> Storage::open(std::uint32_t number) {
   CO_TRY(node.log, co_await disk::Log::open(core_, disk_, log_path, options_.log));
   node.watch = std::make_unique<LogWatch>(*node.log, log_, number);
   CO_TRY(node.engine, co_await store::TableEngine::open(blocking_, path + "/engine", options_.engine));
+  node.engine_metrics = std::make_unique<EngineMetrics>(core_, metrics_, log_, *node.engine, number);
   node.group = std::make_unique<replica::ShardGroup>(core_, *node.log, *node.engine, options_.group);
   CO_TRYV(co_await open_shards(node));
   node.group->start();
@@ -154,6 +157,8 @@ Task<> Storage::close(Node& node) {
   node.metrics.reset();
   if (node.group) tell(co_await node.group->stop(), "shards");
   node.group.reset();
+  if (node.engine_metrics) co_await node.engine_metrics->stop();
+  node.engine_metrics.reset();
   if (node.engine) tell(co_await node.engine->stop(), "engine");
   node.watch.reset();
   if (node.log) tell(co_await node.log->stop(), "log");
