@@ -13,10 +13,10 @@ namespace {
 constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr auto base64_values = [] {
-  std::array<signed char, 256> values{};
+  std::array<std::int8_t, 256> values{};
   values.fill(-1);
   for (std::size_t i = 0; i < base64_digits.size(); ++i) {
-    values[static_cast<unsigned char>(base64_digits[i])] = static_cast<signed char>(i);
+    values[static_cast<unsigned char>(base64_digits[i])] = static_cast<std::int8_t>(i);
   }
   return values;
 }();
@@ -88,7 +88,7 @@ std::optional<Bytes> base64_decode(std::string_view text) {
   std::uint32_t bits = 0;
   int count = 0;
   for (const char c : text) {
-    const int value = base64_values[static_cast<unsigned char>(c)];
+    const std::int32_t value{base64_values[static_cast<unsigned char>(c)]};
     if (value < 0) return std::nullopt;
     bits = bits << 6 | static_cast<std::uint32_t>(value);
     count += 6;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "serve/access.hpp"
 #include "serve/oxia_error.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::string_view service_name = "io.oxia.proto.v1.OxiaClient";
 constexpr std::string_view older_service_name = "io.streamnative.oxia.proto.OxiaClient";   // published clients still use it
+constexpr std::size_t gets_at_once_max = 512;   // more would be felt by the others on this core
 constexpr std::string_view default_namespace = "default";
 
 std::string method(std::string_view name) { return fmt::format("/{}/{}", service_name, name); }
@@ -67,7 +69,12 @@ void OxiaService::register_in(rpc::Methods& methods) {
   add_unary("CreateSession", of.operator()<proto::CreateSessionRequest>(), of.operator()<proto::CreateSessionResponse>());
   add_unary("KeepAlive", of.operator()<proto::SessionHeartbeat>(), of.operator()<proto::KeepAliveResponse>());
   add_unary("CloseSession", of.operator()<proto::CloseSessionRequest>(), of.operator()<proto::CloseSessionResponse>());
-  add_stream("Read", of.operator()<proto::ReadRequest>(), of.operator()<proto::ReadResponse>());
+  methods.server_stream<proto::ReadRequest, proto::ReadResponse>(
+      method("Read"),
+      [this](ServerCall& call, const proto::ReadRequest& request, Replies<proto::ReadResponse>& to) {
+        return router_.stream<OxiaCalls>(call, request, to);
+      },
+      [this](ServerCall& call, BytesView request, rpc::MessageSink& to) { return read_at_once(call, request, to); });
   add_stream("List", of.operator()<proto::ListRequest>(), of.operator()<proto::ListResponse>());
   add_stream("RangeScan", of.operator()<proto::RangeScanRequest>(), of.operator()<proto::RangeScanResponse>());
   add_stream("GetSequenceUpdates", of.operator()<proto::GetSequenceUpdatesRequest>(),
@@ -82,6 +89,29 @@ void OxiaService::register_in(rpc::Methods& methods) {
       method("WriteStream"), [this](ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
                                     Replies<proto::WriteResponse>& replies) { return write_stream(call, requests, replies); });
   methods.alias(older_service_name, service_name);
+}
+
+// What is in memory and fits into one message; all else is the stream's affair.
+std::optional<rpc::Status> OxiaService::read_at_once(const rpc::ServerCall& call, BytesView request, rpc::MessageSink& replies) {
+  if (!read_.parse(request) || read_.gets().empty() || read_.gets().size() > gets_at_once_max) return std::nullopt;
+  const auto shard = router_.here(call, read_.shard());
+  if (!shard) return std::nullopt;
+  answer_.clear();
+  for (const store::Get& get : read_.gets()) {
+    const bool plain = get.comparison == store::Comparison::equal && !get.index;
+    if (plain && (*shard)->try_find(get.key, record_)) {
+      const auto record = store::decode_record(record_);
+      if (!record) return std::nullopt;
+      append_get_response(answer_, *record, get.include_value);
+    } else {
+      const auto outcome = (*shard)->try_get(get);
+      if (!outcome || !*outcome) return std::nullopt;
+      append_get_response(answer_, **outcome, get.include_value);
+    }
+    if (answer_.size() > limits::response_bytes_max) return std::nullopt;
+  }
+  if (!replies.try_write_encoded(answer_)) return std::nullopt;
+  return rpc::Status();
 }
 
 Task<rpc::Status> OxiaService::write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,

@@ -6,6 +6,7 @@
 #include "rpc/server.hpp"
 #include "runtime/cores.hpp"
 #include "runtime/sharded.hpp"
+#include "serve/plain_messages.hpp"
 #include "serve/shard_calls.hpp"
 #include "serve/shard_directory.hpp"
 #include "serve/shard_router.hpp"
@@ -26,6 +27,7 @@ class OxiaService {
   void register_in(rpc::Methods& methods);
 
  private:
+  std::optional<rpc::Status> read_at_once(const rpc::ServerCall& call, BytesView request, rpc::MessageSink& replies);
   Task<rpc::Status> write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
                                  rpc::Replies<proto::WriteResponse>& replies);
   Task<rpc::Status> assignments(rpc::ServerCall& call, const proto::ShardAssignmentsRequest& request,
@@ -34,6 +36,8 @@ class OxiaService {
   Core& core_;
   const ShardDirectory& directory_;
   ShardRouter router_;
+  PlainRead read_;       // what read_at_once() works on, kept for its room
+  Bytes record_, answer_;
 };
 
 }  // namespace skerry::serve

@@ -96,8 +96,8 @@ class NotificationChunks final : public Chunks<proto::NotificationBatch> {
 
 }  // namespace
 
-Result<replica::Shard*> open_shard(ShardHost& host, ShardId shard) {
-  if (replica::Shard* found = host.find(shard)) return found;
+Result<replica::ShardUse> open_shard(ShardHost& host, ShardId shard) {
+  if (replica::Shard* found = host.find(shard)) return found->use();
   return fail(OxiaError::not_initialized, fmt::format("shard {} is not open yet", shard.value()));
 }
 

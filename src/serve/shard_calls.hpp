@@ -13,8 +13,8 @@ namespace skerry::serve {
 
 namespace proto = io::oxia::proto::v1;
 
-// The open shard, or not_initialized.
-Result<replica::Shard*> open_shard(ShardHost& host, ShardId shard);
+// The open shard, to be held until the last answer; or not_initialized.
+Result<replica::ShardUse> open_shard(ShardHost& host, ShardId shard);
 
 // Methods with one answer. References are valid until they return.
 Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply,

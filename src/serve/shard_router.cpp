@@ -53,6 +53,15 @@ std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route(const rpc::Ser
   return std::unexpected(leader_hint(*shard, place->leader.value_or("")));
 }
 
+std::optional<replica::ShardUse> ShardRouter::here(const rpc::ServerCall& call, ShardId shard) const {
+  if (check_ != AuthorityCheck::off && refuse_authority(call.authority())) return std::nullopt;
+  const ShardPlace* place = directory_.assignments() ? directory_.find(shard) : nullptr;
+  if (place == nullptr || place->core != core_.id()) return std::nullopt;
+  if (refuse_access(call, directory_.namespace_of(shard))) return std::nullopt;
+  auto open = open_shard(hosts_.local(core_.id()), shard);
+  return open ? std::optional(*std::move(open)) : std::nullopt;
+}
+
 std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route_stream(rpc::ServerCall& call) const {
   if (auto refused = refuse_authority(call.authority())) return std::unexpected(*std::move(refused));
   if (!call.metadata().find("namespace")) {

@@ -39,6 +39,8 @@ class ShardRouter {
   };
   // Where a stream of writes goes, whose shard stands in a header; or how to refuse it.
   std::expected<Place, rpc::Status> route_stream(rpc::ServerCall& call) const;
+  // The shard, when it is this core's and the call may go on; else unary() and stream() do what is to be done.
+  std::optional<replica::ShardUse> here(const rpc::ServerCall& call, ShardId shard) const;
   // Nothing when the call may go on.
   std::optional<rpc::Status> refuse_authority(std::string_view authority) const;
   const Sharded<ShardHost>& hosts() const { return hosts_; }
@@ -77,6 +79,18 @@ struct Pulled {
   Result<bool> more;
   Reply reply;
 };
+// With the shard that they come from.
+template <class Reply>
+class HeldChunks final : public Chunks<Reply> {
+ public:
+  HeldChunks(replica::ShardUse shard, std::unique_ptr<Chunks<Reply>> chunks)
+      : shard_(std::move(shard)), chunks_(std::move(chunks)) {}
+  Task<Result<bool>> next(Reply& reply) override { return chunks_->next(reply); }
+
+ private:
+  replica::ShardUse shard_;
+  std::unique_ptr<Chunks<Reply>> chunks_;
+};
 // Whoever lets go of it last, it is freed on the shard's core.
 template <class Reply>
 using RemoteChunks = std::shared_ptr<ForeignPtr<Chunks<Reply>>>;
@@ -98,9 +112,10 @@ struct ShardRouter::There {
   }
   template <class Request, class Reply>
   static Result<detail::RemoteChunks<Reply>> open(ShardHost& host, Core* core, ShardId id, Request request) {
-    TRY(replica::Shard * shard, open_shard(host, id));
+    TRY(replica::ShardUse shard, open_shard(host, id));
     TRY(auto opened, Calls::chunks(*core, *shard, std::move(request)));
-    return std::make_shared<ForeignPtr<Chunks<Reply>>>(*core, std::move(opened));
+    return std::make_shared<ForeignPtr<Chunks<Reply>>>(
+        *core, std::make_unique<detail::HeldChunks<Reply>>(std::move(shard), std::move(opened)));
   }
   template <class Reply>
   static Task<detail::Pulled<Reply>> pull(detail::RemoteChunks<Reply> chunks) {

@@ -2,11 +2,28 @@
 #include "serve/write_lane.hpp"
 
 #include "base/assert.hpp"
+#include "serve/oxia_error.hpp"
 
 namespace skerry::serve {
 
 template <class Writes>
+bool WriteLane<Writes>::hold() {
+  if (!held_ && !gone_) {
+    gone_ = uses_->closed();
+    held_ = !gone_;
+    if (held_) uses_->enter();
+  }
+  return held_;
+}
+
+template <class Writes>
+void WriteLane<Writes>::rest() {
+  if (std::exchange(held_, false)) uses_->leave();
+}
+
+template <class Writes>
 void WriteLane<Writes>::push(const typename Writes::Request& request) {
+  if (!hold()) return;
   propose_waiting();
   if (waiting_.empty() && shard_.has_room()) return propose(request);
   waiting_.push_back(request);
@@ -24,6 +41,7 @@ void WriteLane<Writes>::propose_waiting() {
 
 template <class Writes>
 Task<typename WriteLane<Writes>::Answers> WriteLane<Writes>::next_answers() {
+  if (gone_ && !held_) co_return Answers{{}, {}, Error{OxiaError::shard_not_found, "the shard was deleted"}};
   SKERRY_ASSERT(!proposed_.empty() || !waiting_.empty());
   while (proposed_.empty()) {
     co_await shard_.wait_for_room();
@@ -44,8 +62,10 @@ Task<typename WriteLane<Writes>::Answers> WriteLane<Writes>::next_answers() {
       answers.end = std::move(outcome).error();
       break;
     }
-    fill(answers.replies.emplace_back(), *std::move(outcome));
+    Writes::append(answers.replies, *std::move(outcome));
+    answers.ends.push_back(answers.replies.size());
   }
+  if (proposed_.empty() && waiting_.empty()) rest();
   co_return answers;
 }
 

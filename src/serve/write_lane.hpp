@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "replica/shard.hpp"
@@ -13,14 +14,18 @@ namespace skerry::serve {
 template <class Writes>
 class WriteLane {
  public:
-  explicit WriteLane(replica::Shard& shard) : shard_(shard) {}
+  explicit WriteLane(const replica::ShardUse& shard) : shard_(*shard), uses_(shard.uses()) {}
+  WriteLane(const WriteLane&) = delete;
+  WriteLane& operator=(const WriteLane&) = delete;
+  ~WriteLane() { rest(); }
 
   // Proposed at once, or kept as a copy until the shard has room.
   void push(const typename Writes::Request& request);
 
   // What came of the oldest requests. An error ends the stream: what was pushed after it is not answered.
   struct Answers {
-    std::vector<typename Writes::Reply> replies;
+    Bytes replies;                   // encoded WriteResponses, one behind the other
+    std::vector<std::size_t> ends;   // of each
     std::optional<Error> end;
   };
   // Waits for at least one. Requires: a request is unanswered. One caller at a time.
@@ -30,7 +35,12 @@ class WriteLane {
   void propose(const typename Writes::Request& request);
   void propose_waiting();
 
-  replica::Shard& shard_;
+  bool hold();
+  void rest();
+
+  replica::Shard& shard_;   // touched only while held: an idle stream doesn't keep a shard from being deleted
+  std::shared_ptr<replica::ShardUses> uses_;
+  bool held_ = false, gone_ = false;
   typename Writes::View view_;
   std::deque<typename Writes::Request> waiting_;   // for room in the shard
   std::deque<replica::Ticket> proposed_;

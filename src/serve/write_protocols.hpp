@@ -5,6 +5,7 @@
 #include "oxia/client.pb.h"
 #include "serve/convert.hpp"
 #include "serve/oxia_error.hpp"
+#include "serve/plain_messages.hpp"
 #include "serve/store_v1_convert.hpp"
 #include "serve/store_v1_error.hpp"
 
@@ -16,11 +17,7 @@ struct OxiaWrites {
   using Reply = proto::WriteResponse;
   using View = WriteView;
   static std::optional<store::RequestId> id(const Request&) { return std::nullopt; }
-  static void append(Bytes& out, store::WriteOutcome outcome) {
-    Reply reply;
-    fill(reply, std::move(outcome));
-    reply.AppendToString(&out);
-  }
+  static void append(Bytes& out, const store::WriteOutcome& outcome) { append_write_response(out, outcome); }
   static rpc::Status status(const Error& error) { return oxia_status(error); }
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/write_stream.hpp"
 
+#include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
@@ -29,8 +30,8 @@ Task<rpc::Status> WriteStream<Writes>::serve(Core& core, const Sharded<ShardHost
 
 template <class Writes>
 Result<typename WriteStream<Writes>::Lane> WriteStream<Writes>::open_lane(ShardHost& host, Core* core, ShardId shard) {
-  TRY(replica::Shard * found, open_shard(host, shard));
-  return std::make_shared<ForeignPtr<WriteLane<Writes>>>(*core, std::make_unique<WriteLane<Writes>>(*found));
+  TRY(const replica::ShardUse found, open_shard(host, shard));
+  return std::make_shared<ForeignPtr<WriteLane<Writes>>>(*core, std::make_unique<WriteLane<Writes>>(found));
 }
 
 template <class Writes>
@@ -73,6 +74,20 @@ Task<> WriteStream<Writes>::read() {
   pushed_.wake_all();
 }
 
+template <class Writes>
+Task<Result<>> WriteStream<Writes>::send(const Answers& answers) {
+  std::size_t start = 0;
+  for (const std::size_t end : answers.ends) {
+    const BytesView reply = BytesView(answers.replies).substr(start, end - start);
+    start = end;
+    if (replies_.try_write_encoded(reply)) continue;
+    Reply message;
+    SKERRY_ASSERT(message.ParseFromArray(reply.data(), static_cast<int>(reply.size())));
+    CO_TRYV(co_await replies_.write(message));   // says why, where the call has ended
+  }
+  co_return co_await replies_.room();
+}
+
 // Ends the stream with the first error, whoever met it.
 template <class Writes>
 Task<> WriteStream<Writes>::write() {
@@ -87,17 +102,15 @@ Task<> WriteStream<Writes>::write() {
     } else {
       answers = co_await cores_.call(lane_->home(), answers_there, lane_);
     }
-    for (const Reply& reply : answers.replies) {
-      if (auto written = co_await replies_.write(reply); !written) {
-        status_ = rpc::Status::from(written.error());
-        co_return;
-      }
+    if (auto written = co_await send(answers); !written) {
+      status_ = rpc::Status::from(written.error());
+      co_return;
     }
     if (answers.end) {
       if (status_.ok()) status_ = Writes::status(*answers.end);
       co_return;
     }
-    for (std::size_t answered = 0; answered < answers.replies.size(); ++answered) {
+    for (std::size_t answered = 0; answered < answers.ends.size(); ++answered) {
       unanswered_bytes_ -= unanswered_.front();
       unanswered_.pop_front();
     }

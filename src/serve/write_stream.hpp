@@ -32,6 +32,7 @@ class WriteStream {
   bool has_room() const;
   Task<> read();
   Task<> write();
+  Task<Result<>> send(const Answers& answers);
   static Result<Lane> open_lane(ShardHost& host, Core* core, ShardId shard);
   static void push_there(Lane lane, Request request);
   static Task<Answers> answers_there(Lane lane);
