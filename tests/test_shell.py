@@ -153,6 +153,12 @@ def test_a_person_edits_lines_and_finds_them_again(server, terminal, tmp_path):
     shell.type("\x1b[A\r")   # the line before, once more
     shell.expect(r"\nright\r\n")
     shell.expect("skerry> ")
+    shell.type("put /ä 'süß'\r")
+    shell.expect(r'"key":"/ä"')
+    shell.expect("skerry> ")
+    shell.type("get /ä\r")
+    shell.expect(r"\nsüß\r\n")
+    shell.expect("skerry> ")
     shell.type(" put /secret 1\r")
     shell.expect(r'"key":"/secret"')
     assert shell.end() == 0
@@ -161,7 +167,7 @@ def test_a_person_edits_lines_and_finds_them_again(server, terminal, tmp_path):
     assert shell.history.stat().st_mode & 0o077 == 0
     again = terminal()
     again.type("\x1b[A\r")
-    again.expect(r"\nright\r\n")
+    again.expect(r"\nsüß\r\n")
     assert again.end("exit\r") == 0
 
 

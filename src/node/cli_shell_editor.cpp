@@ -2,12 +2,16 @@
 #include "node/cli_shell_editor.hpp"
 
 #include <histedit.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <clocale>
 #include <csignal>
 #include <cstdio>
+#include <cwchar>
 #include <filesystem>
 
 namespace skerry::node {
@@ -18,35 +22,61 @@ constexpr std::size_t shown_max = 100;   // completions
 constexpr std::size_t terminal_width = 80;
 
 volatile std::sig_atomic_t last_signal = 0;
-extern "C" void note_signal(int number) { last_signal = number; }   // and read() returns
+extern "C" void note_signal(int number) { last_signal = number; }
 
-// Lets Ctrl-C and SIGTERM through, to this thread alone, while a line is read.
-class InterruptsAllowed {
+// While a line is read, Ctrl-C and SIGTERM end the reading: they reach this thread, which has them blocked, in next_key() alone.
+class SignalsHeard {
  public:
-  InterruptsAllowed() {
+  SignalsHeard() {
     last_signal = 0;
     struct sigaction action{};
-    action.sa_handler = note_signal;   // without SA_RESTART
+    action.sa_handler = note_signal;
     ::sigaction(SIGINT, &action, &on_interrupt_before_);
     ::sigaction(SIGTERM, &action, &on_terminate_before_);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_UNBLOCK, &set, &mask_before_);
   }
-  InterruptsAllowed(const InterruptsAllowed&) = delete;
-  InterruptsAllowed& operator=(const InterruptsAllowed&) = delete;
-  ~InterruptsAllowed() {
-    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  SignalsHeard(const SignalsHeard&) = delete;
+  SignalsHeard& operator=(const SignalsHeard&) = delete;
+  ~SignalsHeard() {
     ::sigaction(SIGINT, &on_interrupt_before_, nullptr);
     ::sigaction(SIGTERM, &on_terminate_before_, nullptr);
   }
 
  private:
   struct sigaction on_interrupt_before_{}, on_terminate_before_{};
-  sigset_t mask_before_{};
 };
+
+// One byte of the terminal: 1, 0 at its end, -1 when a signal came first.
+int next_byte(char& byte) {
+  sigset_t while_waiting;
+  pthread_sigmask(SIG_SETMASK, nullptr, &while_waiting);
+  sigdelset(&while_waiting, SIGINT);
+  sigdelset(&while_waiting, SIGTERM);
+  for (;;) {
+    pollfd terminal{STDIN_FILENO, POLLIN, 0};
+    const int ready = ::ppoll(&terminal, 1, nullptr, &while_waiting);
+    if (last_signal != 0) return -1;
+    if (ready < 0 && errno == EINTR) continue;   // the window was resized, or the like
+    const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
+    if (count >= 0) return static_cast<int>(count);
+    if (errno != EINTR && errno != EAGAIN) return -1;
+  }
+}
+
+// In place of libedit's own, which would sleep through a signal that comes just before it reads.
+int next_key(::EditLine*, wchar_t* key) {
+  std::mbstate_t state{};
+  for (;;) {
+    char byte = 0;
+    if (const int count = next_byte(byte); count != 1) return count;
+    const std::size_t used = std::mbrtowc(key, &byte, 1, &state);
+    if (used == static_cast<std::size_t>(-2)) continue;   // the first bytes of a character
+    if (used == static_cast<std::size_t>(-1)) {
+      state = {};   // no UTF-8: dropped
+      continue;
+    }
+    return 1;
+  }
+}
 
 // In columns, as `ls` would; the last line says what was left out.
 void show(const std::vector<std::string>& words) {
@@ -109,10 +139,12 @@ struct LineEditor::Members {
 };
 
 LineEditor::LineEditor(std::string prompt, const std::string& history_file, Complete complete)
-    : members_(std::make_unique<Members>(std::move(prompt), history_file, std::move(complete))) {
+    : members_((std::setlocale(LC_CTYPE, "C.UTF-8"),   // what keys and values are written in, whatever else the person speaks
+                std::make_unique<Members>(std::move(prompt), history_file, std::move(complete)))) {
   ::EditLine* const editor = members_->editor;
   ::HistEvent event;
   ::el_set(editor, EL_CLIENTDATA, members_.get());
+  ::el_set(editor, EL_GETCFN, next_key);
   ::el_set(editor, EL_PROMPT, &Members::tell_prompt);
   ::el_set(editor, EL_EDITOR, "emacs");
   ::el_set(editor, EL_HIST, ::history, members_->history);
@@ -127,7 +159,7 @@ LineEditor::LineEditor(std::string prompt, const std::string& history_file, Comp
 LineEditor::~LineEditor() = default;
 
 LineEditor::Ended LineEditor::read(std::string& line) {
-  const InterruptsAllowed allowed;
+  const SignalsHeard heard;
   ::EditLine* const editor = members_->editor;
   ::el_resize(editor);   // the window may have changed since the last line
   // Keys are taken one by one before the prompt invites them, so that a quick Ctrl-D is not the terminal's. One that came even
