@@ -21,7 +21,8 @@ from support.server import eventually
 MIB = 1 << 20
 ENHANCE_YOUR_CALM = 11
 SERVICE = "/io.oxia.proto.v1.OxiaClient/"
-HUGE_WINDOWS = raw.PREFACE + raw.frame(raw.SETTINGS, payload=struct.pack(">HI", 4, 0x7FFFFFFF)) + \
+ACKNOWLEDGE = raw.frame(raw.SETTINGS, 0x1)   # the server's own windows count from then on
+HUGE_WINDOWS = raw.PREFACE + raw.frame(raw.SETTINGS, payload=struct.pack(">HI", 4, 0x7FFFFFFF)) + ACKNOWLEDGE + \
     raw.frame(raw.WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7FFF0000))
 CANCEL = struct.pack(">I", 8)
 
