@@ -220,14 +220,14 @@ class HttpServer::Connection final : private HttpReply {
   // A client that hangs up ends its handler. What it sends meanwhile is its next request: a little is kept, for later.
   Task<> watch(Event& ended) {
     std::array<char, 8192> chunk;
-    while (pending_.size() < chunk.size()) {
+    while (pending_.size() < chunk.size() && !ended.is_set()) {
       const auto count = co_await stream_.read_some(chunk);
-      if (!count || *count == 0) {
-        gone_ = true;
-        ended.set();
-        co_return;
+      if (count && *count > 0) {
+        pending_.append(chunk.data(), *count);
+        continue;
       }
-      pending_.append(chunk.data(), *count);
+      if (!ended.is_set()) gone_ = true;   // otherwise the read was cut short, because of that
+      ended.set();
     }
   }
 
