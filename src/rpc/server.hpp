@@ -29,8 +29,8 @@ struct ServerOptions {
   std::size_t header_list_bytes_max = 16 << 10;        // of one request, as HTTP/2 counts them
   std::size_t stream_window_bytes = 1 << 20;           // what a client may send ahead of a slow handler
   std::size_t reply_queue_bytes_max = 64 << 10;        // above it a handler's write() waits
-  std::size_t buffered_bytes_max = std::size_t{1} << 30;   // of all requests of this server that no handler has taken yet
-  std::size_t replies_bytes_max = 256 << 20;               // of all replies that no client has taken yet
+  std::size_t buffered_bytes_max = 512 << 20;          // of all requests under way, of this server
+  std::size_t replies_bytes_max = 256 << 20;           // of all replies that no client has taken yet
   Duration handshake_timeout = 10s;                        // of connections with TLS
   std::size_t handshakes_max = 1'024;                      // unfinished; one more closes the oldest of them
   MethodStats* stats = nullptr;                        // must outlive the server

@@ -14,6 +14,7 @@ void ActiveCall::message_taken() {
     ++observer_->messages.received;
     observer_->messages.bytes_received += inbound_.front().size();
   }
+  taken_ = inbound_.front().size() + (method_->client_streams ? 0 : taken_);
   inbound_.pop();
   account();
   if (!stream_closed_) return_window();

@@ -18,7 +18,7 @@ class CallPool {
   const ServerOptions& options() const { return options_; }
   Core& core() const { return core_; }
 
-  SharedBudget& requests() { return requests_; }   // that no handler has taken yet
+  SharedBudget& requests() { return requests_; }   // under way: not answered yet
   SharedBudget& replies() { return replies_; }     // that no client has taken yet
   std::size_t connections() const { return connections_; }
   void connection_opened() { ++connections_; }

@@ -192,23 +192,47 @@ TEST_F(Raw, requests_above_the_server_s_buffers_are_resource_exhausted) {
 }
 
 TEST_F(Raw, a_connection_that_fills_the_server_s_buffers_pays_and_the_others_are_served) {
-  connect({.buffered_bytes_max = 10'000});
+  connect({.buffered_bytes_max = 20'000});
   send(client->headers(1, RawClient::request_fields(unary)));
-  send(RawClient::frame(NGHTTP2_DATA, 0, 1, RawClient::message(std::string(12'000, 'x')).substr(0, 9'900)));
+  send(RawClient::frame(NGHTTP2_DATA, 0, 1, RawClient::message(std::string(30'000, 'x')).substr(0, 16'000)));
   auto greedy = std::move(client);
   reconnect();
   send(RawClient::preface());
-  EXPECT_EQ(answer(RawClient::request_fields(unary), RawClient::message("\x0A\x7F" + std::string(127, 'x'))).field("grpc-status"),
-            "0");
-  send(client->headers(3, RawClient::request_fields(unary)));   // less than half of the limit, and above it together
-  send(RawClient::frame(NGHTTP2_DATA, 0, 3, RawClient::message(std::string(4'000, 'x')).substr(0, 3'000)));
-  EXPECT_EQ(client->last_headers(3), nullptr);
+  send(client->headers(1, RawClient::request_fields(unary)));   // less than half of the limit, and above it together
+  send(RawClient::frame(NGHTTP2_DATA, 0, 1, RawClient::message(std::string(4'000, 'x')).substr(0, 3'000)));
+  EXPECT_EQ(client->last_headers(1), nullptr);
+  EXPECT_EQ(answer(RawClient::request_fields(unary), empty_message, 3).field("grpc-status"), "0");
   greedy->send(RawClient::frame(NGHTTP2_DATA, 0, 1, std::string(100, 'x')));
   world.settle();
   ASSERT_NE(greedy->last_headers(1), nullptr);
   EXPECT_EQ(greedy->last_headers(1)->field("grpc-status"), "8");
   greedy->stream().close();
   world.settle();
+}
+
+TEST_F(Raw, what_handlers_work_on_counts_among_the_requests_until_their_calls_end) {
+  connect({.buffered_bytes_max = 20'000});
+  EchoRequest slow;
+  slow.set_delay_ms(1'000);
+  slow.set_text(std::string(10'000, 'x'));
+  client->call(1, unary, slow.SerializeAsString());
+  world.settle();
+  EXPECT_EQ(world.echo.statistics().started(), 1U);
+  EXPECT_EQ(answer(RawClient::request_fields(unary), RawClient::message(slow.SerializeAsString()), 3).field("grpc-status"), "8");
+  world.advance(2s);
+  ASSERT_NE(client->last_headers(1), nullptr);
+  EXPECT_EQ(client->last_headers(1)->field("grpc-status"), "0");
+  slow.clear_delay_ms();
+  EXPECT_EQ(answer(RawClient::request_fields(unary), RawClient::message(slow.SerializeAsString()), 5).field("grpc-status"), "0");
+}
+
+TEST_F(Raw, calls_that_only_begin_count_among_the_requests_too) {
+  connect({.buffered_bytes_max = 20'000});
+  for (int stream = 1; stream < 40; stream += 2) send(client->headers(stream, RawClient::request_fields(unary)));
+  const Frame* refused = client->last_headers(39);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->field("grpc-status"), "8");
+  EXPECT_EQ(client->last_headers(1), nullptr);
 }
 
 TEST_F(Raw, replies_that_no_client_takes_are_limited_and_the_others_are_served) {
