@@ -28,4 +28,4 @@ class CallGuard {
   virtual std::optional<Status> revoke(const ServerCall& call) = 0;
 };
 
-}  // namespace skerry::rpc
+}   // namespace skerry::rpc

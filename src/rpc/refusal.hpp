@@ -13,4 +13,4 @@ Bytes refusal(std::uint32_t http2_code, std::string_view reason);
 // What a port that takes TLS only says to a client that spoke plainly, in the protocol of its first bytes; "" where none is known.
 Bytes refusal_without_tls(BytesView first);
 
-}  // namespace skerry::rpc
+}   // namespace skerry::rpc
