@@ -190,7 +190,7 @@ RocksDbEngine::RocksDbEngine(std::unique_ptr<Members> members) : members_(std::m
 RocksDbEngine::~RocksDbEngine() = default;
 
 Task<Result<std::unique_ptr<RocksDbEngine>>> RocksDbEngine::open(Blocking& blocking, std::string folder, RocksDbOptions options) {
-  auto members = std::unique_ptr<Members>(new Members{blocking, nullptr, {}});
+  auto members = std::make_unique<Members>(blocking, nullptr);
   const auto job = std::make_shared<OpenJob>();
   co_await members->blocking.run([folder, options, job] { open_all(folder, options, *job); });
   CO_TRY(members->store, std::move(job->store));

@@ -66,9 +66,9 @@ struct Course {
   void resume(Bytes at, bool inclusive) {
     if (reverse == inclusive) at += '\0';
     if (!reverse) {
-      from = std::max(from, std::move(at));
-    } else {
-      end = end ? std::min(*std::move(end), std::move(at)) : std::move(at);
+      if (at > from) from = std::move(at);
+    } else if (!end || at < *end) {
+      end = std::move(at);
     }
   }
 };

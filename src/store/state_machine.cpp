@@ -81,6 +81,7 @@ struct StateMachine::Members {
 
   ShardState state;
   std::vector<Write> writes;   // of the entry being applied; kept for its room
+  Bytes sought;                // of find(), likewise
 };
 
 StateMachine::StateMachine(ShardId shard, KeyOrder order, ShardEngine& engine)
@@ -342,6 +343,12 @@ std::vector<SessionId> StateMachine::sessions_ending() const {
 Result<> StateMachine::check(const Get& get) const { return check_get(get); }
 Result<> StateMachine::check(const Range& range) const { return check_range(range); }
 std::variant<GetOutcome, Needs, Error> StateMachine::get(const Get& get) { return Reads(members_->state).get(get); }
+Lookup StateMachine::find(BytesView key, Bytes& record) {
+  Bytes& encoded = members_->sought;
+  encoded.clear();
+  append_encoded(members_->state.order, key, encoded);
+  return members_->state.engine.try_get(Space::records, encoded, record);
+}
 std::variant<std::optional<Bytes>, Needs, Error> StateMachine::highest_sequence_key(BytesView prefix) {
   return Reads(members_->state).highest_sequence_key(prefix);
 }

@@ -18,7 +18,7 @@
 namespace skerry {
 namespace {
 
-using test::Echo, test::EchoReply, test::EchoRequest, test::Statistics, test::StatisticsRequest;
+using test::Echo, test::EchoReply, test::EchoRequest, test::Statistics;
 
 constexpr std::size_t large_bytes = 100 << 20;
 

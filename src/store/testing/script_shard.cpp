@@ -149,7 +149,7 @@ std::string ScriptShard::session(Words& words) {
 
 std::string ScriptShard::end(Words& words) {
   std::vector<SessionId> ending;
-  while (!words.done()) ending.push_back(SessionId(std::stoll(words.take())));
+  while (!words.done()) ending.emplace_back(std::stoll(words.take()));
   const std::string text = answer(shard_->end_sessions(std::move(ending)));
   return text + settle();
 }
