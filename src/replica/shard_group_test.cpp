@@ -18,6 +18,11 @@ ShardWorld::Options small_node() {
   return options;
 }
 
+Task<bool> retired(ShardGroup& group, ShardId shard) {
+  co_await group.retire(shard);
+  co_return true;
+}
+
 struct ShardGroupTest : testing::Test {
   ShardWorld world{small_node()};
   void SetUp() override {
@@ -167,6 +172,30 @@ TEST_F(ShardGroupTest, random_crashes_lose_nothing_acknowledged) {
       }
     }
   }
+}
+
+TEST_F(ShardGroupTest, a_retired_shard_is_forgotten_when_nobody_uses_it_and_comes_back_empty) {
+  put(one, "a", "of one");
+  put(two, "a", "of two");
+  auto use = std::make_optional(world.shard(one).use());
+  world.run(retired(world.group(), one));
+  EXPECT_EQ(world.group().find(one), nullptr);
+  EXPECT_EQ(world.run(world.group().forget(one, world.core().now() + 1s)).error(), make_error_code(Errc::deadline_exceeded));
+  use.reset();
+  ASSERT_TRUE(world.run(world.group().forget(one, world.core().now() + 1s)));
+  ASSERT_TRUE(world.open(one));
+  EXPECT_EQ(world.run(world.shard(one).get({.key = "a", .index = {}}))->status, store::Status::key_not_found);
+  EXPECT_EQ(value_of(two, "a"), "of two");
+}
+
+TEST_F(ShardGroupTest, what_a_crash_left_of_a_shard_can_be_forgotten) {
+  put(one, "a", "of one");
+  world.crash();
+  ASSERT_TRUE(world.open(two));
+  ASSERT_TRUE(world.run(world.group().forget(one, world.core().now() + 1s)));
+  ASSERT_TRUE(world.run(world.group().forget(one, world.core().now() + 1s))) << "once more";
+  ASSERT_TRUE(world.open(one));
+  EXPECT_EQ(world.run(world.shard(one).get({.key = "a", .index = {}}))->status, store::Status::key_not_found);
 }
 
 }  // namespace
