@@ -3,6 +3,7 @@
 
 import json
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -341,6 +342,47 @@ def test_the_log_of_a_stopped_server_can_be_read_and_verified(make_server):
     assert run("wal", "scan", "--data-dir", server.data).status == 0
     server.start()
     assert Client(server.address)("get", "/needle").status == 0
+
+
+def test_a_log_is_scanned_and_verified_by_namespace_and_range(make_server):
+    server = make_server(shards=1, arguments=["--namespace", "logs"])
+    for n in range(5):
+        put(Client(server.address), "/a", "x" * n)
+    server.stop()
+
+    def wal(word, *flags):
+        return run("wal", word, "--data-dir", server.data, *flags)
+
+    scanned = [json.loads(line) for line in wal("scan", "--json", "--namespace", "default", "--offset-first", "2", "--offset-last", "4").lines]
+    assert {line["shard"] for line in scanned} == {0} and [line["offset"] for line in scanned] == [2, 3, 4]
+    assert {line["shard"] for line in map(json.loads, wal("scan", "--json", "--namespace", "logs").lines)} == {1}
+    verified = wal("verify", "--json", "--namespace", "default", "--offset-first", "1", "--offset-last", "5")
+    assert verified.status == 0 and set(json.loads(verified.lines[0])["shards"]) == {"0"}
+    beyond = wal("verify", "--shard", "0", "--offset-last", "5000")
+    assert beyond.status == 1 and "shard 0: not all entries" in beyond.err
+    assert wal("verify", "--shard", "7", "--offset-first", "1").status == 1
+    unknown = wal("scan", "--namespace", "lgos")
+    assert unknown.status == NOT_FOUND and "did you mean logs?" in unknown.err
+    assert wal("scan", "--offset-first", "5", "--offset-last", "4").status == USAGE
+
+
+def test_misspelt_words_are_refused_with_the_nearest():
+    for words, says in (((("frob", "--help")), "unknown subcommand: frob"), (("cleint", "--help"), "did you mean client?"),
+                        (("client", "gte", "/a"), "did you mean get?"), (("client", "get", "/a", "--hx"), "did you mean --hex?"),
+                        (("client", "get", "/a", "-a", "http://localhost:6648"), "as localhost:6648")):
+        outcome = run(*words)
+        assert outcome.status == USAGE and says in outcome.err and outcome.out == "", outcome
+    assert run("client", "--help").status == 0
+
+
+def test_completion_offers_the_values_of_choices():
+    script = run("completion", "bash").out + """
+COMP_WORDS=(skerry client list -o ""); COMP_CWORD=4; _skerry_complete; echo "${COMPREPLY[@]}"
+COMP_WORDS=(skerry standalone --key-sorting h); COMP_CWORD=3; _skerry_complete; echo "${COMPREPLY[@]}"
+COMP_WORDS=(skerry admin names); COMP_CWORD=2; _skerry_complete; echo "${COMPREPLY[@]}"
+"""
+    done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=20)
+    assert done.stdout.splitlines() == ["text json", "hierarchical", "namespace"], done
 
 
 def test_version_is_that_of_the_build():
