@@ -120,6 +120,9 @@ void FakeStore::register_methods(Host& host) {
   methods.bidirectional<pb::WriteRequest, pb::WriteResponse>(
       prefix + "WriteStream",
       [this, &host](Call& call, auto& requests, auto& replies) { return write_stream(host, call, requests, replies); });
+  methods.bidirectional<store::v1::WriteRequest, pb::WriteResponse>(
+      "/skerry.store.v1.Store/WriteStream",
+      [this, &host](Call& call, auto& requests, auto& replies) { return write_stream_v1(host, call, requests, replies); });
   methods.server_stream<pb::ReadRequest, pb::ReadResponse>(
       prefix + "Read", [this, &host](Call&, const auto& request, auto& replies) { return read(host, request, replies); });
   methods.server_stream<pb::ListRequest, pb::ListResponse>(
@@ -183,6 +186,34 @@ Task<rpc::Status> FakeStore::write_stream(Host& host, rpc::ServerCall& call, rpc
       if (auto status = after_write(id, request)) co_return *status;
     }
     if (!co_await replies.write(response)) co_return rpc::Status();
+  }
+}
+
+// What is known by its id is answered, and not done again.
+Task<rpc::Status> FakeStore::write_stream_v1(Host& host, rpc::ServerCall& call, rpc::Requests<store::v1::WriteRequest>& requests,
+                                             rpc::Replies<pb::WriteResponse>& replies) {
+  if (!offers_v1) co_return rpc::Status{rpc::Code::unimplemented, "no such method", {}};
+  const ShardId id{std::stoll(std::string(*call.metadata().find("shard-id")))};
+  store::v1::WriteRequest request;
+  for (;;) {
+    const auto more = co_await requests.next(request);
+    if (!more || !*more) co_return rpc::Status();
+    if (auto refused = refuse(host, id)) co_return *refused;
+    pb::WriteRequest plain;
+    plain.ParseFromString(request.SerializeAsString());   // the same fields under the same numbers
+    const std::string name = request.request_id().SerializeAsString();
+    if (!remembered_.contains(name)) {
+      if (before_write) {
+        if (auto status = before_write(id, plain)) co_return *status;
+      }
+      write_batches.push_back(static_cast<std::size_t>(plain.puts_size() + plain.deletes_size() + plain.delete_ranges_size()));
+      remembered_[name] = apply(id, plain);
+      changed_.notify_all();
+      if (after_write) {
+        if (auto status = after_write(id, plain)) co_return *status;
+      }
+    }
+    if (!co_await replies.write(remembered_[name])) co_return rpc::Status();
   }
 }
 

@@ -14,6 +14,7 @@
 #include "rpc/server.hpp"
 #include "runtime/event.hpp"
 #include "runtime/task_scope.hpp"
+#include "skerry/store/v1/store.pb.h"
 
 namespace skerry::client::testing {
 
@@ -56,6 +57,7 @@ class FakeStore {
   Hook before_write, after_write;
   std::function<std::optional<rpc::Status>(const pb::ReadRequest&)> before_read;
   bool refuse_namespace = false;
+  bool offers_v1 = false;   // streams of writes of skerry.store.v1, with request ids; nothing else of it
 
   // What was seen.
   std::vector<std::size_t> write_batches, read_batches;   // operations in each
@@ -72,6 +74,8 @@ class FakeStore {
   Task<rpc::Status> assignments(const pb::ShardAssignmentsRequest& request, rpc::Replies<pb::ShardAssignments>& replies);
   Task<rpc::Status> write_stream(Host& host, rpc::ServerCall& call, rpc::Requests<pb::WriteRequest>& requests,
                                  rpc::Replies<pb::WriteResponse>& replies);
+  Task<rpc::Status> write_stream_v1(Host& host, rpc::ServerCall& call, rpc::Requests<store::v1::WriteRequest>& requests,
+                                    rpc::Replies<pb::WriteResponse>& replies);
   Task<rpc::Status> read(Host& host, const pb::ReadRequest& request, rpc::Replies<pb::ReadResponse>& replies);
   Task<rpc::Status> list(Host& host, const pb::ListRequest& request, rpc::Replies<pb::ListResponse>& replies);
   Task<rpc::Status> scan(Host& host, const pb::RangeScanRequest& request, rpc::Replies<pb::RangeScanResponse>& replies);
@@ -93,6 +97,7 @@ class FakeStore {
   net::testing::MemoryFabric& fabric_;
   std::map<ShardId, Shard> shards_;
   std::map<std::string, std::unique_ptr<Host>> hosts_;
+  std::map<std::string, pb::WriteResponse> remembered_;   // by request id
   Signal changed_;
 };
 
