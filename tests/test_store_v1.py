@@ -2,6 +2,7 @@
 """skerry.store.v1 from outside: writes that happen once, batches that are whole or nothing, records that go, walks in pages, and
 followers that are told what they missed."""
 
+import json
 import subprocess
 
 import grpc
@@ -320,3 +321,69 @@ def test_writes_of_the_client_happen_once_however_often_the_server_dies(make_ser
     with server.connect() as store:
         versions = [record.version for shard in range(2) for record in store.scan("/once/", "/once//", shard=shard)]
         assert len(versions) == 20_000 and not any(version.modifications_count for version in versions)
+
+
+@pytest.fixture
+def client(make_server):
+    """The command line against a store of four shards."""
+    server = make_server(shards=4)
+
+    def run(*arguments, status=0, text=None):
+        done = subprocess.run([PROGRAM, "client", "-a", server.address, *arguments], input=text, capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == status, done.stderr
+        done.out_lines = lambda: [json.loads(line) for line in done.stdout.splitlines()]
+        return done
+
+    return run
+
+
+def test_the_command_line_pages_through_all_shards_in_both_directions(client):
+    lines = "".join('{"key":"/k/%02d","value":"v%02d","indexes":{"i":"%d"}}\n' % (at, at, at % 4) for at in range(30))
+    client("put", "--json-lines", text=lines)
+    keys = [f"/k/{at:02}" for at in range(30)]
+    by_index = sorted(keys, key=lambda key: (int(key[-2:]) % 4, key))
+    for flags, whole in (([], keys), (["--reverse"], keys[::-1]), (["--index", "i"], by_index),
+                         (["--index", "i", "--reverse"], by_index[::-1])):
+        seen, token = [], None
+        while token != "":
+            out = client("list", "--limit", "7", "-o", "json", *flags, *(["--page-token", token] if token else [])).out_lines()
+            token = out.pop().get("next_page_token", "") if "next_page_token" in out[-1] else ""
+            seen += [line["key"] for line in out]
+        assert seen == whole
+    assert client("range-scan", "--limit", "1").stderr.startswith("There is more: --page-token ")
+    assert "another walk" in client("list", "--reverse", "--page-token", client("list", "--limit", "1").stderr.split()[-1],
+                                    status=2).stderr
+
+
+def test_the_command_line_commits_batches(client):
+    client("batch", "-p", "jobs", "--if-absent", "/jobs/1", "--put", "/jobs/1=anna", "--delete", "/none")
+    refused = client("batch", "-p", "jobs", "--if-absent", "/jobs/1", "--put", "/jobs/1=ben", status=4)
+    assert refused.stderr == "Error: nothing was changed: condition 0 failed: /jobs/1 is of version 0\n"
+    assert client("get", "-p", "jobs", "/jobs/1").stdout == "anna\n"
+    told = client("batch", "-p", "jobs", "-o", "json", "--if-version", "/jobs/1=7", "--put", "/jobs/1=ben", status=4).out_lines()
+    assert told == [{"applied": False, "condition": 0, "key": "/jobs/1", "found_version_id": 0}]
+    lines = '{"if":"/jobs/1","exists":true}\n\n{"delete_range":["/jobs/","/jobs//"]}\n{"put":"/jobs/2","value":"x","ttl":"1h"}\n'
+    told = client("batch", "-p", "jobs", "-o", "json", "-c", text=lines).out_lines()[0]
+    assert told["applied"] and "expires_timestamp" in told["results"][1]
+    assert client("list", "-s", "/jobs/", "-e", "/jobs//").stdout == "/jobs/2\n"
+
+
+@pytest.mark.parametrize("line, text", [("x", "line 1: not JSON"), ('{"put":"/a"}', 'expected "value" or "value_base64"'),
+                                        ('{"if":"/a"}', "a condition asks for"), ('{"delete":"/a","x":1}', "unknown field"),
+                                        ('{"delete_range":"/a"}', "must be two keys"), ("{}", 'expected "if"'), ("", "is empty")])
+def test_the_command_line_says_what_is_wrong_with_a_batch(client, line, text):
+    assert text in client("batch", "-c", text=line, status=2).stderr
+
+
+def test_the_command_line_says_that_keys_live_apart(client):
+    puts = [word for at in range(20) for word in ("--put", f"/k/{at}=v")]
+    assert "an atomic batch is within one shard" in client("batch", *puts, status=2).stderr
+
+
+def test_the_command_line_sets_and_keeps_times_to_live(client):
+    first = client("put", "/a", "1", "--ttl", "1h", "-o", "json").out_lines()[0]
+    kept = client("put", "/a", "2", "--keep-ttl", "-o", "json").out_lines()[0]
+    assert kept["expires_timestamp"] == first["expires_timestamp"]
+    assert "expires_timestamp" not in client("put", "/a", "3", "-o", "json").out_lines()[0]
+    assert "time to live must be between" in client("put", "/a", "1", "--ttl", "1ms", status=2).stderr
