@@ -93,6 +93,17 @@ def test_a_write_is_a_part_of_its_caller_s_trace_with_its_stages(make_server, co
     assert len(collector.named("/Write")) == 2
 
 
+def test_a_stream_of_writes_is_a_span_with_the_stages_of_some_of_them(make_server, collector):
+    server = make_server(shards=2, arguments=["--tracing-endpoint", collector.url])
+    requests = [oxia.WriteRequest(shard=1, puts=[oxia.PutRequest(key=f"/{n}", value=b"x")]) for n in range(20)]
+    with server.connect() as store:
+        metadata = [("namespace", "default"), ("shard-id", "1"), *SAMPLED]
+        assert len(list(store.calls.WriteStream(iter(requests), metadata=metadata, timeout=20))) == 20
+    (span,) = eventually(lambda: collector.named("WriteStream"), "the span of the stream")
+    parts = eventually(lambda: [part for part in collector.spans if part.get("parentSpanId") == span["spanId"]], "its parts")
+    assert {part["name"] for part in parts} == {"evaluate", "log", "apply"} and len(parts) <= 60
+
+
 def test_traces_begin_here_by_the_ratio_and_json_calls_are_traced_too(make_server, collector):
     server = make_server(shards=1, arguments=["--tracing-endpoint", collector.url, "--tracing-sample-ratio", "1"])
     assert call(server, "Write", {"shard": 0, "puts": [{"key": "/a"}]}).status == 200

@@ -118,7 +118,7 @@ Task<rpc::Status> OxiaService::write_stream(rpc::ServerCall& call, rpc::Requests
                                             rpc::Replies<proto::WriteResponse>& replies) {
   const auto place = router_.route_stream(call);
   if (!place) co_return place.error();
-  co_return co_await WriteStream<OxiaWrites>::serve(core_, router_.hosts(), place->core, place->shard, requests, replies);
+  co_return co_await WriteStream<OxiaWrites>::serve(core_, router_.hosts(), place->core, place->shard, call, requests, replies);
 }
 
 Task<rpc::Status> OxiaService::assignments(rpc::ServerCall& call, const proto::ShardAssignmentsRequest& request,

@@ -5,6 +5,12 @@
 #include "serve/oxia_error.hpp"
 
 namespace skerry::serve {
+namespace {
+
+// Of a stream that is traced, a write now and then: it may carry hundreds of thousands a second.
+constexpr Duration between_traced_writes = 10ms;
+
+}  // namespace
 
 template <class Writes>
 bool WriteLane<Writes>::hold() {
@@ -31,7 +37,11 @@ void WriteLane<Writes>::push(const typename Writes::Request& request) {
 
 template <class Writes>
 void WriteLane<Writes>::propose(const typename Writes::Request& request) {
-  proposed_.push_back(shard_.propose(view_.of(request), Writes::id(request)));
+  const TimePoint now = traced_by_ != nullptr ? traced_by_->now() : TimePoint::min();
+  replica::Ticket& ticket = proposed_.emplace_back(shard_.propose(view_.of(request), Writes::id(request)));
+  if (traced_by_ == nullptr || now < trace_next_) return;
+  ticket.trace(now, *traced_by_);
+  trace_next_ = now + between_traced_writes;
 }
 
 template <class Writes>
@@ -56,6 +66,8 @@ Task<typename WriteLane<Writes>::Answers> WriteLane<Writes>::next_answers() {
   propose_waiting();
   Answers answers;
   while (!proposed_.empty() && proposed_.front().ready()) {
+    if (const WriteStages* stages = proposed_.front().stages()) [[unlikely]]
+      answers.stages.push_back(*stages);
     auto outcome = proposed_.front().take();
     proposed_.pop_front();
     if (!outcome) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "replica/shard.hpp"
+#include "runtime/tracing.hpp"
 #include "serve/write_protocols.hpp"
 
 namespace skerry::serve {
@@ -14,7 +15,9 @@ namespace skerry::serve {
 template <class Writes>
 class WriteLane {
  public:
-  explicit WriteLane(const replica::ShardUse& shard) : shard_(*shard), uses_(shard.uses()) {}
+  // `traced_by` is the clock that times some of the writes of a stream that is traced; null: none.
+  WriteLane(const replica::ShardUse& shard, const Clock* traced_by)
+      : shard_(*shard), uses_(shard.uses()), traced_by_(traced_by) {}
   WriteLane(const WriteLane&) = delete;
   WriteLane& operator=(const WriteLane&) = delete;
   ~WriteLane() { rest(); }
@@ -27,6 +30,7 @@ class WriteLane {
     Bytes replies;                   // encoded WriteResponses, one behind the other
     std::vector<std::size_t> ends;   // of each
     std::optional<Error> end;
+    std::vector<WriteStages> stages = {};   // of those that were traced
   };
   // Waits for at least one. Requires: a request is unanswered. One caller at a time.
   Task<Answers> next_answers();
@@ -40,6 +44,8 @@ class WriteLane {
 
   replica::Shard& shard_;   // touched only while held: an idle stream doesn't keep a shard from being deleted
   std::shared_ptr<replica::ShardUses> uses_;
+  const Clock* traced_by_;
+  TimePoint trace_next_ = TimePoint::min();
   bool held_ = false, gone_ = false;
   typename Writes::View view_;
   std::deque<typename Writes::Request> waiting_;   // for room in the shard

@@ -11,17 +11,18 @@
 namespace skerry::serve {
 
 template <class Writes>
-WriteStream<Writes>::WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<Request>& requests,
+WriteStream<Writes>::WriteStream(Core& core, Cores& cores, Lane lane, rpc::ServerCall& call, rpc::Requests<Request>& requests,
                                  rpc::Replies<Reply>& replies)
-    : cores_(cores), lane_(std::move(lane)), local_(lane_->home() == core.id()), requests_(requests), replies_(replies),
-      pushed_(core), answered_(core) {}
+    : cores_(cores), lane_(std::move(lane)), local_(lane_->home() == core.id()), call_(call), requests_(requests),
+      replies_(replies), pushed_(core), answered_(core) {}
 
 template <class Writes>
 Task<rpc::Status> WriteStream<Writes>::serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
-                                             rpc::Requests<Request>& requests, rpc::Replies<Reply>& replies) {
-  auto lane = co_await hosts.invoke_on(owner, open_lane, &hosts.cores().core(owner), shard);
+                                             rpc::ServerCall& call, rpc::Requests<Request>& requests,
+                                             rpc::Replies<Reply>& replies) {
+  auto lane = co_await hosts.invoke_on(owner, open_lane, &hosts.cores().core(owner), shard, call.span() != nullptr);
   if (!lane) co_return Writes::status(lane.error());
-  WriteStream<Writes> stream(core, hosts.cores(), *std::move(lane), requests, replies);
+  WriteStream<Writes> stream(core, hosts.cores(), *std::move(lane), call, requests, replies);
   co_await run_beside(core, stream.write(), stream.read());
   co_return std::move(stream.status_);
 }
@@ -29,9 +30,11 @@ Task<rpc::Status> WriteStream<Writes>::serve(Core& core, const Sharded<ShardHost
 // --- run on the shard's core
 
 template <class Writes>
-Result<typename WriteStream<Writes>::Lane> WriteStream<Writes>::open_lane(ShardHost& host, Core* core, ShardId shard) {
+Result<typename WriteStream<Writes>::Lane> WriteStream<Writes>::open_lane(ShardHost& host, Core* core, ShardId shard,
+                                                                          bool traced) {
   TRY(const replica::ShardUse found, open_shard(host, shard));
-  return std::make_shared<ForeignPtr<WriteLane<Writes>>>(*core, std::make_unique<WriteLane<Writes>>(found));
+  return std::make_shared<ForeignPtr<WriteLane<Writes>>>(
+      *core, std::make_unique<WriteLane<Writes>>(found, traced ? &core->clock() : nullptr));
 }
 
 template <class Writes>
@@ -102,6 +105,7 @@ Task<> WriteStream<Writes>::write() {
     } else {
       answers = co_await cores_.call(lane_->home(), answers_there, lane_);
     }
+    for (const WriteStages& stages : answers.stages) call_.record_stages(stages);
     if (auto written = co_await send(answers); !written) {
       status_ = rpc::Status::from(written.error());
       co_return;

@@ -22,24 +22,26 @@ class WriteStream {
 
  public:
   // References are the handler's own.
-  static Task<rpc::Status> serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard,
+  static Task<rpc::Status> serve(Core& core, const Sharded<ShardHost>& hosts, CoreId owner, ShardId shard, rpc::ServerCall& call,
                                  rpc::Requests<Request>& requests, rpc::Replies<Reply>& replies);
 
  private:
   using Lane = std::shared_ptr<ForeignPtr<WriteLane<Writes>>>;   // freed on the shard's core, whoever lets go last
-  WriteStream(Core& core, Cores& cores, Lane lane, rpc::Requests<Request>& requests, rpc::Replies<Reply>& replies);
+  WriteStream(Core& core, Cores& cores, Lane lane, rpc::ServerCall& call, rpc::Requests<Request>& requests,
+              rpc::Replies<Reply>& replies);
 
   bool has_room() const;
   Task<> read();
   Task<> write();
   Task<Result<>> send(const Answers& answers);
-  static Result<Lane> open_lane(ShardHost& host, Core* core, ShardId shard);
+  static Result<Lane> open_lane(ShardHost& host, Core* core, ShardId shard, bool traced);
   static void push_there(Lane lane, Request request);
   static Task<Answers> answers_there(Lane lane);
 
   Cores& cores_;
   Lane lane_;
   const bool local_;
+  rpc::ServerCall& call_;
   rpc::Requests<Request>& requests_;
   rpc::Replies<Reply>& replies_;
   std::deque<std::size_t> unanswered_;   // bytes of each
