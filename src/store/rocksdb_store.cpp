@@ -234,6 +234,14 @@ std::uint64_t measure_shard(RocksDbStore& store, ShardId shard) {
   return bytes;
 }
 
+std::shared_ptr<rocksdb::TableFactory> top_file_layout(const RocksDbStore& store) {
+  rocksdb::BlockBasedTableOptions table = table_options(store.cache);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(16));   // there are many: one absent key in two thousand for each
+  table.partition_filters = false;
+  table.index_type = rocksdb::BlockBasedTableOptions::kBinarySearch;
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
+}
+
 RocksDbFigures figures_of(const RocksDbStore& store) {
   RocksDbFigures out;
   const auto property = [&](const std::string& name) {

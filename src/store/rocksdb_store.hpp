@@ -49,6 +49,9 @@ std::uint64_t measure_shard(RocksDbStore& store, ShardId shard);
 // Calls `start` on a thread that may run where background work shall, whatever the caller was pinned to: threads inherit the
 // processors of the one that starts them. Empty: every processor.
 void start_unpinned(const std::vector<unsigned>& cpus, const std::function<void()>& start);
+// How files are laid out that start at the top, where every read has to ask each of them: filter and index whole, so that they
+// stay in memory and are asked without a lookup in the cache.
+std::shared_ptr<rocksdb::TableFactory> top_file_layout(const RocksDbStore& store);
 RocksDbFigures figures_of(const RocksDbStore& store);
 
 }  // namespace skerry::store

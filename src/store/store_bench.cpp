@@ -116,7 +116,7 @@ class Subject {
  private:
   SystemClock clock_;
   Core core_{CoreId(0), clock_, 1};
-  HelperThreads blocking_{1};
+  HelperThreads blocking_{2};
   std::string folder_;
   std::unique_ptr<Engine> engine_;
   Bytes value_ = Bytes(128, 'v'), found_;
@@ -174,7 +174,9 @@ void scans(benchmark::State& state, Kind kind) {
 
 // Ten million keys of a hundred bytes under a budget of 256 MB: new in random order, then overwritten, then read, all by 64.
 void ten_million(benchmark::State& state) {
-  constexpr std::uint64_t count = 10'000'000, overwrites = 2'000'000, reads = 1'000'000;
+  const char* given = std::getenv("SKERRY_BENCH_KEYS");
+  const std::uint64_t count = given != nullptr ? std::strtoull(given, nullptr, 10) : 10'000'000;
+  const std::uint64_t overwrites = count / 5, reads = count / 10;
   Subject subject(Kind::tables);
   subject.use_values_of(84);
   const auto name = [](std::uint64_t number) {
@@ -202,6 +204,7 @@ void ten_million(benchmark::State& state) {
                what, static_cast<double>(times) / seconds, std::chrono::duration<double, std::milli>(subject.worst).count(),
                std::chrono::duration<double, std::milli>(worst_turn).count(), subject.colds, subject.waits, figures.ingests,
                subject.tables().database_figures().compactions);
+    std::fflush(stdout);
     state.counters[what] = static_cast<double>(times) / seconds;
   };
   for (auto _ : state) {

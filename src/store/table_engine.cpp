@@ -4,6 +4,7 @@
 #include <rocksdb/experimental.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/assert.hpp"
 #include "runtime/core.hpp"
@@ -80,6 +81,7 @@ struct TableEngine::Members {
   WallTime last_ingest{};
   WaitList progress;                  // woken after each attempt
   Blocking* writer = nullptr;
+  const std::shared_ptr<std::atomic<std::uint64_t>> blocks_bytes = std::make_shared<std::atomic<std::uint64_t>>(0);
   TaskScope tasks;
   std::unique_ptr<HelperThreads> own_writer;   // last: its destruction waits for what it does
 };
@@ -178,9 +180,12 @@ void TableEngine::Members::tell() {
 
 // Gives the database's blocks what tables leave of the budget, and frees tables where that holds up nobody.
 void TableEngine::Members::divide_memory() {
-  ground.store->cache->SetCapacity(ground.stack.blocks_bytes());
-  auto discarded = ground.stack.take_discarded();
-  if (!discarded.empty()) ground.blocking.submit([tables = std::move(discarded)]() mutable { tables.clear(); });
+  *blocks_bytes = ground.stack.blocks_bytes();
+  // Evicting and unmapping take milliseconds. Whichever of several runs last, it sets what was wanted last.
+  ground.blocking.submit([store = ground.store, wanted = blocks_bytes, tables = ground.stack.take_discarded()]() mutable {
+    store->cache->SetCapacity(*wanted);
+    tables.clear();
+  });
 }
 
 // Freezes what there is and waits until it is written. While the disk is full: until one more attempt has failed.

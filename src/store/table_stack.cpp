@@ -9,14 +9,15 @@
 namespace skerry::store {
 
 TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max) {
-  return {.budget = budget,
-          .active_bytes_max = std::min<std::uint64_t>(budget / 4, 64 << 20),
+  const std::uint64_t shared = budget - std::min<std::uint64_t>(budget / 10 * 3, 32 << 20);
+  return {.budget = shared,
+          .active_bytes_max = std::min<std::uint64_t>(shared / 4, 64 << 20),
           // What is applied while a table is being written is replayed too.
           .applied_bytes_max = replay_bytes_max / 4 * 3,
-          .unwritten_bytes_max = budget / 4 * 3,
-          .tables_bytes_max = budget / 8 * 5,
-          .loaded_bytes_max = budget / 16,
-          .blocks_bytes_min = budget / 4};
+          .unwritten_bytes_max = shared / 4 * 3,
+          .tables_bytes_max = shared / 4 * 3,
+          .loaded_bytes_max = shared / 16,
+          .blocks_bytes_min = shared / 4};
 }
 
 // --- writes

@@ -12,10 +12,11 @@ namespace skerry::store {
 
 // How one memory budget is divided.
 struct TableLimits {
-  // The budget covers tables and the database's block cache. `replay_bytes_max`: what a start may have to replay from the log.
+  // The budget covers tables, the database's block cache, and up to 32 MiB that writing tables and compaction take meanwhile.
+  // `replay_bytes_max`: what a start may have to replay from the log.
   static TableLimits of(std::uint64_t budget, std::uint64_t replay_bytes_max);
 
-  std::uint64_t budget = 0;
+  std::uint64_t budget = 0;                // without what background work takes
   std::uint64_t active_bytes_max = 0;      // then it is frozen
   std::uint64_t applied_bytes_max = 0;     // keys and values since the last freeze: the same
   std::uint64_t unwritten_bytes_max = 0;   // active and frozen; beyond, there is no room

@@ -38,6 +38,7 @@ rocksdb::Status write_records(const Table& table, rocksdb::SstFileWriter& file) 
 
 rocksdb::Status write_file(RocksDbStore& store, const Table& table, const std::string& path, std::uint64_t& bytes) {
   rocksdb::Options options = store.db->GetOptions();
+  options.table_factory = top_file_layout(store);
   options.bottommost_compression = rocksdb::kDisableCompressionOption;   // it starts at the top
   rocksdb::SstFileWriter file(rocksdb::EnvOptions(options), options, nullptr, /*invalidate_page_cache=*/false);
   if (auto status = file.Open(path); !status.ok()) return status;
