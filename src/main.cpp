@@ -8,6 +8,7 @@
 #include "node/cli_health.hpp"
 #include "node/cli_perf.hpp"
 #include "node/cli_shell.hpp"
+#include "node/cli_token.hpp"
 #include "node/cli_top.hpp"
 #include "node/completion.hpp"
 #include "node/server_command.hpp"
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
   add_perf_command(app, chosen);
   add_top_command(app, chosen);
   add_health_command(app, chosen);
+  add_token_command(app, chosen);
   add_wal_command(app, chosen);
   add_config_command(app, chosen);
   add_version_command(app, chosen);

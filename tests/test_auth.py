@@ -190,3 +190,15 @@ def test_a_namespace_is_made_by_administrators_only(guarded):
     assert run(*admin, "root-token").status == 0
     refused = run(*admin, "writer-token")
     assert refused.status != 0 and "asks for admin" in refused.err
+
+
+def test_a_new_token_comes_with_its_entry_for_the_users_file(guarded):
+    made = run("token", "--name", 'new "one"', "--role", "default=write", "--role", "other=read")
+    token = made.out.strip()
+    assert made.status == 0 and len(token) >= 43 and token not in made.err
+    replace(guarded.users, made.err)
+    client = ["client", "-a", guarded.address, "--request-timeout=10s", "--token", token]
+    eventually(lambda: run(*client, "put", "/a", "x").status == 0, "the new user")
+    assert run(*client, "-n", "other", "list").status == 0
+    assert run(*client, "-n", "other", "put", "/a", "x").status == 1
+    assert run("token", "--role", "default=king").status == 2

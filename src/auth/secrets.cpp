@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include <array>
 #include <memory>
@@ -40,6 +41,12 @@ Bytes sha256(BytesView bytes) {
 }
 
 bool equal_secrets(BytesView a, BytesView b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+
+Bytes random_secret(std::size_t size) {
+  Bytes bytes(size, '\0');
+  SKERRY_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(size)) == 1);
+  return bytes;
+}
 
 std::string to_hex(BytesView bytes) {
   std::string text;

@@ -124,7 +124,7 @@ TlsContext::TlsContext(const TlsOptions& options, TlsRole role)
 TlsContext::~TlsContext() { SSL_CTX_free(native_); }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsOptions& options, TlsRole role) {
-  const std::shared_ptr<TlsContext> context(new TlsContext(options, role));
+  std::shared_ptr<TlsContext> context(new TlsContext(options, role));
   TRYV(context->configure());
   return context;
 }

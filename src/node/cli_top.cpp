@@ -80,6 +80,7 @@ Result<Place> place_of(const TopFlags& flags) {
     text.remove_prefix(scheme + 3);
     text = text.substr(0, text.find('/'));
   }
+  if (place.tls) place.tls->alpn = {"http/1.1"};
   TRY(place.address, net::Address::parse(text));
   return place;
 }
