@@ -27,7 +27,7 @@ OperationResult result_of(const v1::Operation& operation, v1::OperationResult& m
   OperationResult result;
   if (message.has_put()) {
     v1::PutResponse& put = *message.mutable_put();
-    result.put = PutResult{put.has_key() ? std::move(*put.mutable_key()) : operation.put().key(), from_wire(put.version())};
+    result.put = PutResult{put.has_key() ? put.key() : operation.put().key(), from_wire(put.version())};
   } else if (message.has_delete_()) {
     result.found = message.delete_().status() == pb::OK;
   }
