@@ -103,6 +103,8 @@ void StoreSim::apply_entry(Offset offset) {
     case store::EntryKind::end_sessions: model_.end_sessions(logged.sessions); break;
     case store::EntryKind::barrier:
     case store::EntryKind::sweep: return;
+    case store::EntryKind::expire:
+      return fail_run(fmt::format("entry {} expires records, but none was given a time", offset.value()));
   }
   if (!model_.notifications().empty()) told_.emplace_back(offset, model_.notifications());
 }
