@@ -23,6 +23,7 @@ class ClientConnection final : public Http2Connection, private Timer {
   // The server takes no new calls, or this side has no stream ids left: make a new connection.
   bool going_away() const { return going_away_ || closed(); }
   const std::string& farewell() const { return farewell_; }
+  bool refused() const { return refused_; }
   bool asked_for_fewer_pings() const { return fewer_pings_; }
 
   // From streams.

@@ -140,7 +140,7 @@ Status ClientStream::closing_status(std::uint32_t http2_error) const {
   // A server that goes away refuses what it has not begun; such a call can be made again elsewhere.
   if (connection_ != nullptr && connection_->going_away() && http_status_ == 0) {
     const std::string& said = connection_->farewell();
-    return {Code::unavailable,
+    return {connection_->refused() ? Code::failed_precondition : Code::unavailable,
             options_.authority + " is going away and has not begun " + method_ + (said.empty() ? "" : ": " + said),
             {}};
   }
