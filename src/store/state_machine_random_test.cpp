@@ -29,19 +29,33 @@ class Requests {
     puts_.clear();
     deletes_.clear();
     ranges_.clear();
+    guards_.clear();
+    steps_.clear();
     const auto operations = random_.chance(0.6) ? 1 : 1 + random_.below(6);
     for (std::uint64_t i = 0; i < operations; ++i) {
       const auto kind = random_.below(10);
       if (kind < 7) {
+        steps_.push_back(Step::put);
         puts_.push_back(put(sessions, next_version));
       } else if (kind < 9) {
+        steps_.push_back(Step::erase);
         deletes_.push_back({key(), expected(next_version)});
       } else {
+        steps_.push_back(Step::erase_range);
         const BytesView start = key();
         ranges_.push_back({start, key()});
       }
     }
-    return {puts_, deletes_, ranges_};
+    if (random_.chance(0.6)) return {puts_, deletes_, ranges_};
+    while (random_.chance(0.3)) guards_.push_back(guard(next_version));
+    return {puts_, deletes_, ranges_, true, guards_, steps_};
+  }
+
+  Guard guard(std::int64_t next_version) {
+    Guard guard{key(), static_cast<Guard::Kind>(random_.below(3)), {}};
+    if (guard.kind == Guard::Kind::version)
+      guard.version = VersionId(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(next_version) + 1)));
+    return guard;
   }
 
   BytesView key() {
@@ -115,6 +129,8 @@ class Requests {
   std::vector<Put> puts_;
   std::vector<Delete> deletes_;
   std::vector<DeleteRange> ranges_;
+  std::vector<Guard> guards_;
+  std::vector<Step> steps_;
 };
 
 bool same(const Version& a, const Version& b) {
@@ -131,6 +147,7 @@ void expect_same(const WriteOutcome& got, const WriteOutcome& wanted) {
   }
   EXPECT_EQ(got.deletes, wanted.deletes);
   EXPECT_EQ(got.delete_ranges, wanted.delete_ranges);
+  EXPECT_EQ(got.rejection, wanted.rejection);
 }
 
 bool same(const GetOutcome& a, const GetOutcome& b) {

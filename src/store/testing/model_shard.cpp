@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "store/path_escape.hpp"
 
@@ -25,7 +26,47 @@ bool ModelShard::expected(std::optional<VersionId> wanted, const Record* existin
   return existing ? existing->version.version_id == *wanted : *wanted == must_not_exist;
 }
 
+// Step by step on a copy, until one fails.
+std::optional<WriteOutcome> ModelShard::write_atomic(const WriteRequest& request, std::uint64_t millis) {
+  const auto found = [this](BytesView key) {
+    const Record* existing = find(key);
+    return existing ? std::optional(existing->version.version_id) : std::nullopt;
+  };
+  for (std::uint32_t at = 0; at < request.guards.size(); ++at) {
+    const Guard& guard = request.guards[at];
+    const auto version = found(guard.key);
+    const bool holds = guard.kind == Guard::Kind::exists   ? version.has_value()
+                       : guard.kind == Guard::Kind::absent ? !version
+                                                           : version == guard.version;
+    if (!holds) return WriteOutcome{{}, {}, {}, Rejection{Rejection::Part::guard, at, Status::ok, version}};
+  }
+  const ModelShard before = *this;
+  WriteOutcome outcome;
+  std::size_t puts = 0, deletes = 0, ranges = 0;
+  std::uint32_t position = 0;
+  for (const Step step : request.steps) {
+    WriteRequest one;
+    if (step == Step::put) one.puts = request.puts.subspan(puts++, 1);
+    if (step == Step::erase) one.deletes = request.deletes.subspan(deletes++, 1);
+    if (step == Step::erase_range) one.delete_ranges = request.delete_ranges.subspan(ranges++, 1);
+    auto done = write(one, millis);
+    if (!done) return *this = before, std::nullopt;
+    const Status status = step == Step::put ? done->puts[0].status : step == Step::erase ? done->deletes[0] : Status::ok;
+    if (status != Status::ok && status != Status::key_not_found) {
+      const auto version = found(step == Step::put ? one.puts[0].key : one.deletes[0].key);
+      *this = before;
+      return WriteOutcome{{}, {}, {}, Rejection{Rejection::Part::operation, position, status, version}};
+    }
+    ++position;
+    std::ranges::move(done->puts, std::back_inserter(outcome.puts));
+    std::ranges::move(done->deletes, std::back_inserter(outcome.deletes));
+    std::ranges::move(done->delete_ranges, std::back_inserter(outcome.delete_ranges));
+  }
+  return outcome;
+}
+
 std::optional<WriteOutcome> ModelShard::write(const WriteRequest& request, std::uint64_t millis) {
+  if (request.atomic) return write_atomic(request, millis);
   const ModelShard before = *this;
   WriteOutcome outcome;
   for (const Put& one : request.puts) {

@@ -33,6 +33,7 @@ class ModelShard {
 
  private:
   bool expected(std::optional<VersionId> wanted, const Record* existing) const;
+  std::optional<WriteOutcome> write_atomic(const WriteRequest& request, std::uint64_t millis);
   std::optional<PutOutcome> put(const Put& put, std::uint64_t millis);
   std::optional<Bytes> sequence_key(const Put& put) const;
   const Record* find(BytesView key) const;
