@@ -327,15 +327,17 @@ def test_what_slow_clients_held_is_given_back(server, polite):
             hold()
 
 
-def test_one_client_s_unfinished_requests_do_not_shut_out_the_others(server, polite):
-    """It claims large messages and sends the larger part of each: what it holds is what the server would hold for a large write."""
+def test_one_client_s_unfinished_requests_take_what_was_sent_and_shut_nobody_out(server, polite):
+    """It claims large messages and sends of each what the window of a stream lets through."""
     filling = b"x" * 16_384
     client = Drain(server.port)
-    for stream in range(1, 64, 2):
-        client.send(call(stream, "Write", None) + raw.frame(raw.DATA, 0, stream, struct.pack(">BI", 0, 200 * MIB)))
-    for _ in range(96):   # 48 MiB
-        client.send(b"".join(raw.frame(raw.DATA, 0, stream, filling) for stream in range(1, 64, 2)))
-        polite.is_served(1)
+    with memory_bounded(server, 256):
+        for stream in range(1, 128, 2):
+            client.send(call(stream, "Write", None) + raw.frame(raw.DATA, 0, stream, struct.pack(">BI", 0, 200 * MIB)))
+        for _ in range(56):   # 56 MiB
+            client.send(b"".join(raw.frame(raw.DATA, 0, stream, filling) for stream in range(1, 128, 2)))
+            polite.is_served(1)
+        assert goaway_code(bytes(client.got)) is None
     client.close()
 
 
