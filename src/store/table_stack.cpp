@@ -9,7 +9,7 @@
 namespace skerry::store {
 
 TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max) {
-  const std::uint64_t shared = budget - std::min<std::uint64_t>(budget / 10 * 3, 32 << 20);
+  const std::uint64_t shared = budget - std::min<std::uint64_t>(budget / 5 * 2, 40 << 20);
   return {.budget = shared,
           .active_bytes_max = std::min<std::uint64_t>(shared / 4, 64 << 20),
           // What is applied while a table is being written is replayed too.

@@ -12,7 +12,7 @@ namespace skerry::store {
 
 // How one memory budget is divided.
 struct TableLimits {
-  // The budget covers tables, the database's block cache, and up to 32 MiB that writing tables and compaction take meanwhile.
+  // The budget covers tables, the database's block cache, and up to 40 MiB that writing tables and compaction take meanwhile.
   // `replay_bytes_max`: what a start may have to replay from the log.
   static TableLimits of(std::uint64_t budget, std::uint64_t replay_bytes_max);
 
