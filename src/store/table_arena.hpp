@@ -23,7 +23,7 @@ class TableArena {
   // Aligned to eight bytes. Throws bad_alloc when the system has no more.
   Place place(std::size_t bytes);
   char* allocate(std::size_t bytes) { return place(bytes).at; }
-  char* at(std::uint32_t name) const { return chunks_[name >> unit_bits].base + std::size_t{name & unit_mask} * unit_bytes; }
+  void* at(std::uint32_t name) const { return chunks_[name >> unit_bits].base + std::size_t{name & unit_mask} * unit_bytes; }
   std::size_t mapped_bytes() const { return mapped_; }
 
  private:

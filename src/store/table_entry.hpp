@@ -19,8 +19,8 @@ struct TableVersion {
   std::uint32_t capacity;
 
   bool is_erased() const { return size == erased; }
-  char* bytes() { return static_cast<char*>(static_cast<void*>(this + 1)); }
-  BytesView value() const { return {static_cast<const char*>(static_cast<const void*>(this + 1)), size}; }
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+  BytesView value() const { return {reinterpret_cast<const char*>(this + 1), size}; }
 };
 
 // A key and what it holds; lives as long as its table. Followed by the key.
@@ -29,7 +29,7 @@ struct TableEntry {
   std::uint32_t key_size;
   std::uint32_t hash;
 
-  BytesView key() const { return {static_cast<const char*>(static_cast<const void*>(this + 1)), key_size}; }
+  BytesView key() const { return {reinterpret_cast<const char*>(this + 1), key_size}; }
   // What somebody sees who looks as of that write; null: nothing of this table.
   const TableVersion* as_of(WriteNumber number) const {
     const TableVersion* version = newest;

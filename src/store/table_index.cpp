@@ -12,7 +12,7 @@ TableEntry* TableIndex::find(BytesView key, std::uint32_t hash) const {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hash & mask; slots_[at] != 0; at = (at + 1) & mask) {
     if (slots_[at] >> 32 != hash) continue;
-    auto* entry = static_cast<TableEntry*>(static_cast<void*>(arena_.at(static_cast<std::uint32_t>(slots_[at]) - 1)));
+    auto* entry = static_cast<TableEntry*>(arena_.at(static_cast<std::uint32_t>(slots_[at]) - 1));
     if (entry->key() == key) return entry;
   }
   return nullptr;
