@@ -13,7 +13,7 @@ namespace skerry::replica {
 struct ShardGroupOptions {
   Duration wal_retention_time = 1h;                      // how long changes can be followed back
   std::uint64_t wal_retention_bytes = 1ULL << 30;        // of the node's whole log; the smaller of both wins
-  std::uint64_t replay_bytes_max = 64ULL << 20;          // more than this to replay starts a checkpoint
+  std::uint64_t replay_bytes_max = 128ULL << 20;         // more than this to replay starts a checkpoint
   Duration checkpoint_interval = 1s;                     // how often that is asked
   Duration trim_interval = 10s;
 };

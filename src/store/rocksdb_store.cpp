@@ -9,6 +9,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <future>
@@ -176,7 +177,8 @@ void start_unpinned(const std::vector<unsigned>& cpus, const std::function<void(
   std::thread([&] {
     cpu_set_t set;
     CPU_ZERO(&set);
-    for (unsigned cpu = 0; cpus.empty() && cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &set);
+    // Where the process was told to run; its first thread is no core and never pinned.
+    if (cpus.empty()) sched_getaffinity(::getpid(), sizeof set, &set);
     for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
     sched_setaffinity(0, sizeof set, &set);   // what can't be had is left as it is
     start();

@@ -12,7 +12,7 @@ struct TableEngineOptions {
   std::uint64_t cache_bytes = 256ULL << 20;
   RocksDbOptions database = {};
   // So much of the log may have to be replayed at a start before a table is written.
-  std::uint64_t replay_bytes_max = 64ULL << 20;
+  std::uint64_t replay_bytes_max = 128ULL << 20;
   // Where tables are written; null: a thread of the engine's own, on the database's background processors.
   Blocking* writer = nullptr;
 };

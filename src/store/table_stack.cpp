@@ -11,13 +11,14 @@ namespace skerry::store {
 TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max) {
   const std::uint64_t shared = budget - std::min<std::uint64_t>(budget / 5 * 2, 40 << 20);
   return {.budget = shared,
-          .active_bytes_max = std::min<std::uint64_t>(shared / 4, 64 << 20),
+          // Two of them, one filling and one being written, are nearly all: what is written again and again should fit into one.
+          .active_bytes_max = std::min<std::uint64_t>(shared / 5 * 2, 64 << 20),
           // What is applied while a table is being written is replayed too.
           .applied_bytes_max = replay_bytes_max / 4 * 3,
-          .unwritten_bytes_max = shared / 4 * 3,
-          .tables_bytes_max = shared / 4 * 3,
+          .unwritten_bytes_max = shared / 10 * 9,
+          .tables_bytes_max = shared / 10 * 9,
           .loaded_bytes_max = shared / 16,
-          .blocks_bytes_min = shared / 4};
+          .blocks_bytes_min = shared / 10};
 }
 
 // --- writes
@@ -136,4 +137,4 @@ std::uint64_t TableStack::blocks_bytes() const {
   return std::max(limits_.blocks_bytes_min, limits_.budget - std::min(limits_.budget, taken));
 }
 
-}  // namespace skerry::store
+}   // namespace skerry::store
