@@ -16,7 +16,7 @@ TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max
           // What is applied while a table is being written is replayed too.
           .applied_bytes_max = replay_bytes_max / 4 * 3,
           .unwritten_bytes_max = shared / 10 * 9,
-          .tables_bytes_max = shared / 5 * 4,
+          .tables_bytes_max = shared / 20 * 17,
           .loaded_bytes_max = shared / 16,
           .blocks_bytes_min = shared / 10};
 }
