@@ -12,7 +12,8 @@ namespace skerry::client {
 // Carries the writes of one shard: one stream, several batches in flight, answers in order. On an idle line a write leaves at
 // once; while the line is full others gather into the next batch.
 // When the stream breaks, what may safely be repeated is sent again, in its old order, before anything newer; the rest ends
-// with outcome_unknown. Batches carry request ids where the server knows them: then all may be repeated, in the same words. Owned by a Client, on its core; run() is a background task that ends by cancellation.
+// with outcome_unknown. Batches carry request ids where the server knows them: then all may be repeated, in the same words.
+// Owned by a Client, on its core; run() is a background task that ends by cancellation.
 class ShardWriter {
  public:
   ShardWriter(Cluster& cluster, TaskScope& tasks, ShardId shard);   // both outlive it

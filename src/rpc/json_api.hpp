@@ -31,7 +31,7 @@ struct JsonService {
   std::string authority = {};   // what handlers take for the address that was called: gRPC's, not this port's
   CallGuard* guard = nullptr;   // null: everybody may call everything
   Tracer* tracer = nullptr;   // null: nothing is traced
-  MethodStats* stats = nullptr;    // calls are counted with gRPC\'s
+  MethodStats* stats = nullptr;    // calls are counted with gRPC's
 };
 
 // Every gRPC method of a core once more, for curl and scripts: POST /api/<Service>/<Method> takes and gives protobuf's JSON.

@@ -17,7 +17,8 @@ namespace skerry::serve {
 enum class AuthorityCheck { off, members };
 
 // What every service over shards does first and last: refuses calls sent to a wrong address or by who may not make them, finds the
-// core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the service that uses it.
+// core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the service
+// that uses it.
 //
 // A protocol tells what is its own with a class `Calls`:
 //   static rpc::Status status(const Error& error);
