@@ -49,7 +49,12 @@ PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, 
 }
 
 Task<Result<>> PublicServer::start() {
-  if (security_.guard() != nullptr) security_.set_recheck([this] { server_->recheck_callers(); });
+  if (security_.guard() != nullptr) {
+    security_.set_recheck([this] {
+      server_->recheck_callers();
+      if (json_api_ != nullptr) json_api_->recheck_callers();
+    });
+  }
   health_.set("", rpc::Health::Serving::yes);
   health_.set("oxia-readiness", rpc::Health::Serving::yes);
   if (context_.core.id() != CoreId{0}) co_return Result<>{};   // the first core starts them all

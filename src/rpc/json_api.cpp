@@ -58,12 +58,20 @@ Task<> either(Event& first, Event& second) {
 
 }  // namespace
 
+// A call whose handler runs.
+struct JsonApi::Running {
+  const JsonCall& call;
+  std::optional<Status> status;   // once it is decided how the call ends
+  Event over;
+};
+
 struct JsonApi::Entry {
   Entry(Core& core, const JsonService& about) : service(about), closing(core), call_ended(core) {}
   JsonService service;
   Event closing;
   Signal call_ended;
   std::size_t calls = 0;
+  std::list<Running*> running;
 };
 
 JsonApi::JsonApi(Core& core, JsonApiOptions options) : core_(core), options_(options) {}
@@ -85,6 +93,17 @@ Task<> JsonApi::remove(const Methods& methods) {
   services_.erase(found);
   entry->closing.set();
   while (entry->calls > 0) co_await entry->call_ended.wait();
+}
+
+void JsonApi::recheck_callers() {
+  for (const auto& entry : services_) {
+    if (entry->service.guard == nullptr) continue;
+    for (Running* each : entry->running) {
+      if (each->status) continue;
+      each->status = entry->service.guard->revoke(each->call);
+      if (each->status) each->over.set();
+    }
+  }
 }
 
 void JsonApi::add_view(std::string name, View view) { views_[std::move(name)] = std::move(view); }
@@ -220,12 +239,17 @@ Task<Status> JsonApi::run(Entry& entry, const Method& method, JsonCall& call) {
         tracer);
   }
   // Until the handler has returned, or its methods are taken away.
-  std::optional<Status> status;
-  Event over(core_);
+  Running running{call, std::nullopt, Event(core_)};
+  std::optional<Status>& status = running.status;
+  struct Listed {
+    ~Listed() { list.erase(at); }
+    std::list<Running*>& list;
+    std::list<Running*>::iterator at;
+  } const listed{entry.running, entry.running.insert(entry.running.end(), &running)};
   std::vector<Task<>> both;
-  both.push_back(handle(method, call, status, over));
-  both.push_back(either(entry.closing, over));
-  Task<> until_over = run_beside(core_, over.wait(), run_all(core_, std::move(both)));
+  both.push_back(handle(method, call, status, running.over));
+  both.push_back(either(entry.closing, running.over));
+  Task<> until_over = run_beside(core_, running.over.wait(), run_all(core_, std::move(both)));
   Ended ended = Ended::itself;
   if (call.deadline() == no_deadline) {
     co_await std::move(until_over);

@@ -54,12 +54,15 @@ class JsonApi {
   void add(const JsonService& service);
   // Ends its calls with unavailable, and waits for them.
   Task<> remove(const Methods& methods);
+  // Ends the calls whose callers are no longer who they were, as the guards say.
+  void recheck_callers();
   // Something to look at that is no method: GET /api/<name>. Its name has no dot, a service's has.
   void add_view(std::string name, View view);
   void remove_view(const std::string& name);
 
  private:
   struct Entry;
+  struct Running;
   struct Found {
     std::shared_ptr<Entry> entry;
     const Method* method;
