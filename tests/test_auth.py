@@ -157,6 +157,25 @@ def test_users_change_while_the_server_runs_and_open_streams_notice(guarded):
     assert "late-token" not in guarded.output() and "reader-token" not in guarded.output()
 
 
+def test_a_stream_of_the_json_api_ends_when_its_caller_is_gone(guarded):
+    shard = shard_of(guarded, "default")
+    connection = http.client.HTTPConnection("127.0.0.1", guarded.metrics_port, timeout=60)
+    connection.request("POST", f"/api/{CURRENT}/GetNotifications", json.dumps({"shard": shard}),
+                       {"Authorization": "Bearer reader-token"})
+    stream = connection.getresponse()
+    assert stream.status == 200 and stream.readline()   # where it begins
+    replace(guarded.users, users_file([("late", "late-token", {"*": "read"})]))
+    assert "UNAUTHENTICATED" in stream.read().decode()
+    connection.close()
+
+
+def test_an_issuer_does_not_speak_for_a_user_with_a_token_of_his_own(guarded):
+    claims = {"iss": "https://idp", "aud": "skerry", "sub": "root", "exp": int(time.time()) + 600, "roles": ["default:read"]}
+    put = oxia.WriteRequest(shard=shard_of(guarded, "default"), puts=[oxia.PutRequest(key="/jwt", value=b"x")])
+    with As(guarded, jwt(claims)) as caller:
+        assert code_of(lambda: caller.call("Write", put)) == DENIED
+
+
 def test_the_operators_port_asks_too_but_for_probes(guarded):
     def answer(method, path, token=None, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", guarded.metrics_port, timeout=10)
@@ -183,6 +202,10 @@ def test_the_command_line_takes_a_token_or_a_file_with_one(guarded, tmp_path):
     assert refused.status == 1 and "WriteStream asks for write" in refused.err
     refused = run(*client, "get", "/a")
     assert refused.status == 1 and "--auth-token-file" in refused.err
+    token.write_text("two words")
+    for group, words in (("client", ["get", "/a"]), ("admin", ["namespace", "list"])):
+        refused = run(group, "-a", guarded.address, "--token-file", token, *words)
+        assert refused.status == 2 and "no token" in refused.err, refused
 
 
 def test_a_namespace_is_made_by_administrators_only(guarded):

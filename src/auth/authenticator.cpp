@@ -28,7 +28,7 @@ void take_roles(const json::value& value, Grants& grants) {
     const std::size_t colon = text.rfind(':');
     const auto role = parse_role(colon == std::string_view::npos ? text : text.substr(colon + 1));
     const std::string_view name_space = colon == std::string_view::npos ? Grants::every_namespace : text.substr(0, colon);
-    if (role) grants.give(std::string(name_space), std::max(*role, grants.in(name_space)));
+    if (role) grants.raise(std::string(name_space), *role);
   }
 }
 
@@ -65,7 +65,7 @@ Result<Caller> Authenticator::by_issuer(const Issuer& issuer, const Token& token
 
 // The users file has the first word, then the token, then the issuer's default.
 Result<Grants> Authenticator::grants_of(const Issuer& issuer, const Token& token, const std::string& name) const {
-  if (const Users::User* user = users_ ? users_->named(name) : nullptr) return user->grants;
+  if (const Users::User* user = users_ ? users_->vouched_for(name) : nullptr) return user->grants;
   if (!issuer.options.roles_claim.empty()) {
     Grants grants;
     if (const json::value* claimed = token.claims.if_contains(issuer.options.roles_claim)) take_roles(*claimed, grants);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,6 +24,10 @@ class Grants {
   Grants() = default;
   static Grants everywhere(Role role);
   void give(std::string name_space, Role role) { roles_[std::move(name_space)] = role; }
+  void raise(std::string name_space, Role role) {   // never below what was given
+    Role& known = roles_.try_emplace(std::move(name_space), role).first->second;
+    known = std::max(known, role);
+  }
   Role in(std::string_view name_space) const;
   Role in_every() const { return in(every_namespace); }   // for what belongs to no namespace and concerns all
   Role highest() const;                                   // in any of them

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+
 #include "auth/secrets.hpp"
 
 namespace skerry::auth {
@@ -103,6 +105,12 @@ Result<Users> Users::parse(const std::string& text, const std::string& name) { r
 const Users::User* Users::named(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : &found->second;
+}
+
+const Users::User* Users::vouched_for(std::string_view name) const {
+  const auto his = [name](const auto& credential) { return credential.second == name; };
+  if (std::ranges::any_of(by_digest_, his) || std::ranges::any_of(by_certificate_, his)) return nullptr;
+  return named(name);
 }
 
 // What the time of the search could show is a prefix of the digest, which leads to no token. The last word has a comparison that

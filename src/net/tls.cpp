@@ -248,7 +248,10 @@ std::optional<Result<>> TlsFiles::refresh() {
   if (now == seen_) return std::nullopt;
   seen_ = std::move(now);
   auto loaded = TlsContext::load(options_, role_);
-  if (!loaded) return fail(std::move(loaded).error());
+  if (!loaded) {
+    seen_.clear();   // what could not be read is tried again, changed or not
+    return fail(std::move(loaded).error());
+  }
   current_ = *std::move(loaded);
   return Result<>{};
 }

@@ -21,6 +21,11 @@ Result<std::string> read_token(const std::string& path) {
   TRY(std::string token, read_all(path));
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
   if (token.empty()) return fail(Errc::invalid_argument, fmt::format("{} holds no token", path));
+  const auto unprintable = [](char c) { return c <= ' ' || c > '~'; };
+  if (std::ranges::any_of(token, unprintable)) {
+    return fail(Errc::invalid_argument,
+                fmt::format("{} holds something that is no token: spaces or unprintable characters", path));
+  }
   return token;
 }
 

@@ -192,7 +192,7 @@ void add_top_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<TopFlags>();
   top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics")->capture_default_str();
   top.add_option("--auth-token", flags->auth_token, "Token that the process asks for");
-  top.add_option("--auth-token-file", flags->auth_token_file, "File that holds the token");
+  top.add_option("--auth-token-file,--token-file", flags->auth_token_file, "File that holds the token");
   add_tls_options(top, *flags);
   top.add_option("-i,--interval", flags->interval, "How often to look")->capture_default_str();
   top.add_flag("--once", flags->once, "Look twice, an interval apart, print what happened and end");

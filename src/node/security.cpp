@@ -76,7 +76,11 @@ std::vector<SecurityFiles::Change> SecurityFiles::refresh() {
     auth_seen_ = std::move(stamps);
     auto loaded = load_authenticator();
     note("users and keys", loaded ? Result<>{} : fail(loaded.error()));
-    if (loaded) state_.authenticator = *std::move(loaded);
+    if (loaded) {
+      state_.authenticator = *std::move(loaded);
+    } else {
+      auth_seen_.clear();   // what could not be read is tried again, changed or not
+    }
   }
   return changes;
 }
