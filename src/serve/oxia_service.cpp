@@ -125,12 +125,12 @@ Task<rpc::Status> OxiaService::assignments(rpc::ServerCall& call, const proto::S
                                            rpc::Replies<proto::ShardAssignments>& replies) {
   if (auto refused = router_.refuse_authority(call.authority())) co_return *std::move(refused);
   const std::string name(request.namespace_().empty() ? default_namespace : std::string_view(request.namespace_()));
+  if (auto refused = refuse_access(call, name)) co_return *std::move(refused);   // first: who may not look learns no names
   for (;;) {
     const auto known = directory_.assignments();
     if (!known) co_return oxia_status(OxiaError::not_initialized);
     const auto found = known->namespaces.find(name);
     if (found == known->namespaces.end()) co_return oxia_status(OxiaError::namespace_not_found);
-    if (auto refused = refuse_access(call, name)) co_return *std::move(refused);
     proto::ShardAssignments message;
     (*message.mutable_namespaces())[name] = shards_message(found->second, call.authority());
     for (const auto& allowed : known->allowed_authorities) message.add_allowed_authorities(allowed);
