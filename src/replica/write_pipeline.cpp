@@ -146,7 +146,8 @@ bool WritePipeline::has_room() const {
 }
 
 Task<> WritePipeline::wait_for_room() {
-  while (!has_room() && !stopped_ && !stopping_ && !obstructed()) co_await room_.wait();
+  // A full engine that can't write its tables says so to who asks; everything else is worth waiting for.
+  while (!has_room() && !stopped_ && !stopping_ && !(engine_is_full() && obstructed())) co_await room_.wait();
 }
 
 void WritePipeline::room_changed() {
