@@ -113,6 +113,7 @@ Error AtomicWrite::error_of(const Verdict& verdict, const std::string& address) 
 Task<Result<BatchResult>> AtomicWrite::run(std::vector<std::string> keys, Deadline deadline) {
   Backoff backoff(cluster_.options().retry_pause_min, cluster_.options().retry_pause_max);
   std::optional<ShardId> sent_to;
+  TimePoint first_sent{};
   for (;;) {
     CO_TRY(const ShardId shard, co_await route(keys, deadline));
     // What another shard did or did not do can't be asked there.
@@ -122,7 +123,10 @@ Task<Result<BatchResult>> AtomicWrite::run(std::vector<std::string> keys, Deadli
     if (!channel && channel.error() == ClientErrc::shard_moved) continue;   // and route() waits for its successor
     if (!channel) co_return fail(error_of(judge(channel.error()), {}));
     CO_TRYV(co_await use_session(shard, deadline));
-    if (sent_to != shard) request_.mutable_request_id()->set_sequence(cluster_.next_batch_sequence());
+    if (sent_to != shard) {
+      request_.mutable_request_id()->set_sequence(cluster_.next_batch_sequence());
+      first_sent = cluster_.core().now();
+    }
     sent_to = shard;
     request_.set_shard(shard.value());
     const std::string address = cluster_.leader_address(shard);
@@ -136,7 +140,9 @@ Task<Result<BatchResult>> AtomicWrite::run(std::vector<std::string> keys, Deadli
     const Verdict verdict = judge(status);
     cluster_.learn(verdict);
     maybe_applied_ = maybe_applied_ || verdict.maybe_applied;
-    if (verdict.action == Verdict::Action::give_up || cluster_.core().now() >= deadline)
+    // A server that has forgotten the id would do the batch once more.
+    const bool forgotten = maybe_applied_ && cluster_.core().now() - first_sent > id_age_max;
+    if (verdict.action == Verdict::Action::give_up || forgotten || cluster_.core().now() >= deadline)
       co_return fail(error_of(verdict, address));
     co_await cluster_.pause(backoff.next(cluster_.core().random()), deadline);
   }

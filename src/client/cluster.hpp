@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "client/backoff.hpp"
 #include "client/error.hpp"
 #include "client/shard_map.hpp"
@@ -21,6 +22,9 @@ class ShardAssignments;
 }
 
 namespace skerry::client {
+
+// Half of the time for which servers remember outcomes: a request that old is not sent again.
+constexpr auto id_age_max = limits::request_window_age / 2;
 
 std::string method(std::string_view name);   // of the store's public service, as it is called on the wire
 std::string v1_method(std::string_view name);   // of skerry.store.v1.Store

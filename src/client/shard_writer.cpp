@@ -12,9 +12,6 @@ namespace {
 // How long a leader that has been replaced gets to end its stream by itself: it knows better than we what became of the writes.
 constexpr auto deposed_leader_grace = 250ms;
 
-// Half of the time for which servers remember outcomes: a request that old is not sent again.
-constexpr auto id_age_max = limits::request_window_age / 2;
-
 Error unknown_outcome(const Error& cause) {
   return {ClientErrc::outcome_unknown,
           fmt::format("outcome unknown: the write was sent and may or may not have taken effect ({}); read the record before "
