@@ -2,6 +2,7 @@
 #include "store/overlay_points.hpp"
 
 #include <new>
+#include <vector>
 
 namespace skerry::store {
 
@@ -44,8 +45,10 @@ void OverlayPoints::erase(const OverlayChange& change) {
 
 void OverlayPoints::erase_range(BytesView start, BytesView end) {
   if (changes_.empty() || start >= end) return;
+  std::vector<const OverlayChange*> inside;
   const Ordered& all = ordered();
-  for (auto at = all.lower_bound(start); at != all.end() && at->first < end;) erase(*(at++)->second);
+  for (auto at = all.lower_bound(start); at != all.end() && at->first < end; ++at) inside.push_back(at->second);
+  for (const OverlayChange* change : inside) erase(*change);   // the order goes with the last of them
 }
 
 void OverlayPoints::clear() {

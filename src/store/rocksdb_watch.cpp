@@ -22,10 +22,12 @@ void RocksDbWatch::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info)
   if (!now) stalled = false;
 }
 
-void RocksDbWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) {
-  if (!status->IsNoSpace() || full_disk_ == FullDisk::fatal) return failed(*status);
+void RocksDbWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) { met(*status); }
+
+void RocksDbWatch::met(const rocksdb::Status& status) {
+  if (!status.IsNoSpace() || full_disk_ == FullDisk::fatal) return failed(status);
   const std::lock_guard lock(mutex_);
-  obstacle_ = rocksdb_error(folder_, *status);
+  obstacle_ = rocksdb_error(folder_, status);
   obstructed_ = true;
 }
 

@@ -26,6 +26,8 @@ class RocksDbWatch final : public rocksdb::EventListener {
     *auto_recovery = false;
   }
 
+  // What background work met: a full disk is an obstacle, anything else a failure.
+  void met(const rocksdb::Status& status);
   // Remembers the first failure for good.
   void failed(const rocksdb::Status& status);
   Result<> health() const;

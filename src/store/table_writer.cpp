@@ -95,6 +95,7 @@ void write_table(RocksDbStore& store, TableJob& job) {
   if (store.watch->obstacle()) {
     store.watch->clear_obstacle();
     job.status = store.db->Resume();
+    if (!job.status.ok()) store.watch->met(job.status);   // or nobody would try again
   }
   if (job.status.ok()) job.status = write_file(store, *job.table, path, job.file_bytes);
   if (job.status.ok()) job.status = take_in(store, path);
