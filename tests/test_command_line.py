@@ -360,7 +360,9 @@ def test_a_log_is_scanned_and_verified_by_namespace_and_range(make_server):
     assert verified.status == 0 and set(json.loads(verified.lines[0])["shards"]) == {"0"}
     beyond = wal("verify", "--shard", "0", "--offset-last", "5000")
     assert beyond.status == 1 and "shard 0: not all entries" in beyond.err
-    assert wal("verify", "--shard", "7", "--offset-first", "1").status == 1
+    for flags in ([], ["--offset-first", "1"]):
+        nowhere = wal("verify", "--shard", "7", *flags)
+        assert nowhere.status == NOT_FOUND and "no log here has a shard 7" in nowhere.err
     unknown = wal("scan", "--namespace", "lgos")
     assert unknown.status == NOT_FOUND and "did you mean logs?" in unknown.err
     assert wal("scan", "--offset-first", "5", "--offset-last", "4").status == USAGE

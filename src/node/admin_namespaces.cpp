@@ -29,7 +29,7 @@ Result<> check_new(const NewNamespace& wish, const ClusterStatus& status) {
 }
 
 Error no_such_namespace(const std::string& name) {
-  return {Errc::not_found, fmt::format("there is no namespace \"{}\"", printable(name))};
+  return {Errc::not_found, fmt::format("there is no namespace {}", printable(name))};
 }
 
 }  // namespace

@@ -205,6 +205,9 @@ Task<Result<int>> verify(Core& core, disk::Disk& disk, const WalFlags& flags) {
     flags.json ? print_json(wanted, log, *verdict) : print_verdict(wanted, log, *verdict);
     for (const auto& [id, shard] : verdict->shards) entries[id] = {shard.first, shard.last};
   }
+  if (flags.shard && status == exit_ok && !entries.contains(ShardId(*flags.shard))) {
+    co_return fail(Errc::not_found, fmt::format("no log here has a shard {}", *flags.shard));
+  }
   const bool range_asked = flags.offset_first > 0 || flags.offset_last != offset_none;
   std::set<ShardId> asked;
   for (const auto& [id, range] : entries) asked.insert(id);
