@@ -114,7 +114,7 @@ class HttpServer::Connection final : private HttpReply {
       const bool head = parser->get().method() == http::verb::head;
       const KeepAlive keep_alive = parser->get().keep_alive() ? KeepAlive::yes : KeepAlive::no;
       auto request = take(*parser);
-      auto route = request ? server_.find(*request) : std::unexpected(std::move(request).error());
+      auto route = request ? server_.find(*request) : std::unexpected(request.error());
       if (route && (*route)->long_handler) {
         keep_alive_ = keep_alive;
         chunks_ = parser->get().version() >= 11;

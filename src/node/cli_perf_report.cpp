@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/quoting.hpp"
 
@@ -73,7 +74,7 @@ std::string perf_histogram(std::string_view title, const Histogram& latency) {
           latency.count_up_to(std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(limit)));
       const double share = static_cast<double>(up_to - below) / static_cast<double>(latency.count());
       text += fmt::format("  <= {:<7g} ms {:6.2f}% {}\n", limit, 100 * share,
-                          std::string(static_cast<std::size_t>(share * bar_width + 0.5), '#'));
+                          std::string(static_cast<std::size_t>(std::lround(share * bar_width)), '#'));
       below = up_to;
       if (below == latency.count()) break;
     }

@@ -42,8 +42,8 @@ Result<std::string> entry_for(const TokenFlags& flags, const std::string& token)
     const std::string_view name_space = equals == std::string::npos ? "*" : std::string_view(text).substr(0, equals);
     roles += fmt::format("{}{}: {}", roles.empty() ? "" : ", ", yaml_text(name_space), auth::name(*role));
   }
-  const std::string entry = fmt::format("users:\n  - name: {}\n    token-sha256: {}\n    roles: {{{}}}\n", yaml_text(flags.name),
-                                        auth::to_hex(auth::sha256(token)), roles);
+  std::string entry = fmt::format("users:\n  - name: {}\n    token-sha256: {}\n    roles: {{{}}}\n", yaml_text(flags.name),
+                                  auth::to_hex(auth::sha256(token)), roles);
   TRYV(auth::Users::parse(entry, "the entry"));   // what is printed can be used
   return entry;
 }

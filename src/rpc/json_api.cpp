@@ -89,7 +89,7 @@ void JsonApi::add(const JsonService& service) { services_.push_back(std::make_sh
 Task<> JsonApi::remove(const Methods& methods) {
   const auto found = std::ranges::find(services_, &methods, [](const auto& entry) { return entry->service.methods; });
   if (found == services_.end()) co_return;
-  const std::shared_ptr<Entry> entry = *found;
+  const std::shared_ptr<Entry> entry = std::move(*found);
   services_.erase(found);
   entry->closing.set();
   while (entry->calls > 0) co_await entry->call_ended.wait();

@@ -13,7 +13,6 @@ namespace skerry::rpc {
 namespace {
 
 using google::protobuf::FileDescriptorProto;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 namespace v1 = grpc::reflection::v1;

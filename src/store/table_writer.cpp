@@ -18,7 +18,7 @@ rocksdb::Status write_ranges(const TableFragments& fragments, rocksdb::SstFileWr
   for (auto at = fragments.begin(); at != fragments.end();) {
     const BytesView start = at->start;
     BytesView end = at->end;
-    while (++at != fragments.end() && at->start == end) end = at->end;
+    for (++at; at != fragments.end() && at->start == end; ++at) end = at->end;
     if (auto status = file.DeleteRange(slice(start), slice(end)); !status.ok()) return status;
   }
   return rocksdb::Status::OK();
