@@ -249,7 +249,7 @@ std::optional<Result<>> TlsFiles::refresh() {
   seen_ = std::move(now);
   auto loaded = TlsContext::load(options_, role_);
   if (!loaded) {
-    seen_.clear();   // what could not be read is tried again, changed or not
+    if (loaded.error() == Errc::io_failed) seen_.clear();   // what could not be read is tried again, changed or not
     return fail(std::move(loaded).error());
   }
   current_ = *std::move(loaded);

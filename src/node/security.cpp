@@ -78,7 +78,7 @@ std::vector<SecurityFiles::Change> SecurityFiles::refresh() {
     note("users and keys", loaded ? Result<>{} : fail(loaded.error()));
     if (loaded) {
       state_.authenticator = *std::move(loaded);
-    } else {
+    } else if (loaded.error() == Errc::io_failed) {
       auth_seen_.clear();   // what could not be read is tried again, changed or not
     }
   }
