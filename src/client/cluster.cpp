@@ -29,7 +29,8 @@ std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v
 std::string v1_method(std::string_view name) { return fmt::format("/skerry.store.v1.Store/{}", name); }
 
 Cluster::Cluster(Core& core, net::Network& network, const ClientOptions& options, TokenSource token)
-    : core_(core), network_(network), options_(options), token_(std::move(token)), request_client_(random_bytes(core.random())), changed_(core) {}
+    : core_(core), network_(network), options_(options), token_(std::move(token)), request_client_(random_bytes(core.random())),
+      changed_(core) {}
 
 void Cluster::notify() {
   ++revision_;
