@@ -21,6 +21,9 @@ constexpr Duration compaction_look = 10ms;
 // Between attempts to write to a full disk.
 constexpr Duration retry_first = 200ms, retry_last = 5s, retry_look = 20ms;
 
+// Smaller changes of what loaded records take are not worth changing the block cache for.
+constexpr std::uint64_t blocks_step = 1 << 20;
+
 struct OpenJob {
   Result<std::shared_ptr<RocksDbStore>> store;
   Result<std::map<ShardId, Offset>> offsets;
@@ -53,11 +56,18 @@ std::uint64_t top_files(const RocksDbStore& store) {
 
 struct TableEngine::Members {
   Members(Core& on_core, Blocking& blocking, std::shared_ptr<RocksDbStore> store, TableLimits limits)
-      : core(on_core), ground{std::move(store), blocking, TableStack(limits), [this] { applied(); }}, progress(core),
+      : core(on_core), ground{std::move(store), blocking, TableStack(limits), [this] { applied(); }, [this] { loaded(); }}, progress(core),
         tasks(core) {}
 
   void applied() {
+    ground.stack.shed_loaded();
+    if (ground.stack.has_discarded()) divide_memory();
     if (ground.stack.full() && ground.stack.frozen().size() < TableStack::frozen_max * 2) freeze();
+  }
+  // What the records took, the blocks give back.
+  void loaded() {
+    const std::uint64_t wanted = ground.stack.blocks_bytes(), given = *blocks_bytes;
+    if (ground.stack.has_discarded() || std::max(wanted, given) - std::min(wanted, given) > blocks_step) divide_memory();
   }
   void freeze();
   void write_on();

@@ -86,7 +86,7 @@ Task<Result<>> TableShard::load(Space space, std::vector<Bytes> keys) {
   for (Bytes& key : keys) key.insert(0, prefixes_[static_cast<std::size_t>(space)]);
   job->keys = std::move(keys);
   std::ranges::sort(job->keys);   // neighbours share blocks
-  job->kept_bytes_max = ground_.stack.limits().loaded_bytes_max / 2;
+  job->kept_bytes_max = ground_.stack.loaded_bytes_max() / 2;
   const std::shared_ptr<RocksDbStore> store = ground_.store;
   const std::uint64_t loads_number = ground_.stack.loads_number();
   co_await ground_.blocking.run([store, job] { read_all(*store, *job); });
@@ -95,6 +95,7 @@ Task<Result<>> TableShard::load(Space space, std::vector<Bytes> keys) {
     co_return fail(rocksdb_error(store->folder, job->status));
   }
   for (const auto& [place, value] : job->found) ground_.stack.keep_loaded(loads_number, job->keys[place], value);
+  ground_.on_loaded();
   loaded_->add(std::move(job->keys));
   co_return Result<>{};
 }

@@ -16,6 +16,7 @@ struct TableGround {
   Blocking& blocking;
   TableStack stack;
   std::function<void()> on_applied;   // something was written
+  std::function<void()> on_loaded;    // records came in from the database
 };
 
 // One shard's state in its node's tables and database. Owned by the engine.

@@ -17,7 +17,7 @@ TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max
           .applied_bytes_max = replay_bytes_max / 4 * 3,
           .unwritten_bytes_max = shared / 10 * 9,
           .tables_bytes_max = shared / 20 * 17,
-          .loaded_bytes_max = shared / 16,
+          .loaded_bytes_min = shared / 16,
           .blocks_bytes_min = shared / 10};
 }
 
@@ -76,6 +76,8 @@ void TableStack::oldest_is_written() {
 // Lets go of what only saves a read, the oldest first, until all fit: as if the active table were as large as it may become.
 void TableStack::shed() {
   const auto taken = [this] { return limits_.active_bytes_max + frozen_bytes_ + written_bytes_ + loaded_bytes(); };
+  if (taken() > limits_.tables_bytes_max) forget(loaded_before_);
+  if (taken() > limits_.tables_bytes_max && loaded_bytes() > limits_.loaded_bytes_min) forget(loaded_);
   const std::size_t before = written_.size();
   while (!written_.empty() && (written_.size() > written_max || taken() > limits_.tables_bytes_max)) {
     written_bytes_ -= written_.back()->bytes();
@@ -112,8 +114,8 @@ std::vector<std::unique_ptr<Table::Walk>> TableStack::walks() const {
 }
 
 void TableStack::keep_loaded(std::uint64_t loads_number, BytesView key, const std::optional<Bytes>& value) {
-  if (loads_number != loads_number_ || (value && value->size() > limits_.loaded_bytes_max / 4)) return;
-  if (loaded_->bytes() > limits_.loaded_bytes_max) {
+  if (loads_number != loads_number_ || (value && value->size() > limits_.loaded_bytes_min / 4)) return;
+  if (loaded_->bytes() > loaded_bytes_max() / 2) {   // the other half are those loaded before
     discard(std::exchange(loaded_before_, std::exchange(loaded_, std::make_shared<Table>())));
   }
   if (value) {
@@ -123,11 +125,25 @@ void TableStack::keep_loaded(std::uint64_t loads_number, BytesView key, const st
   }
 }
 
+std::uint64_t TableStack::loaded_bytes_max() const {
+  const std::uint64_t tables = active_->bytes() + frozen_bytes_ + written_bytes_;
+  return std::max(limits_.loaded_bytes_min, limits_.tables_bytes_max - std::min(limits_.tables_bytes_max, tables));
+}
+
+void TableStack::shed_loaded() {
+  if (loaded_bytes() <= loaded_bytes_max()) [[likely]] return;
+  forget(loaded_before_);
+  if (loaded_bytes() > loaded_bytes_max()) forget(loaded_);
+}
+
 void TableStack::forget_loaded() {
   ++loads_number_;
-  for (auto* loaded : {&loaded_, &loaded_before_}) {
-    if (!(*loaded)->empty()) discard(std::exchange(*loaded, std::make_shared<Table>()));
-  }
+  forget(loaded_);
+  forget(loaded_before_);
+}
+
+void TableStack::forget(std::shared_ptr<Table>& loaded) {
+  if (!loaded->empty()) discard(std::exchange(loaded, std::make_shared<Table>()));
 }
 
 // --- memory

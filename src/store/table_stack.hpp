@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -21,7 +22,7 @@ struct TableLimits {
   std::uint64_t applied_bytes_max = 0;     // keys and values since the last freeze: the same
   std::uint64_t unwritten_bytes_max = 0;   // active and frozen; beyond, there is no room
   std::uint64_t tables_bytes_max = 0;      // with those kept as a cache
-  std::uint64_t loaded_bytes_max = 0;      // records brought in from the database
+  std::uint64_t loaded_bytes_min = 0;      // for records brought in from the database, whatever the tables take
   std::uint64_t blocks_bytes_min = 0;      // the block cache's part, whatever the tables take
 };
 
@@ -65,12 +66,17 @@ class TableStack {
   // Keeps what was read from the database (nothing: it isn't there), if the tables still say what they did then.
   std::uint64_t loads_number() const { return loads_number_; }
   void keep_loaded(std::uint64_t loads_number, BytesView key, const std::optional<Bytes>& value);
+  // How much records that were loaded may take: what the tables leave, also of what the active one has not taken yet.
+  std::uint64_t loaded_bytes_max() const;
+  // Lets go of loaded records for which the active table, which has grown, leaves no room.
+  void shed_loaded();
 
   // --- memory
   // What is left of the budget for the database's blocks.
   std::uint64_t blocks_bytes() const;
   // Tables that were let go, to be destroyed where that holds up nobody.
   std::vector<std::shared_ptr<const Table>> take_discarded() { return std::exchange(discarded_, {}); }
+  bool has_discarded() const { return !discarded_.empty(); }
   std::uint64_t active_bytes() const { return active_->bytes(); }
   std::uint64_t frozen_bytes() const { return frozen_bytes_; }
   std::uint64_t written_bytes() const { return written_bytes_; }
@@ -83,6 +89,7 @@ class TableStack {
   static constexpr std::size_t fragments_max = 8192;   // a cursor may cause a copy of them
   void shed();
   void forget_loaded();
+  void forget(std::shared_ptr<Table>& loaded);
   void discard(std::shared_ptr<const Table> table) { discarded_.push_back(std::move(table)); }
 
   const TableLimits limits_;

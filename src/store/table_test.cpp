@@ -311,6 +311,22 @@ TEST(TableStack, has_no_room_once_what_is_unwritten_fills_its_part) {
   EXPECT_TRUE(stack.has_room());
 }
 
+TEST(TableStack, keeps_loaded_records_where_tables_leave_room_and_lets_them_go_as_the_active_table_grows) {
+  TableStack stack(TableLimits::of(8 << 20, 64 << 20));
+  const Bytes value(1000, 'v');
+  for (std::uint64_t number = 0; number < 2000; ++number) stack.keep_loaded(0, "loaded" + std::to_string(number), value);
+  EXPECT_GT(stack.loaded_bytes(), std::uint64_t{2 << 20});   // far beyond its own part
+  BytesView found;
+  EXPECT_EQ(stack.find("loaded0", found), Table::Found::value);
+  for (std::uint64_t number = 0; !stack.full(); ++number) {
+    stack.put(std::to_string(number), value);
+    stack.shed_loaded();
+    ASSERT_LE(stack.active_bytes() + stack.loaded_bytes(), stack.limits().budget);
+  }
+  stack.freeze({});
+  EXPECT_LE(stack.loaded_bytes(), stack.limits().loaded_bytes_min);
+}
+
 TEST(TableStack, forgets_what_was_loaded_once_a_table_that_hid_it_is_gone) {
   TableStack stack(TableLimits::of(8 << 20, 64 << 20));
   const std::uint64_t loads = stack.loads_number();
