@@ -56,8 +56,8 @@ std::uint64_t top_files(const RocksDbStore& store) {
 
 struct TableEngine::Members {
   Members(Core& on_core, Blocking& blocking, std::shared_ptr<RocksDbStore> store, TableLimits limits)
-      : core(on_core), ground{std::move(store), blocking, TableStack(limits), [this] { applied(); }, [this] { loaded(); }}, progress(core),
-        tasks(core) {}
+      : core(on_core), ground{std::move(store), blocking, TableStack(limits), [this] { applied(); }, [this] { loaded(); }},
+        progress(core), tasks(core) {}
 
   void applied() {
     ground.stack.shed_loaded();

@@ -131,7 +131,8 @@ std::uint64_t TableStack::loaded_bytes_max() const {
 }
 
 void TableStack::shed_loaded() {
-  if (loaded_bytes() <= loaded_bytes_max()) [[likely]] return;
+  if (loaded_bytes() <= loaded_bytes_max()) [[likely]]
+    return;
   forget(loaded_before_);
   if (loaded_bytes() > loaded_bytes_max()) forget(loaded_);
 }
