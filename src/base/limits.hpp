@@ -42,4 +42,18 @@ constexpr std::size_t remembered_reply_bytes_max = 256 << 10;   // of one reques
 
 constexpr std::size_t sequence_deltas_max = 64;   // parts of a key that the shard makes
 
+// --- replication
+constexpr std::size_t replicas_max = 15;   // of a shard in one set of voters, and as many learners
+constexpr auto heartbeat_interval = 25ms;   // between two nodes that share shards, whatever their number
+constexpr auto lease_length = 100ms;   // what a node promises by answering a heartbeat, from when it takes it
+// Two clocks may run apart by one part in this many for the length of a lease; a holder counts that much less, a successor waits
+// that much longer.
+constexpr int clock_rate_error_part = 20;
+constexpr std::size_t append_bytes_max = 1 << 20;   // of entries in one message to a follower; one entry may exceed it alone
+constexpr std::size_t append_entries_max = 1024;   // in one message
+constexpr std::size_t follower_entries_in_flight_max = 8192;   // sent and not acknowledged; then the follower waits its turn
+constexpr std::size_t follower_bytes_in_flight_max = 16 << 20;   // of them; one more message may begin below it
+constexpr auto append_patience = 500ms;   // with a follower that acknowledges nothing, before it is asked where it stands
+constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
+
 }   // namespace skerry::limits

@@ -23,7 +23,11 @@ constexpr std::size_t expiry_entries_a_tick = 16;   // so that a mass of silent 
 SessionId session_id(ShardId shard, Offset created_at) { return SessionId(shard.value() << 44 | created_at.value()); }
 
 Recovered recovered_state(const disk::LogShard& logged, Offset applied) {
-  return {.term = std::max(logged.term, logged.last_term), .last = std::max(logged.last, applied), .applied = applied};
+  Recovered recovered{
+      .term = std::max(logged.term, logged.last_term), .last = std::max(logged.last, applied), .applied = applied};
+  recovered.terms.reset({logged.last_term, recovered.last});   // the only voter is asked for its head, and for nothing before
+  recovered.first = logged.first == no_offset ? recovered.last.next() : logged.first;
+  return recovered;
 }
 
 // The engine holds more than the log: never by a crash of ours, unless the log runs without syncs.
@@ -45,10 +49,10 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
 struct Shard::Parts final : AppliedListener {
   Parts(Core& on_core, disk::Log& node_log, store::ShardEngine& shard_engine, ShardId shard_id, ShardOptions shard_options)
       : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(std::move(shard_options)),
-        machine(id, options.order, engine), replica(Voter(0), recovered_state(log.shard(id), engine.applied())),
-        uses(std::make_shared<ShardUses>(core)), expiry(core.now()),
-        notifications({core, log, id, options.order, options.notification_ring_bytes}), sequences(core, machine),
-        pipeline({core, log, id, machine, replica, *this, options.engine_health, options.engine}) {
+        machine(id, options.order, engine), leases(Incarnation(1), core.clock().now()),
+        replica(id, NodeId(0), recovered_state(log.shard(id), engine.applied()), leases), uses(std::make_shared<ShardUses>(core)),
+        expiry(core.now()), notifications({core, log, id, options.order, options.notification_ring_bytes}),
+        sequences(core, machine), pipeline({core, log, id, machine, replica, *this, options.engine_health, options.engine}) {
     report.durable = engine.durable();
   }
 
@@ -80,6 +84,7 @@ struct Shard::Parts final : AppliedListener {
   ShardId id;
   ShardOptions options;
   store::StateMachine machine;
+  NodeLeases leases;   // of nobody: a cluster of one
   ReplicaCore replica;
   std::shared_ptr<ShardUses> uses;
   SessionExpiry expiry;

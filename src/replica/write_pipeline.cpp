@@ -14,8 +14,6 @@
 namespace skerry::replica {
 namespace {
 
-constexpr Voter self{0};
-
 Error not_applied(const Error& reason) {
   return {make_error_code(ShardError::log_stopped), "not applied, writes have stopped: " + reason.message()};
 }
@@ -135,9 +133,9 @@ std::optional<Error> WritePipeline::refusal() const {
 std::optional<Error> WritePipeline::engine_is_full() const {
   if (parts_.engine == nullptr || parts_.engine->has_room()) return std::nullopt;
   const std::optional<Error> obstacle = parts_.engine->obstacle();
-  return Error{make_error_code(Errc::resource_exhausted),
-               fmt::format("not applied: memory is full of what is not on disk yet; {}",
-                           obstacle ? obstacle->message() : "try again")};
+  return Error{
+      make_error_code(Errc::resource_exhausted),
+      fmt::format("not applied: memory is full of what is not on disk yet; {}", obstacle ? obstacle->message() : "try again")};
 }
 
 bool WritePipeline::has_room() const {
@@ -275,7 +273,7 @@ Result<> WritePipeline::log_entry(InFlight& item) {
     if (reason == make_error_code(Errc::resource_exhausted)) return fail(reason.code, "not applied: " + reason.message());
     return fail(not_applied(reason));
   }
-  SKERRY_ASSERT(parts_.replica.propose() == offset);
+  SKERRY_ASSERT(parts_.replica.propose().offset == offset);
   item.offset = offset;
   item.sequence = *appended;
   item.bytes += size;
@@ -296,7 +294,9 @@ void WritePipeline::on_synced(disk::Sequence up_to) {
     durable = item.offset;
   }
   if (durable == no_offset) return;
-  if (parts_.replica.persisted(self, parts_.replica.term(), durable).commit) apply_committed();
+  LogPosition position = parts_.replica.position();
+  position.last = durable;
+  if (parts_.replica.persisted(position, parts_.core.clock().now()).commit) apply_committed();
 }
 
 void WritePipeline::apply_committed() {
@@ -344,8 +344,9 @@ void WritePipeline::finish(InFlight& item) {
   if (item.pending) answer(item.pending, *std::move(item.answer));
 }
 
-void WritePipeline::reached(const InFlight& item, WriteStages::Reached WriteStages::*stage) const {
-  if (item.pending && item.pending->stages) [[unlikely]] item.pending->stages.get()->*stage = parts_.core.clock().now();
+void WritePipeline::reached(const InFlight& item, WriteStages::Reached WriteStages::* stage) const {
+  if (item.pending && item.pending->stages) [[unlikely]]
+    item.pending->stages.get()->*stage = parts_.core.clock().now();
 }
 
 void WritePipeline::answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome) {
@@ -404,17 +405,22 @@ Task<> WritePipeline::wait_answered() {
 
 // --- the start of a term
 
+// A cluster of one: this node is the coordinator, the only voter and the leader.
 Task<Result<>> WritePipeline::lead(Term term) {
-  CO_TRY(Effects effects, parts_.replica.lead(term, {self}));
-  co_return co_await carry_out(effects);
+  ReplicaCore& replica = parts_.replica;
+  CO_TRY(Effects effects, replica.new_term({term, replica.version()}, parts_.core.clock().now()));
+  SKERRY_ASSERT(effects.record);
+  CO_TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, term));
+  const LogPosition position = replica.position();
+  CO_TRYV(co_await parts_.log.wait_synced(sequence));
+  replica.persisted(position, parts_.core.clock().now());
+  Membership alone = sole_voter(replica.self());
+  alone.version = replica.version();
+  CO_TRY(effects, replica.become_leader({.term = term, .membership = std::move(alone)}, parts_.core.clock().now()));
+  co_return co_await carry_out(std::move(effects));
 }
 
 Task<Result<>> WritePipeline::carry_out(Effects effects) {
-  if (effects.record_term) {
-    CO_TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, *effects.record_term));
-    CO_TRYV(co_await parts_.log.wait_synced(sequence));
-    effects = parts_.replica.term_recorded(*effects.record_term);
-  }
   if (effects.commit) {
     CO_TRYV(co_await replay());
     effects = parts_.replica.applied(parts_.replica.applied());
