@@ -23,7 +23,9 @@ class WatchedLog final : public disk::Log {
     listener_.on_append(offset, payload);
     return sequence;
   }
-  Result<disk::Sequence> record_term(ShardId shard, Term term) override { return log_->record_term(shard, term); }
+  Result<disk::Sequence> record_term(ShardId shard, Term term, MembershipVersion version) override {
+    return log_->record_term(shard, term, version);
+  }
   Result<disk::Sequence> truncate(ShardId shard, Offset last_kept) override { return log_->truncate(shard, last_kept); }
   Result<disk::Sequence> snapshot_installed(ShardId shard, Term term, Offset offset) override {
     return log_->snapshot_installed(shard, term, offset);
@@ -36,6 +38,7 @@ class WatchedLog final : public disk::Log {
   void remove_listener(disk::LogListener& listener) override { log_->remove_listener(listener); }
   std::map<ShardId, disk::LogShard> shards() const override { return log_->shards(); }
   disk::LogShard shard(ShardId shard) const override { return log_->shard(shard); }
+  std::vector<disk::TermStart> terms(ShardId shard) const override { return log_->terms(shard); }
   Task<Result<std::vector<disk::LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) override {
     return log_->read(shard, from, bytes_max);
   }

@@ -26,6 +26,7 @@ using Term = StrongId<struct TermTag>;                    // of a shard's leader
 using Offset = StrongId<struct OffsetTag>;                // of an entry in a shard's log; dense from 0
 using VersionId = StrongId<struct VersionIdTag>;          // of a record; dense in a shard from 0
 using SessionId = StrongId<struct SessionIdTag>;          // shard << 44 | offset of the entry that created it
+using MembershipVersion = StrongId<struct MembershipVersionTag>;   // rises by one with each step of a shard's membership
 using NodeId = StrongId<struct NodeIdTag, std::uint32_t>;   // of a storage node; the coordinator gives it out, once and for good
 using CoreId = StrongId<struct CoreIdTag, std::uint32_t>;   // index of a core in its process
 

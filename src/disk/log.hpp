@@ -42,6 +42,14 @@ struct LogShard {
   Offset last = no_offset;         // newest entry, also when it was trimmed or came in a snapshot: the next append follows it
   Term last_term = no_term;        // of that entry
   Offset snapshot = no_offset;     // entries up to here came in a snapshot
+  MembershipVersion version{0};    // highest recorded by record_term
+};
+
+// Where the entries of a term begin. They end before those of the next.
+struct TermStart {
+  Term term;
+  Offset first;
+  friend bool operator==(const TermStart&, const TermStart&) = default;
 };
 
 // Hears when batches have become durable. Called from the loop, after the sync, once per batch.
@@ -76,7 +84,8 @@ class Log {
   // or the disk is full; invalid_argument; io_failed once the log has failed; closed once stop() was called.
   // So with all the others below. One that changes nothing (a trim further back, the same term) returns an earlier sequence.
   virtual Result<Sequence> append(ShardId shard, Term term, Offset offset, BytesView payload) = 0;
-  virtual Result<Sequence> record_term(ShardId shard, Term term) = 0;              // promises never to accept a lower one
+  // Promises never to accept a lower term, nor an older membership.
+  virtual Result<Sequence> record_term(ShardId shard, Term term, MembershipVersion version = MembershipVersion(-1)) = 0;
   virtual Result<Sequence> truncate(ShardId shard, Offset last_kept) = 0;          // logical; a later append reuses offsets
   virtual Result<Sequence> snapshot_installed(ShardId shard, Term term, Offset offset) = 0;   // forgets all entries before
   virtual Result<Sequence> delete_shard(ShardId shard) = 0;
@@ -91,6 +100,8 @@ class Log {
 
   virtual std::map<ShardId, LogShard> shards() const = 0;
   virtual LogShard shard(ShardId shard) const = 0;
+  // Of the entries that are kept and the one before them, oldest first; the first may begin earlier than it says.
+  virtual std::vector<TermStart> terms(ShardId shard) const = 0;
   // Entries from `from` on, in order, at least one if it exists, then no more than `bytes_max`. Also unsynced ones.
   // Fails with not_found when `from` has been trimmed.
   virtual Task<Result<std::vector<LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) = 0;

@@ -27,6 +27,7 @@ struct ModelShard {
   Term last_term = no_term;   // of `last`
   std::map<Offset, Term> terms;   // of entries that may have been trimmed, and of the snapshot
   Offset snapshot = no_offset;
+  MembershipVersion version{0};
   bool operator==(const ModelShard&) const = default;
 
   LogShard shown() const {
@@ -34,7 +35,8 @@ struct ModelShard {
             .first = entries.empty() ? no_offset : entries.begin()->first,
             .last = last,
             .last_term = last_term,
-            .snapshot = snapshot};
+            .snapshot = snapshot,
+            .version = version};
   }
 };
 using Model = std::map<ShardId, ModelShard>;
@@ -61,7 +63,10 @@ void change(Model& model, const Step& step) {
       shard.last = step.offset;
       shard.term = std::max(shard.term, step.term_value);
       break;
-    case Step::term: shard.term = step.term_value; break;
+    case Step::term:
+      shard.term = step.term_value;
+      shard.version = std::max(shard.version, MembershipVersion(step.offset.value()));
+      break;
     case Step::truncate:
       shard.entries.erase(shard.entries.upper_bound(step.offset), shard.entries.end());
       shard.terms.erase(shard.terms.upper_bound(step.offset), shard.terms.end());
@@ -129,7 +134,10 @@ class ModelRun {
       const auto skipped = 1 + static_cast<std::int64_t>(chance_.below(9));
       return {Step::snapshot, shard, newer, Offset(known.last.value() + skipped), {}};
     }
-    if (kind <= 3) return {Step::term, shard, newer, no_offset, {}};
+    if (kind <= 3) {
+      const std::int64_t version = known.version.value() + static_cast<std::int64_t>(chance_.below(2));
+      return {Step::term, shard, newer, chance_.chance(0.5) ? no_offset : Offset(version), {}};
+    }
     if (kind <= 5) return {Step::truncate, shard, no_term, between(first.previous(), known.last), {}};
     if (kind <= 9) return {Step::trim, shard, no_term, between(first, known.last.next()), {}};
     const Term term = chance_.chance(0.8) && known.last_term != no_term ? known.last_term : newer;
@@ -152,7 +160,7 @@ class ModelRun {
     const auto sequence = world_.note([&]() -> Result<Sequence> {
       switch (step.kind) {
         case Step::append: return log.append(step.shard, step.term_value, step.offset, step.payload);
-        case Step::term: return log.record_term(step.shard, step.term_value);
+        case Step::term: return log.record_term(step.shard, step.term_value, MembershipVersion(step.offset.value()));
         case Step::truncate: return log.truncate(step.shard, step.offset);
         case Step::snapshot: return log.snapshot_installed(step.shard, step.term_value, step.offset);
         case Step::remove: return log.delete_shard(step.shard);
@@ -251,8 +259,9 @@ class ModelRun {
     ASSERT_EQ(seen, wanted);
   }
   static std::string text(ShardId id, const LogShard& shard) {
-    return fmt::format("{}: term {} first {} last {} last_term {} snapshot {}\n", id.value(), shard.term.value(),
-                       shard.first.value(), shard.last.value(), shard.last_term.value(), shard.snapshot.value());
+    return fmt::format("{}: term {} first {} last {} last_term {} snapshot {} version {}\n", id.value(), shard.term.value(),
+                       shard.first.value(), shard.last.value(), shard.last_term.value(), shard.snapshot.value(),
+                       shard.version.value());
   }
 
   void restart_history() {

@@ -40,11 +40,11 @@ PreviousSegment read_previous(ByteReader& reader) {
 }  // namespace
 
 LogShard LogTable::Shard::shown() const {
-  return {.term = term, .first = empty() ? no_offset : first, .last = last, .last_term = last_term(), .snapshot = snapshot};
+  return {.term = term, .first = empty() ? no_offset : first, .last = last, .last_term = last_term(), .snapshot = snapshot, .version = version};
 }
 
 void LogTable::Shard::append(const RecordHeader& record, LogPlace place) {
-  if (record.term > last_term()) runs.push_back({record.offset, record.term});
+  if (record.term > last_term()) runs.push_back({record.term, record.offset});
   term = std::max(term, record.term);
   last = record.offset;
   const bool near = !std::exchange(point_due, false) && !points.empty() && points.back().place.generation == place.generation &&
@@ -64,7 +64,7 @@ void LogTable::Shard::install(Term snapshot_term, Offset offset) {
   snapshot = last = offset;
   first = offset.next();
   runs.clear();
-  if (offset != no_offset) runs.push_back({offset, snapshot_term});
+  if (offset != no_offset) runs.push_back({snapshot_term, offset});
   points.clear();
 }
 
@@ -114,6 +114,9 @@ Result<> LogTable::check(const Shard& shard, const RecordHeader& record) {
       if (record.term < shard.term || record.term <= no_term) {
         return refuse(record, fmt::format("term {} was promised before", shard.term.value()));
       }
+      if (record.offset != no_offset && record.offset.value() < shard.version.value()) {
+        return refuse(record, fmt::format("membership {} was known before", shard.version.value()));
+      }
       return {};
     case RecordKind::truncate:
       if (record.offset > shard.last) return refuse(record, fmt::format("the last is {}", shard.last.value()));
@@ -138,7 +141,7 @@ Result<> LogTable::check(const Shard& shard, const RecordHeader& record) {
 bool LogTable::changes(const RecordHeader& record) const {
   const Shard& shard = find(record.shard);
   switch (record.kind) {
-    case RecordKind::term: return record.term != shard.term;
+    case RecordKind::term: return record.term != shard.term || record.offset.value() > shard.version.value();
     case RecordKind::truncate: return record.offset != shard.last;
     case RecordKind::trimmed: return record.offset > shard.first;
     case RecordKind::shard_deleted: return knows(record.shard);
@@ -165,7 +168,10 @@ void LogTable::apply(const RecordHeader& record, LogPlace place) {
 void LogTable::change(Shard& shard, const RecordHeader& record, LogPlace place) {
   switch (record.kind) {
     case RecordKind::append: return shard.append(record, place);
-    case RecordKind::term: shard.term = record.term; return;
+    case RecordKind::term:
+      shard.term = record.term;
+      shard.version = std::max(shard.version, MembershipVersion(record.offset.value()));
+      return;
     case RecordKind::trimmed: return shard.trim(std::max(shard.first, record.offset));
     case RecordKind::truncate: shard.truncate(record.offset); break;
     case RecordKind::snapshot_installed: shard.install(record.term, record.offset); break;
@@ -211,6 +217,31 @@ std::optional<ShardId> LogTable::incomplete() const {
 
 Bytes LogTable::encode_summary(PreviousSegment previous) const {
   Bytes out;
+  append_shards(out, previous);
+  append_versions(out);
+  return out;
+}
+
+// At the end, and only where there are any: logs from before memberships have none.
+void LogTable::append_versions(Bytes& out) const {
+  for (const auto& [id, shard] : shards_) {
+    if (shard.version <= MembershipVersion(0)) continue;
+    append_id(out, id);
+    append_id(out, shard.version);
+  }
+}
+
+bool LogTable::decode_versions(ByteReader& reader, Shards& shards) {
+  while (reader.ok() && !reader.done()) {
+    const auto shard = shards.find(read_id<ShardId>(reader));
+    const auto version = read_id<MembershipVersion>(reader);
+    if (!reader.ok() || shard == shards.end() || version <= shard->second.version) return false;
+    shard->second.version = version;
+  }
+  return reader.ok();
+}
+
+void LogTable::append_shards(Bytes& out, PreviousSegment previous) const {
   append_varint(out, previous.generation);
   append_varint(out, previous.end);
   append_varint(out, shards_.size());
@@ -221,12 +252,11 @@ Bytes LogTable::encode_summary(PreviousSegment previous) const {
     append_id(out, shard.last);
     append_id(out, shard.snapshot);
     append_varint(out, shard.runs.size());
-    for (const TermRun& run : shard.runs) {
+    for (const TermStart& run : shard.runs) {
       append_id(out, run.first);
       append_id(out, run.term);
     }
   }
-  return out;
 }
 
 std::optional<LogTable::Shard> LogTable::decode_shard(ByteReader& reader) {
@@ -236,7 +266,8 @@ std::optional<LogTable::Shard> LogTable::decode_shard(ByteReader& reader) {
   shard.last = read_id<Offset>(reader);
   shard.snapshot = read_id<Offset>(reader);
   for (std::uint64_t runs = reader.varint(); runs > 0 && reader.ok(); --runs) {
-    const TermRun run{read_id<Offset>(reader), read_id<Term>(reader)};
+    const auto first = read_id<Offset>(reader);
+    const TermStart run{read_id<Term>(reader), first};
     if (!shard.runs.empty() && (run.first <= shard.runs.back().first || run.term <= shard.runs.back().term)) reader.fail();
     shard.runs.push_back(run);
   }
@@ -275,13 +306,14 @@ void LogTable::replace(Shards shards) {
 Result<PreviousSegment> LogTable::load_summary(BytesView bytes) {
   ByteReader reader(bytes);
   TRY(Summary summary, decode_summary(reader));
-  if (!reader.done()) return fail(Errc::corrupt, "the summary cannot be decoded");
+  if (!decode_versions(reader, summary.shards)) return fail(Errc::corrupt, "the summary cannot be decoded");
   replace(std::move(summary.shards));
   return summary.previous;
 }
 
 Bytes LogTable::encode_state(PreviousSegment previous, std::uint64_t generation) const {
-  Bytes out = encode_summary(previous);
+  Bytes out;
+  append_shards(out, previous);
   for (const auto& [id, shard] : shards_) {
     const auto own = std::ranges::find(shard.points, generation, [](const Point& point) { return point.place.generation; });
     append_varint(out, static_cast<std::uint64_t>(shard.points.end() - own));
@@ -290,6 +322,7 @@ Bytes LogTable::encode_state(PreviousSegment previous, std::uint64_t generation)
       append_varint(out, point->place.position);
     }
   }
+  append_versions(out);
   return out;
 }
 
@@ -314,14 +347,14 @@ Result<PreviousSegment> LogTable::load_state(BytesView bytes, LogPlace end) {
   for (auto& [id, shard] : summary.shards) {
     if (!decode_points(reader, shard, end)) return fail(Errc::corrupt, "the places of entries make no sense");
   }
-  if (!reader.done()) return fail(Errc::corrupt, "the state of the shards cannot be decoded");
+  if (!decode_versions(reader, summary.shards)) return fail(Errc::corrupt, "the state of the shards cannot be decoded");
   for (auto& [id, shard] : summary.shards) shard.inherit_points(find(id).points);
   replace(std::move(summary.shards));
   return summary.previous;
 }
 
 std::uint64_t LogTable::state_bytes_max(std::uint64_t generation) const {
-  constexpr std::uint64_t head = 3 * varint_bytes_max, shard = 7 * varint_bytes_max, pair = 2 * varint_bytes_max;
+  constexpr std::uint64_t head = 4 * varint_bytes_max, shard = 9 * varint_bytes_max, pair = 2 * varint_bytes_max;
   const std::uint64_t points = generation == newest_generation_ ? new_points_ : 0;
   return head + shards_.size() * shard + (runs_ + points) * pair + shard + 2 * pair;
 }

@@ -44,6 +44,7 @@ class LogTable {
   bool knows(ShardId shard) const { return shards_.contains(shard); }
   LogShard shard(ShardId shard) const;
   std::map<ShardId, LogShard> shards() const;
+  const std::vector<TermStart>& terms(ShardId shard) const { return find(shard).runs; }
   // Changes whenever entries of the shard have become others: truncated, replaced by a snapshot, deleted.
   std::uint64_t incarnation(ShardId shard) const;
 
@@ -78,16 +79,13 @@ class LogTable {
   std::uint64_t state_bytes_max(std::uint64_t generation) const;
 
  private:
-  struct TermRun {
-    Offset first;
-    Term term;
-  };
   struct Shard {
     Term term = no_term;
+    MembershipVersion version{0};
     Offset first{0};         // oldest entry that is kept; last + 1 when there is none
     Offset last = no_offset;
     Offset snapshot = no_offset;
-    std::vector<TermRun> runs;   // by offset; the first covers first - 1, so that a truncation to there knows its term
+    std::vector<TermStart> runs;   // by offset; the first covers first - 1, so that a truncation to there knows its term
     std::deque<Point> points;
     bool point_due = false;      // after a truncation: walking on from an older point would meet what was cut off
     std::uint64_t incarnation = 0;
@@ -114,6 +112,9 @@ class LogTable {
     Shards shards;
   };
   static Result<Summary> decode_summary(ByteReader& reader);
+  void append_shards(Bytes& out, PreviousSegment previous) const;
+  void append_versions(Bytes& out) const;
+  static bool decode_versions(ByteReader& reader, Shards& shards);
   void replace(Shards shards);
   void change(Shard& shard, const RecordHeader& record, LogPlace place);
 

@@ -44,8 +44,8 @@ Task<Result<>> SegmentedLog::start(std::vector<std::uint64_t> unneeded) {
 Result<Sequence> SegmentedLog::append(ShardId shard, Term term, Offset offset, BytesView payload) {
   return add({.kind = RecordKind::append, .shard = shard, .term = term, .offset = offset}, payload);
 }
-Result<Sequence> SegmentedLog::record_term(ShardId shard, Term term) {
-  return add({.kind = RecordKind::term, .shard = shard, .term = term}, {});
+Result<Sequence> SegmentedLog::record_term(ShardId shard, Term term, MembershipVersion version) {
+  return add({.kind = RecordKind::term, .shard = shard, .term = term, .offset = Offset(version.value())}, {});
 }
 Result<Sequence> SegmentedLog::truncate(ShardId shard, Offset last_kept) {
   return add({.kind = RecordKind::truncate, .shard = shard, .offset = last_kept}, {});

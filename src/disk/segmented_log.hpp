@@ -25,7 +25,7 @@ class SegmentedLog final : public Log, private TurnHook {
   Task<Result<>> start(std::vector<std::uint64_t> unneeded);
 
   Result<Sequence> append(ShardId shard, Term term, Offset offset, BytesView payload) override;
-  Result<Sequence> record_term(ShardId shard, Term term) override;
+  Result<Sequence> record_term(ShardId shard, Term term, MembershipVersion version) override;
   Result<Sequence> truncate(ShardId shard, Offset last_kept) override;
   Result<Sequence> snapshot_installed(ShardId shard, Term term, Offset offset) override;
   Result<Sequence> delete_shard(ShardId shard) override;
@@ -37,6 +37,7 @@ class SegmentedLog final : public Log, private TurnHook {
   void remove_listener(LogListener& listener) override;
 
   std::map<ShardId, LogShard> shards() const override { return table_.shards(); }
+  std::vector<TermStart> terms(ShardId shard) const override { return table_.terms(shard); }
   LogShard shard(ShardId shard) const override { return table_.shard(shard); }
   Task<Result<std::vector<LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) override;
 

@@ -12,8 +12,6 @@
 
 namespace skerry::replica {
 
-using MembershipVersion = StrongId<struct MembershipVersionTag>;   // rises by one with each step of a shard's membership
-
 // Which entry, among all histories: two logs that hold the same one are equal up to it. Ordered as heads are: by term, then offset.
 struct EntryId {
   Term term = no_term;
