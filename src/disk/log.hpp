@@ -92,6 +92,9 @@ class Log {
   // Entries below `first_kept` are needed no more; segments go when no shard needs them.
   virtual Result<Sequence> trim(ShardId shard, Offset first_kept) = 0;
 
+  // Whether that much more can be appended now; not when a record alone is too large for a segment.
+  virtual bool has_room(std::size_t records, std::size_t payload_bytes) const = 0;
+
   virtual Sequence synced() const = 0;
   // Returns once everything up to `sequence` is durable; fails with the reason when the log has stopped.
   virtual Task<Result<>> wait_synced(Sequence sequence) = 0;

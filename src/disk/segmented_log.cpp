@@ -74,6 +74,12 @@ Result<Sequence> SegmentedLog::add(RecordHeader record, BytesView payload) {
   return Sequence(next_sequence_ - 1);
 }
 
+bool SegmentedLog::has_room(std::size_t records, std::size_t payload_bytes) const {
+  const std::size_t bytes = payload_bytes + records * record_bytes(0);
+  if (failure_ || stopping_ || gathered_bytes_ + bytes > options_.gathered_bytes_max) return false;
+  return !next_->failure || fits_here(bytes, /*may_use_reserve=*/false);
+}
+
 Result<> SegmentedLog::make_room(const RecordHeader& record, std::size_t payload_bytes) {
   if (gathered_bytes_ + record_bytes(payload_bytes) > options_.gathered_bytes_max) {
     return fail(Errc::resource_exhausted,

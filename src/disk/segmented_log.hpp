@@ -37,6 +37,7 @@ class SegmentedLog final : public Log, private TurnHook {
   void remove_listener(LogListener& listener) override;
 
   std::map<ShardId, LogShard> shards() const override { return table_.shards(); }
+  bool has_room(std::size_t records, std::size_t payload_bytes) const override;
   std::vector<TermStart> terms(ShardId shard) const override { return table_.terms(shard); }
   LogShard shard(ShardId shard) const override { return table_.shard(shard); }
   Task<Result<std::vector<LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) override;

@@ -22,11 +22,16 @@ constexpr std::size_t expiry_entries_a_tick = 16;   // so that a mass of silent 
 
 SessionId session_id(ShardId shard, Offset created_at) { return SessionId(shard.value() << 44 | created_at.value()); }
 
-Recovered recovered_state(const disk::LogShard& logged, Offset applied) {
+Recovered recovered_state(const disk::Log& log, ShardId shard, Offset applied) {
+  const disk::LogShard logged = log.shard(shard);
   Recovered recovered{
       .term = std::max(logged.term, logged.last_term), .last = std::max(logged.last, applied), .applied = applied};
-  recovered.terms.reset({logged.last_term, recovered.last});   // the only voter is asked for its head, and for nothing before
+  recovered.version = logged.version;
   recovered.first = logged.first == no_offset ? recovered.last.next() : logged.first;
+  std::vector<EntryId> firsts;
+  for (const disk::TermStart& start : log.terms(shard)) firsts.push_back({start.term, start.first});
+  if (firsts.empty()) firsts.push_back({logged.last_term, recovered.last});
+  recovered.terms = TermHistory(std::move(firsts));
   return recovered;
 }
 
@@ -46,16 +51,26 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
 }  // namespace
 
 // Everything a shard is made of, in order of construction.
-struct Shard::Parts final : AppliedListener {
+struct Shard::Parts final : ReplicaListener, WriteListener {
   Parts(Core& on_core, disk::Log& node_log, store::ShardEngine& shard_engine, ShardId shard_id, ShardOptions shard_options)
       : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(std::move(shard_options)),
         machine(id, options.order, engine), leases(Incarnation(1), core.clock().now()),
-        replica(id, NodeId(0), recovered_state(log.shard(id), engine.applied()), leases), uses(std::make_shared<ShardUses>(core)),
+        replica(id, NodeId(0), recovered_state(log, id, engine.applied()), leases), uses(std::make_shared<ShardUses>(core)),
         expiry(core.now()), notifications({core, log, id, options.order, options.notification_ring_bytes}),
-        sequences(core, machine), pipeline({core, log, id, machine, replica, *this, options.engine_health, options.engine}) {
+        sequences(core, machine), driver({.core = core,
+                                          .log = log,
+                                          .shard = id,
+                                          .machine = machine,
+                                          .replica = replica,
+                                          .listener = *this,
+                                          .peers = nullptr,
+                                          .engine_health = options.engine_health,
+                                          .engine = options.engine}),
+        pipeline({core, id, machine, driver, *this, options.engine}) {
     report.durable = engine.durable();
   }
 
+  void on_committed(Offset up_to) override { pipeline.committed(up_to); }
   void on_applied(Offset offset, BytesView entry, const store::Applied& applied) override {
     for (const auto& session : applied.sessions_created) {
       expiry.created(session.id, session.timeout, core.now());
@@ -67,12 +82,18 @@ struct Shard::Parts final : AppliedListener {
     }
     notifications.applied(offset, entry);
     sequences.applied(applied.sequence_prefixes);
+    pipeline.applied(offset);
   }
-  void on_applied_all() override { notifications.wake(); }
+  void on_applied_all() override {
+    notifications.wake();
+    pipeline.applied_all();
+  }
   void on_serving() override {
     for (const auto& session : machine.sessions()) expiry.created(session.id, session.timeout, core.now());
     figures = {};   // what a replay created is not new
   }
+  void on_lost() override { pipeline.lost(); }
+  void on_failed(const Error& reason) override { pipeline.stop_writes(reason); }
   void on_sessions_kept(const std::vector<SessionId>& sessions) override {
     expiry.retry(sessions);
     ends_unfinished = true;   // some may have ended already, with records left
@@ -93,6 +114,7 @@ struct Shard::Parts final : AppliedListener {
   RecoveryReport report;
   ShardFigures figures;     // the counted ones
   bool ends_unfinished = false;
+  ReplicaDriver driver;
   WritePipeline pipeline;   // last: it refers to the rest
 };
 
@@ -117,13 +139,14 @@ Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, sto
   CO_TRYV(co_await parts->machine.open());
   // The engine knows of a term that a lost log forgot.
   const Term term = std::max({parts->replica.term(), parts->machine.term(), parts->options.term_above}).next();
-  CO_TRYV(co_await parts->pipeline.lead(term));
+  CO_TRYV(co_await parts->driver.open());
+  CO_TRYV(co_await parts->driver.lead_alone(term));
   if (auto ending = parts->machine.sessions_ending(); !ending.empty()) parts->pipeline.propose(EndSessions{std::move(ending)});
   RecoveryReport& report = parts->report;
   report.term = term;
   report.barrier = parts->replica.barrier();
-  report.replayed_entries = parts->pipeline.replayed_entries();
-  report.replayed_bytes = parts->pipeline.replayed_bytes();
+  report.replayed_entries = parts->driver.replayed_entries();
+  report.replayed_bytes = parts->driver.replayed_bytes();
   report.took = core.clock().now() - begun;
   co_return std::unique_ptr<Shard>(new Shard(std::move(parts)));
 }
@@ -289,8 +312,8 @@ ShardFigures Shard::figures() const {
   figures.queued = pipeline.queued();
   figures.notifications_read = parts_->notifications.notifications_read();
   figures.notification_batches_read = parts_->notifications.batches_read();
-  figures.entries_logged = pipeline.entries_logged();
-  figures.bytes_logged = pipeline.bytes_logged();
+  figures.entries_logged = parts_->driver.entries_logged();
+  figures.bytes_logged = parts_->driver.bytes_logged();
   return figures;
 }
 
@@ -332,6 +355,7 @@ Task<> Shard::stop() {
   parts_->sequences.stop();
   parts_->uses->close();
   co_await parts_->pipeline.stop(stop_patience);
+  co_await parts_->driver.stop();
 }
 
 }  // namespace skerry::replica

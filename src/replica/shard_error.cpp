@@ -12,6 +12,7 @@ class Category final : public std::error_category {
   std::string message(int code) const override {
     switch (static_cast<ShardError>(code)) {
       case ShardError::not_serving: return "the shard is not serving";
+      case ShardError::not_leader: return "this node does not lead the shard; not applied";
       case ShardError::log_stopped: return "the log has stopped; not applied";
       case ShardError::clock_jumped: return "the wall clock jumped; not applied";
       case ShardError::outcome_unknown: return "it is unknown whether the request was applied";

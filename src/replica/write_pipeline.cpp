@@ -36,12 +36,7 @@ std::vector<SessionId> ended_by(const auto& request) {
 }  // namespace
 
 WritePipeline::WritePipeline(Parts parts)
-    : parts_(std::move(parts)), stamps_(parts_.core.clock().wall(), parts_.core.clock().now()), room_(parts_.core),
-      idle_(parts_.core), tasks_(parts_.core) {
-  parts_.log.add_listener(*this);
-}
-
-WritePipeline::~WritePipeline() { parts_.log.remove_listener(*this); }
+    : parts_(std::move(parts)), room_(parts_.core), idle_(parts_.core), tasks_(parts_.core) {}
 
 // --- proposals
 
@@ -117,10 +112,11 @@ Ticket WritePipeline::propose(EndSessions request) {
 
 std::optional<Error> WritePipeline::refusal() const {
   if (stopped_) return not_applied(*stopped_);
-  if (stopping_ || parts_.replica.role() != ReplicaCore::Role::serving) {
+  if (stopping_) {
     return Error{make_error_code(ShardError::not_serving),
-                 fmt::format("not applied: shard {} is {}", parts_.shard.value(), stopping_ ? "stopping" : "not open yet")};
+                 fmt::format("not applied: shard {} is stopping", parts_.shard.value())};
   }
+  if (!parts_.replica.serves()) return not_leading("not applied: ");
   if (auto full = engine_is_full()) return full;
   if (!has_room()) {
     return Error{make_error_code(Errc::resource_exhausted),
@@ -128,6 +124,11 @@ std::optional<Error> WritePipeline::refusal() const {
                              parts_.shard.value(), queue_.size() + in_flight_.size(), bytes_)};
   }
   return std::nullopt;
+}
+
+Error WritePipeline::not_leading(const char* outcome) const {
+  return {make_error_code(ShardError::not_leader),
+          fmt::format("{}this node does not lead shard {} now; ask the one that does", outcome, parts_.shard.value())};
 }
 
 std::optional<Error> WritePipeline::engine_is_full() const {
@@ -215,22 +216,17 @@ Task<Result<>> WritePipeline::commit_part(store::Evaluation part) {
 
 // --- evaluation
 
-Result<Stamp> WritePipeline::next_stamp() {
-  const Clock& clock = parts_.core.clock();
-  return stamps_.next(parts_.machine.last_stamp(), clock.wall(), clock.now());
-}
-
 store::Evaluation WritePipeline::evaluate_write(const store::WriteRequest& request, const std::optional<store::RequestId>& id) {
-  const auto stamp = next_stamp();
+  const auto stamp = parts_.replica.next_stamp();
   if (!stamp) return stamp.error();
-  return parts_.machine.evaluate(request, parts_.replica.last().next(), *stamp, id);
+  return parts_.machine.evaluate(request, parts_.replica.next_offset(), *stamp, id);
 }
 
 store::Evaluation WritePipeline::evaluate(const Request& request) {
   if (const auto* write = std::get_if<Write>(&request)) return evaluate_write(write->request->view(), write->id);
-  const auto stamp = next_stamp();
+  const auto stamp = parts_.replica.next_stamp();
   if (!stamp) return stamp.error();
-  const Offset offset = parts_.replica.last().next();
+  const Offset offset = parts_.replica.next_offset();
   if (const auto* create = std::get_if<CreateSession>(&request)) {
     return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp);
   }
@@ -249,99 +245,69 @@ void WritePipeline::accept(store::Evaluation evaluation, std::shared_ptr<Pending
     item.answer = fail(std::move(*error));
   } else {
     auto& proposal = std::get<store::Proposal>(evaluation);
-    item.entry = std::move(proposal.entry);
     item.answer = std::move(proposal.outcome);
-    if (!item.entry.empty()) {
-      if (auto logged = log_entry(item); !logged) item.answer = fail(std::move(logged).error());
+    if (!proposal.entry.empty()) {
+      if (auto logged = log_entry(item, std::move(proposal.entry)); !logged) item.answer = fail(std::move(logged).error());
     }
   }
   if (!*item.answer) keep_sessions(std::exchange(item.ending, {}));
   bytes_ += item.bytes;
   in_flight_.push_back(std::move(item));
-  if (in_flight_.front().offset == no_offset) apply_committed();   // nothing before it to wait for
+  answer_ready();   // if there is nothing before it to wait for
 }
 
-Result<> WritePipeline::log_entry(InFlight& item) {
-  const Offset offset = parts_.replica.last().next();
-  const std::size_t size = item.entry.size();
+Result<> WritePipeline::log_entry(InFlight& item, Bytes entry) {
+  const std::size_t size = entry.size();
   // Evaluation keeps entries below limits::entry_bytes_max, but a full disk shows only here.
-  auto appended = parts_.log.append(parts_.shard, parts_.replica.term(), offset, item.entry);
-  if (!appended) {
+  const auto offset = parts_.replica.propose(std::move(entry));
+  if (!offset) {
     overlay_stale_ = true;
-    item.entry.clear();
-    const Error& reason = appended.error();
+    const Error& reason = offset.error();
     if (reason == make_error_code(Errc::resource_exhausted)) return fail(reason.code, "not applied: " + reason.message());
     return fail(not_applied(reason));
   }
-  SKERRY_ASSERT(parts_.replica.propose().offset == offset);
-  item.offset = offset;
-  item.sequence = *appended;
+  item.offset = *offset;
   item.bytes += size;
-  if (item.pending) item.pending->offset = offset;
+  if (item.pending) item.pending->offset = *offset;
   reached(item, &WriteStages::logged);
-  ++entries_logged_;
-  bytes_logged_ += size;
   return {};
 }
 
 // --- commit, apply, answer
 
-void WritePipeline::on_synced(disk::Sequence up_to) {
-  Offset durable = no_offset;
+void WritePipeline::committed(Offset up_to) {
   for (const InFlight& item : in_flight_) {
-    if (item.offset == no_offset) continue;
-    if (item.sequence > up_to) break;
-    durable = item.offset;
+    if (item.offset > up_to) break;
+    if (item.offset != no_offset) reached(item, &WriteStages::committed);
   }
-  if (durable == no_offset) return;
-  LogPosition position = parts_.replica.position();
-  position.last = durable;
-  if (parts_.replica.persisted(position, parts_.core.clock().now()).commit) apply_committed();
 }
 
-void WritePipeline::apply_committed() {
-  bool applied_any = false;
-  std::optional<Error> broken;
-  while (!in_flight_.empty()) {
-    InFlight& item = in_flight_.front();
-    if (item.offset != no_offset) {
-      if (item.offset > parts_.replica.commit()) break;
-      reached(item, &WriteStages::committed);
-      auto applied = apply(item.offset, item.entry);
-      if (!applied) {
-        SKERRY_ASSERT(applied.error() != make_error_code(Errc::corrupt));   // what evaluation made can be applied
-        broken = std::move(applied).error();
-        break;
-      }
-      applied_any = true;
-    }
-    finish(item);
-    in_flight_.pop_front();
-  }
-  if (applied_any) parts_.listener.on_applied_all();
-  if (broken) return stop_writes(*std::move(broken));
+void WritePipeline::applied(Offset offset) {
+  if (in_flight_.empty() || in_flight_.front().offset != offset) return;   // none of a client of this term
+  finish_front();
+  answer_ready();
+}
+
+void WritePipeline::applied_all() {
   if (in_flight_.empty()) {
-    if (overlay_stale_) {
-      parts_.machine.drop_overlay();
-      overlay_stale_ = false;
-    }
+    if (std::exchange(overlay_stale_, false)) parts_.machine.drop_overlay();
     idle_.wake_all();
   }
   if (has_room()) room_.wake_all();
 }
 
-Result<> WritePipeline::apply(Offset offset, BytesView entry) {
-  TRY(const store::Applied applied, parts_.machine.apply(offset, entry));
-  if (parts_.engine_health) TRYV(parts_.engine_health());   // it may not have it: tell nobody that it does
-  parts_.listener.on_applied(offset, entry, applied);
-  if (parts_.replica.applied(offset).serving) parts_.listener.on_serving();
-  return {};
+void WritePipeline::answer_ready() {
+  const bool any = !in_flight_.empty() && in_flight_.front().offset == no_offset;
+  while (!in_flight_.empty() && in_flight_.front().offset == no_offset) finish_front();
+  if (any) applied_all();
 }
 
-void WritePipeline::finish(InFlight& item) {
+void WritePipeline::finish_front() {
+  InFlight& item = in_flight_.front();
   bytes_ -= item.bytes;
   if (item.offset != no_offset) reached(item, &WriteStages::applied);
   if (item.pending) answer(item.pending, *std::move(item.answer));
+  in_flight_.pop_front();
 }
 
 void WritePipeline::reached(const InFlight& item, WriteStages::Reached WriteStages::* stage) const {
@@ -356,27 +322,34 @@ void WritePipeline::answer(const std::shared_ptr<PendingAnswer>& pending, Result
 
 // --- the end
 
-void WritePipeline::on_stopped(const Error& reason) { stop_writes(reason); }
+void WritePipeline::lost() {
+  const Error unknown = not_leading("it is unknown whether this was applied: ");
+  fail_unfinished({make_error_code(ShardError::outcome_unknown), unknown.message()}, not_leading("not applied: "));
+  drop_all();
+}
 
 void WritePipeline::stop_writes(Error reason) {
   if (stopped_) return;
   stopped_ = std::move(reason);
-  fail_unfinished(*stopped_);
+  fail_unfinished(unknown_outcome(*stopped_), not_applied(*stopped_));
+  drop_all();
+}
+
+void WritePipeline::drop_all() {
   parts_.machine.drop_overlay();
   overlay_stale_ = false;
   idle_.wake_all();
   room_.wake_all();
 }
 
-void WritePipeline::fail_unfinished(const Error& reason) {
+void WritePipeline::fail_unfinished(const Error& logged, const Error& waiting) {
   for (InFlight& item : in_flight_) {
-    const bool logged = item.offset != no_offset;
     keep_sessions(item.ending);
-    if (item.pending) answer(item.pending, fail(logged ? unknown_outcome(reason) : not_applied(reason)));
+    if (item.pending) answer(item.pending, fail(item.offset != no_offset ? logged : waiting));
   }
-  for (Queued& waiting : queue_) {
-    keep_sessions(ended_by(waiting.request));
-    answer(waiting.pending, fail(not_applied(reason)));
+  for (Queued& queued : queue_) {
+    keep_sessions(ended_by(queued.request));
+    answer(queued.pending, fail(waiting));
   }
   in_flight_.clear();
   queue_.clear();
@@ -401,70 +374,6 @@ Task<> WritePipeline::stop(Duration patience) {
 
 Task<> WritePipeline::wait_answered() {
   while (!queue_.empty() || !in_flight_.empty()) co_await idle_.wait();
-}
-
-// --- the start of a term
-
-// A cluster of one: this node is the coordinator, the only voter and the leader.
-Task<Result<>> WritePipeline::lead(Term term) {
-  ReplicaCore& replica = parts_.replica;
-  CO_TRY(Effects effects, replica.new_term({term, replica.version()}, parts_.core.clock().now()));
-  SKERRY_ASSERT(effects.record);
-  CO_TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, term));
-  const LogPosition position = replica.position();
-  CO_TRYV(co_await parts_.log.wait_synced(sequence));
-  replica.persisted(position, parts_.core.clock().now());
-  Membership alone = sole_voter(replica.self());
-  alone.version = replica.version();
-  CO_TRY(effects, replica.become_leader({.term = term, .membership = std::move(alone)}, parts_.core.clock().now()));
-  co_return co_await carry_out(std::move(effects));
-}
-
-Task<Result<>> WritePipeline::carry_out(Effects effects) {
-  if (effects.commit) {
-    CO_TRYV(co_await replay());
-    effects = parts_.replica.applied(parts_.replica.applied());
-  }
-  if (effects.propose_barrier) {
-    CO_TRY(const Stamp stamp, next_stamp());
-    auto barrier = parts_.machine.evaluate_barrier(parts_.replica.last().next(), stamp, parts_.replica.term());
-    auto pending = std::make_shared<PendingAnswer>(parts_.core);
-    Ticket committed(pending);
-    accept(std::move(barrier), std::move(pending), 0, {});
-    co_await committed.wait();
-    if (auto outcome = committed.take(); !outcome) co_return fail(std::move(outcome).error());
-  }
-  co_return Result<>{};
-}
-
-Task<Result<>> WritePipeline::replay() {
-  constexpr std::size_t chunk_bytes = 4 << 20;
-  while (parts_.replica.applied() < parts_.replica.commit()) {
-    const Offset next = parts_.replica.applied().next();
-    CO_TRY(const auto entries, co_await parts_.log.read(parts_.shard, next, chunk_bytes));
-    for (const disk::LogEntry& entry : entries) {
-      if (entry.offset != parts_.replica.applied().next() || entry.offset > parts_.replica.commit()) {
-        co_return fail(Errc::corrupt, fmt::format("the log of shard {} gave entry {} where {} was due", parts_.shard.value(),
-                                                  entry.offset.value(), parts_.replica.applied().next().value()));
-      }
-      if (auto applied = apply(entry.offset, entry.payload); !applied) {
-        co_return fail(applied.error().code, fmt::format("entry {} in the log of shard {} can't be applied: {}",
-                                                         entry.offset.value(), parts_.shard.value(), applied.error().message()));
-      }
-      ++replayed_entries_;
-      replayed_bytes_ += entry.payload.size();
-    }
-    while (auto full = engine_is_full()) {
-      if (obstructed()) co_return fail(*std::move(full));
-      co_await parts_.core.sleep_for(10ms);
-    }
-    if (entries.empty()) {
-      co_return fail(Errc::corrupt,
-                     fmt::format("the log of shard {} has no entry {}, but one after it", parts_.shard.value(), next.value()));
-    }
-    co_await parts_.core.yield();
-  }
-  co_return Result<>{};
 }
 
 }  // namespace skerry::replica

@@ -7,10 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "disk/log.hpp"
 #include "replica/owned_request.hpp"
-#include "replica/replica_core.hpp"
-#include "replica/stamp_source.hpp"
+#include "replica/replica_driver.hpp"
 #include "replica/ticket.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/task_scope.hpp"
@@ -18,13 +16,10 @@
 
 namespace skerry::replica {
 
-// Hears what entries changed, in order, right after each was applied.
-class AppliedListener {
+// Hears of ends of sessions that did not come about.
+class WriteListener {
  public:
-  virtual ~AppliedListener() = default;
-  virtual void on_applied(Offset offset, BytesView entry, const store::Applied& applied) = 0;
-  virtual void on_applied_all() = 0;   // nothing more is committed for now: wake those who follow
-  virtual void on_serving() = 0;       // the barrier of the term is applied
+  virtual ~WriteListener() = default;
   // These sessions could not be ended, for now.
   virtual void on_sessions_kept(const std::vector<SessionId>& sessions) = 0;
 };
@@ -37,25 +32,29 @@ struct EndSessions {
   std::vector<SessionId> sessions;
 };
 
-// What a shard does with proposals, from request to answer: queue → evaluate → log → commit → apply → answer, all in the order
-// proposed. A request is evaluated at once unless one before it still waits for cold keys. Owned by its shard, on its core.
-class WritePipeline final : public disk::LogListener {
+// What a leading shard does with proposals, from request to answer: queue → evaluate → log → commit → apply → answer, all in the order
+// proposed. A request is evaluated at once unless one before it still waits for cold keys. Owned by its shard, on its core, which
+// hands on what it hears of its replica.
+class WritePipeline final {
  public:
   struct Parts {
     Core& core;
-    disk::Log& log;
     ShardId shard;
     store::StateMachine& machine;
-    ReplicaCore& replica;
-    AppliedListener& listener;
-    std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
+    ReplicaDriver& replica;
+    WriteListener& listener;
     const store::Engine* engine;               // asked for room; null: it always has
   };
   explicit WritePipeline(Parts parts);
-  ~WritePipeline() override;
+  WritePipeline(const WritePipeline&) = delete;
+  WritePipeline& operator=(const WritePipeline&) = delete;
 
-  // Makes the term durable, applies what the log holds above the engine's state, and commits the barrier.
-  Task<Result<>> lead(Term term);
+  // --- of the replica
+  void committed(Offset up_to);
+  void applied(Offset offset);   // one after the other
+  void applied_all();
+  // This replica leads no more. What is logged and not applied is answered as unknown; what waits, as not applied.
+  void lost();
 
   Ticket propose(const store::WriteRequest& request, const std::optional<store::RequestId>& id);
   Ticket propose(CreateSession request);
@@ -74,13 +73,9 @@ class WritePipeline final : public disk::LogListener {
   // `patience` (a disk that is full or hangs) is answered as unknown: a stop must end.
   Task<> stop(Duration patience);
 
-  std::uint64_t replayed_entries() const { return replayed_entries_; }
-  std::uint64_t replayed_bytes() const { return replayed_bytes_; }
   std::size_t in_flight() const { return in_flight_.size(); }
   std::size_t queued() const { return queue_.size(); }
   std::size_t bytes_in_flight() const { return bytes_; }
-  std::uint64_t entries_logged() const { return entries_logged_; }
-  std::uint64_t bytes_logged() const { return bytes_logged_; }
 
  private:
   struct Write {
@@ -100,15 +95,11 @@ class WritePipeline final : public disk::LogListener {
     std::optional<Result<store::WriteOutcome>> answer;
     std::vector<SessionId> ending;            // to be kept when the entry is lost
     Offset offset = no_offset;                // no_offset: changes nothing, is answered in its turn
-    disk::Sequence sequence{};
-    Bytes entry;
     std::size_t bytes = 0;
   };
 
-  void on_synced(disk::Sequence up_to) override;
-  void on_stopped(const Error& reason) override;
-
   std::optional<Error> refusal() const;
+  Error not_leading(const char* outcome) const;
   std::optional<Error> engine_is_full() const;
   bool obstructed() const { return parts_.engine != nullptr && parts_.engine->obstacle(); }
   bool must_queue() const { return !queue_.empty() || overlay_stale_; }
@@ -118,27 +109,22 @@ class WritePipeline final : public disk::LogListener {
   Task<Result<>> commit_part(store::Evaluation part);
   Task<> sweep(Ticket ticket);
   Task<> expire(Ticket ticket);
-  Result<Stamp> next_stamp();
   store::Evaluation evaluate(const Request& request);
   store::Evaluation evaluate_write(const store::WriteRequest& request, const std::optional<store::RequestId>& id);
   // Logs what was evaluated, or takes the refusal into the order of answers.
   void accept(store::Evaluation evaluation, std::shared_ptr<PendingAnswer> pending, std::size_t bytes,
               std::vector<SessionId> ending);
-  Result<> log_entry(InFlight& item);
-
-  Task<Result<>> carry_out(Effects effects);
-  Task<Result<>> replay();
-  Result<> apply(Offset offset, BytesView entry);
+  Result<> log_entry(InFlight& item, Bytes entry);
   Task<> wait_answered();
-  void apply_committed();
-  void finish(InFlight& item);
-  void fail_unfinished(const Error& reason);
+  void answer_ready();
+  void finish_front();
+  void fail_unfinished(const Error& logged, const Error& waiting);
+  void drop_all();
   void keep_sessions(const std::vector<SessionId>& sessions);
   void reached(const InFlight& item, WriteStages::Reached WriteStages::*stage) const;
   static void answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome);
 
   Parts parts_;
-  StampSource stamps_;
   std::deque<Queued> queue_;          // not evaluated yet: waits for cold keys or for a clean overlay
   std::deque<InFlight> in_flight_;    // evaluated, in order
   std::size_t bytes_ = 0;             // of both
@@ -151,7 +137,6 @@ class WritePipeline final : public disk::LogListener {
   bool stopping_ = false;
   std::optional<Error> stopped_;
   WaitList room_, idle_;
-  std::uint64_t replayed_entries_ = 0, replayed_bytes_ = 0, entries_logged_ = 0, bytes_logged_ = 0;
   TaskScope tasks_;
 };
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <deque>
+#include <functional>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "disk/log.hpp"
+#include "replica/entry_cache.hpp"
+#include "replica/peers.hpp"
+#include "replica/replica_core.hpp"
+#include "replica/stamp_source.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/core.hpp"
+#include "runtime/task_scope.hpp"
+#include "store/state_machine.hpp"
+
+namespace skerry::replica {
+
+// Hears what becomes of a replica, in order. Must not call back into the driver but for what only looks, unless it says so.
+class ReplicaListener {
+ public:
+  virtual ~ReplicaListener() = default;
+  virtual void on_committed(Offset up_to) = 0;                 // before it is applied
+  virtual void on_applied(Offset offset, BytesView entry, const store::Applied& applied) = 0;
+  virtual void on_applied_all() = 0;                           // nothing more is committed for now
+  virtual void on_serving() = 0;                               // leads, and all of older terms is applied
+  virtual void on_lost() = 0;                                  // leads no more: what it has proposed and is not applied is in doubt
+  virtual void on_failed(const Error& reason) = 0;             // log or engine can keep nothing more
+};
+
+// Carries out what the replication core of one shard decides: on the node's log, on the shard's state and towards other nodes. The
+// only one that talks to the core. In every role the same: entries come in, from the shard's own evaluation or from a leader,
+// are logged and sent on in one go, and applied once they are committed. Owned by its shard, on its core.
+class ReplicaDriver final : private disk::LogListener, private TurnHook, private Timer {
+ public:
+  struct Parts {
+    Core& core;
+    disk::Log& log;
+    ShardId shard;
+    store::StateMachine& machine;
+    ReplicaCore& replica;
+    ReplicaListener& listener;
+    Peers* peers;                              // null: a cluster of one
+    std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
+    const store::Engine* engine;               // asked for room; null: it always has
+  };
+  explicit ReplicaDriver(Parts parts);
+  ~ReplicaDriver() override;
+
+  // What is to be known of the log's uncommitted end. Once, before anything else but construction.
+  Task<Result<>> open();
+  Task<> stop();
+
+  // --- the leader's own
+  // Logs an entry that was evaluated for next_offset(), and sends it. Nothing has changed when it fails, as Log::append does.
+  Result<Offset> propose(Bytes entry);
+  Offset next_offset() const { return parts_.replica.last().next(); }
+  // Above all that is applied or logged.
+  Result<Stamp> next_stamp();
+  // Whether requests may be evaluated and reads answered now.
+  bool serves();
+
+  // --- the coordinator's. They return what the core says, once what it says is durable.
+  Task<Result<NewTermAnswer>> new_term(NewTerm asked);
+  Result<> become_leader(BecomeLeader told);
+  // Whether the change is confirmed already; ask again later if not: asking twice changes nothing.
+  Result<bool> change_members(ChangeMembers told);
+  // All of this at once, for a node that is a cluster by itself. Returns when it serves.
+  Task<Result<>> lead_alone(Term term);
+
+  // --- other nodes'. `entries` are borrowed for the call.
+  Result<> append(NodeId from, const Append& message, std::span<const BytesView> entries);
+  void answered(NodeId from, const AppendAnswer& answer);
+  void hear(Term term);
+  void probe(NodeId node);
+
+  std::uint64_t replayed_entries() const { return replayed_entries_; }
+  std::uint64_t replayed_bytes() const { return replayed_bytes_; }
+  std::uint64_t entries_logged() const { return entries_logged_; }
+  std::uint64_t bytes_logged() const { return bytes_logged_; }
+
+ private:
+  static constexpr Duration tick_interval_min = 5ms;
+  static constexpr std::size_t cache_bytes_max = 4 << 20;   // of entries that are kept for followers only
+  struct Logged {
+    disk::Sequence sequence;
+    LogPosition position;
+  };
+  struct Incoming {
+    Offset first;
+    std::span<const BytesView> entries;
+  };
+
+  void on_synced(disk::Sequence up_to) override;
+  void on_stopped(const Error& reason) override;
+  void on_turn_end() override;
+  void on_due() override;
+  TimePoint now() const { return parts_.core.clock().now(); }
+  void arm_tick();
+
+  // --- effects
+  void carry_out(Effects effects, Incoming incoming = {});
+  Result<> change_log(const Effects& effects, Incoming incoming);
+  void logged(disk::Sequence sequence);
+  Result<> propose_barrier();
+  void fail_with(Error reason);
+
+  // --- applying
+  void apply_committed();
+  void applied_to(Offset offset);
+  Result<> apply(Offset offset, BytesView entry);
+  Task<> catch_up();
+  Task<Result<>> apply_from_log();
+  Result<> apply_logged(const disk::LogEntry& entry);
+  std::optional<Error> engine_is_full() const;
+
+  // --- sending
+  void send_soon() { parts_.core.at_turn_end(*this); }
+  void send_to(NodeId node);
+  void send_entries(NodeId node, const SendPlan& plan, std::size_t bytes);
+  Task<> feed(NodeId node);
+  void trim_cache();
+
+  Parts parts_;
+  StampSource stamps_;
+  Stamp newest_stamp_{};              // of what is logged
+  EntryCache cache_;
+  std::deque<Logged> logged_;         // not synced yet: one for each turn
+  bool turn_open_ = false;            // the newest of them is this turn's
+  bool catching_up_ = false;          // applies from the log, in a task
+  std::set<NodeId> feeding_;          // are being sent what is read from the log
+  std::vector<BytesView> views_;      // what goes into the next message; kept for its room
+  std::optional<NewTermAnswer> answer_;
+  std::optional<Error> failure_;
+  WaitList changed_;                  // woken by answers, by serving and by failure
+  std::uint64_t replayed_entries_ = 0, replayed_bytes_ = 0, entries_logged_ = 0, bytes_logged_ = 0;
+  TaskScope tasks_;
+};
+
+}   // namespace skerry::replica
