@@ -63,7 +63,7 @@ enum class RecordKind : std::uint8_t {
   shard_deleted = 6,
   summary = 7,   // what is known of all shards where a segment begins, so that older segments can go
   batch = 8,
-  footer = 9,    // what a closed segment adds to what is known, so that opening need not read it
+  footer = 9,   // what a closed segment adds to what is known, so that opening need not read it
 };
 std::string_view name_of(RecordKind kind);
 
@@ -85,8 +85,8 @@ struct RecordHeader {
   std::uint32_t payload_crc = 0;
 };
 
-Bytes encode_segment_header(const SegmentHeader& header);                  // segment_data_start bytes
-Result<SegmentHeader> decode_segment_header(BytesView bytes);              // errors: corrupt, unsupported
+Bytes encode_segment_header(const SegmentHeader& header);   // segment_data_start bytes
+Result<SegmentHeader> decode_segment_header(BytesView bytes);   // errors: corrupt, unsupported
 
 // `out` has room for record_header_bytes.
 void encode_record_header(const RecordHeader& header, std::uint32_t seed, char* out);
@@ -98,9 +98,9 @@ RecordHeader batch_header(const SegmentHeader& segment, std::uint64_t synced, st
 
 // The header of a footer, and the check of the state that stands before it.
 struct SegmentFooter {
-  std::uint64_t end = 0;              // of the batches
+  std::uint64_t end = 0;   // of the batches
   std::uint64_t first_sequence = 0;   // of the segment's first record
-  std::uint64_t next_sequence = 0;    // of the first record after it
+  std::uint64_t next_sequence = 0;   // of the first record after it
   std::uint32_t state_bytes = 0;
   std::uint32_t state_crc = 0;
 
@@ -123,13 +123,13 @@ std::uint64_t spare_number(std::string_view name);   // 0 when it has none
 // Where a segment's content stops to make sense, and what that means.
 struct SegmentScan {
   std::uint64_t end = segment_data_start;   // behind the last whole batch
-  std::uint64_t first_sequence = 0;         // of the first record; both are 0 when there is no whole batch
-  std::uint64_t next_sequence = 0;          // of the record after the last
-  bool damaged = false;    // what follows `end` was once synced: a later batch or the footer says so
+  std::uint64_t first_sequence = 0;   // of the first record; both are 0 when there is no whole batch
+  std::uint64_t next_sequence = 0;   // of the record after the last
+  bool damaged = false;   // what follows `end` was once synced: a later batch or the footer says so
   std::uint64_t bad = 0;   // of the first bad byte range, when something other than zeros or old content follows
-  std::string reason;      // what is wrong at `bad`
+  std::string reason;   // what is wrong at `bad`
   std::vector<std::uint64_t> stale_markers;   // positions of this segment's marker behind `end`, but for a footer's: to be
-                                              // wiped when cut
+      // wiped when cut
 };
 
 // Called for every record of every whole batch, in order. Returning an error stops the scan.
@@ -139,4 +139,4 @@ using RecordVisitor = std::function<Result<>(const RecordHeader& header, std::ui
 // The error is the visitor's.
 Result<SegmentScan> scan_segment(BytesView content, const SegmentHeader& header, const RecordVisitor& visit);
 
-}  // namespace skerry::disk
+}   // namespace skerry::disk

@@ -40,7 +40,12 @@ PreviousSegment read_previous(ByteReader& reader) {
 }  // namespace
 
 LogShard LogTable::Shard::shown() const {
-  return {.term = term, .first = empty() ? no_offset : first, .last = last, .last_term = last_term(), .snapshot = snapshot, .version = version};
+  return {.term = term,
+          .first = empty() ? no_offset : first,
+          .last = last,
+          .last_term = last_term(),
+          .snapshot = snapshot,
+          .version = version};
 }
 
 void LogTable::Shard::append(const RecordHeader& record, LogPlace place) {

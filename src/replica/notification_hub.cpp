@@ -24,7 +24,7 @@ Offset begin_after(Offset start_exclusive) {
 constexpr int batches_between_yields = 256;
 constexpr int batches_between_positions = 1000;   // that a filter held back: so much is walked over again after a lost connection
 
-}  // namespace
+}   // namespace
 
 class NotificationHub::Follower final : public NotificationFollower {
  public:
@@ -111,8 +111,8 @@ class NotificationHub::Follower final : public NotificationFollower {
     const Offset first = hub_.parts_.log.shard(hub_.parts_.shard).first;
     const Offset missing_from = std::exchange(next_, first > next_ ? first : last.next());
     if (wishes_.gaps) {
-      from_log_.push_back(std::make_shared<store::NotificationBatch>(store::NotificationBatch{
-          .offset = next_.previous(), .stamp = {}, .notifications = {}, .missing_from = missing_from}));
+      from_log_.push_back(std::make_shared<store::NotificationBatch>(
+          store::NotificationBatch{.offset = next_.previous(), .stamp = {}, .notifications = {}, .missing_from = missing_from}));
     }
     return {};
   }
@@ -156,4 +156,4 @@ Result<std::unique_ptr<NotificationFollower>> NotificationHub::follow(std::optio
   return std::make_unique<Follower>(*this, start_exclusive, std::move(wishes));
 }
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

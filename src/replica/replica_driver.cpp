@@ -210,8 +210,7 @@ void ReplicaDriver::carry_out(Effects effects, Incoming incoming) {
 
 Result<> ReplicaDriver::change_log(const Effects& effects, Incoming incoming) {
   if (effects.record) {
-    TRY(const disk::Sequence sequence,
-        parts_.log.record_term(parts_.shard, parts_.replica.term(), parts_.replica.version()));
+    TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, parts_.replica.term(), parts_.replica.version()));
     logged(sequence);
   }
   if (effects.cut_above) {

@@ -26,8 +26,8 @@ class ReplicaListener {
   virtual void on_applied(Offset offset, BytesView entry, const store::Applied& applied) = 0;
   virtual void on_applied_all() = 0;                           // nothing more is committed for now
   virtual void on_serving() = 0;                               // leads, and all of older terms is applied
-  virtual void on_lost() = 0;                                  // leads no more: what it has proposed and is not applied is in doubt
-  virtual void on_failed(const Error& reason) = 0;             // log or engine can keep nothing more
+  virtual void on_lost() = 0;   // leads no more: what it has proposed and is not applied is in doubt
+  virtual void on_failed(const Error& reason) = 0;   // log or engine can keep nothing more
 };
 
 // Carries out what the replication core of one shard decides: on the node's log, on the shard's state and towards other nodes. The
@@ -42,9 +42,9 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
     store::StateMachine& machine;
     ReplicaCore& replica;
     ReplicaListener& listener;
-    Peers* peers;                              // null: a cluster of one
+    Peers* peers;   // null: a cluster of one
     std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
-    const store::Engine* engine;               // asked for room; null: it always has
+    const store::Engine* engine;   // asked for room; null: it always has
   };
   explicit ReplicaDriver(Parts parts);
   ~ReplicaDriver() override;
@@ -125,16 +125,16 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
   Parts parts_;
   StampSource stamps_;
-  Stamp newest_stamp_{};              // of what is logged
+  Stamp newest_stamp_{};   // of what is logged
   EntryCache cache_;
-  std::deque<Logged> logged_;         // not synced yet: one for each turn
-  bool turn_open_ = false;            // the newest of them is this turn's
-  bool catching_up_ = false;          // applies from the log, in a task
-  std::set<NodeId> feeding_;          // are being sent what is read from the log
-  std::vector<BytesView> views_;      // what goes into the next message; kept for its room
+  std::deque<Logged> logged_;   // not synced yet: one for each turn
+  bool turn_open_ = false;   // the newest of them is this turn's
+  bool catching_up_ = false;   // applies from the log, in a task
+  std::set<NodeId> feeding_;   // are being sent what is read from the log
+  std::vector<BytesView> views_;   // what goes into the next message; kept for its room
   std::optional<NewTermAnswer> answer_;
   std::optional<Error> failure_;
-  WaitList changed_;                  // woken by answers, by serving and by failure
+  WaitList changed_;   // woken by answers, by serving and by failure
   std::uint64_t replayed_entries_ = 0, replayed_bytes_ = 0, entries_logged_ = 0, bytes_logged_ = 0;
   TaskScope tasks_;
 };

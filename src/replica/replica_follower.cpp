@@ -55,9 +55,8 @@ Result<> ReplicaCore::check(NodeId from, const Append& message) const {
   };
   if (!kept(Rule::nothing_else_is_cut) || !kept(Rule::previous_entry_must_match)) return {};
   if (contradicts(message.previous.offset, message.previous.term)) return refuse("they contradict what is committed here");
-  if (message.empty()) return {};
-  const Offset last_committed = std::min(message.last, commit_);
-  if (contradicts(message.first(), message.entries_term) || contradicts(last_committed, message.entries_term)) {
+  if (message.empty() || message.first() > commit_) return {};
+  if (contradicts(message.first(), message.entries_term) || contradicts(std::min(message.last, commit_), message.entries_term)) {
     return refuse("they contradict what is committed here");
   }
   return {};

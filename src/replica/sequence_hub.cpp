@@ -26,7 +26,7 @@ class SequenceHub::Follower final : public SequenceFollower {
 
   Task<Result<Bytes>> next() override {
     for (;;) {
-      if (hub_.stopped_) co_return fail(ShardError::not_serving, "the shard has stopped");
+      if (hub_.stopped_ || hub_.ended_ != ended_at_start_) co_return fail(ShardError::not_serving, "the shard has stopped");
       if (!changed_) {
         co_await news_.wait();
         continue;
@@ -48,6 +48,7 @@ class SequenceHub::Follower final : public SequenceFollower {
  private:
   SequenceHub& hub_;
   std::shared_ptr<SequenceHub*> hub_alive_;
+  const std::uint64_t ended_at_start_ = hub_.ended_;
   std::multimap<Bytes, Follower*, std::less<>>::iterator place_;
   WaitList news_;
   bool changed_ = true;   // the current highest is news to a new follower
@@ -64,6 +65,11 @@ void SequenceHub::applied(std::span<const Bytes> prefixes) {
 
 void SequenceHub::stop() {
   stopped_ = true;
+  end_followers();
+}
+
+void SequenceHub::end_followers() {
+  ++ended_;
   for (const auto& [prefix, follower] : followers_) follower->wake();
 }
 

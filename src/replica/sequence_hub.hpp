@@ -20,6 +20,8 @@ class SequenceHub {
 
   // These prefixes got a new highest key.
   void applied(std::span<const Bytes> prefixes);
+  // Ends every follower with not_serving, those of now or, after stop(), also those to come.
+  void end_followers();
   void stop();
   // Fails with resource_exhausted when too many follow already.
   Result<std::unique_ptr<SequenceFollower>> follow(Bytes prefix);
@@ -34,6 +36,7 @@ class SequenceHub {
   std::shared_ptr<SequenceHub*> self_ = std::make_shared<SequenceHub*>(this);
   std::multimap<Bytes, Follower*, std::less<>> followers_;
   bool stopped_ = false;
+  std::uint64_t ended_ = 0;   // calls of end_followers(): a follower that began before the last one ends
 };
 
 }  // namespace skerry::replica

@@ -54,18 +54,20 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
 struct Shard::Parts final : ReplicaListener, WriteListener {
   Parts(Core& on_core, disk::Log& node_log, store::ShardEngine& shard_engine, ShardId shard_id, ShardOptions shard_options)
       : core(on_core), log(node_log), engine(shard_engine), id(shard_id), options(std::move(shard_options)),
-        machine(id, options.order, engine), leases(Incarnation(1), core.clock().now()),
-        replica(id, NodeId(0), recovered_state(log, id, engine.applied()), leases), uses(std::make_shared<ShardUses>(core)),
-        expiry(core.now()), notifications({core, log, id, options.order, options.notification_ring_bytes}),
-        sequences(core, machine), driver({.core = core,
-                                          .log = log,
-                                          .shard = id,
-                                          .machine = machine,
-                                          .replica = replica,
-                                          .listener = *this,
-                                          .peers = nullptr,
-                                          .engine_health = options.engine_health,
-                                          .engine = options.engine}),
+        machine(id, options.order, engine), alone(Incarnation(1), core.clock().now()),
+        replica(id, options.seat ? options.seat->self : NodeId(0), recovered_state(log, id, engine.applied()),
+                options.seat ? *options.seat->leases : alone),
+        uses(std::make_shared<ShardUses>(core)), expiry(core.now()),
+        notifications({core, log, id, options.order, options.notification_ring_bytes}), sequences(core, machine),
+        driver({.core = core,
+                .log = log,
+                .shard = id,
+                .machine = machine,
+                .replica = replica,
+                .listener = *this,
+                .peers = options.seat ? options.seat->peers : nullptr,
+                .engine_health = options.engine_health,
+                .engine = options.engine}),
         pipeline({core, id, machine, driver, *this, options.engine}) {
     report.durable = engine.durable();
   }
@@ -89,10 +91,16 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
     pipeline.applied_all();
   }
   void on_serving() override {
+    expiry = SessionExpiry(core.now());   // each has its whole timeout again
     for (const auto& session : machine.sessions()) expiry.created(session.id, session.timeout, core.now());
+    ends_unfinished = true;   // what a leader before this one began is to be finished
     figures = {};   // what a replay created is not new
   }
-  void on_lost() override { pipeline.lost(); }
+  void on_lost() override {
+    pipeline.lost();
+    notifications.end_followers();
+    sequences.end_followers();
+  }
   void on_failed(const Error& reason) override { pipeline.stop_writes(reason); }
   void on_sessions_kept(const std::vector<SessionId>& sessions) override {
     expiry.retry(sessions);
@@ -105,7 +113,7 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
   ShardId id;
   ShardOptions options;
   store::StateMachine machine;
-  NodeLeases leases;   // of nobody: a cluster of one
+  NodeLeases alone;   // of nobody: for a cluster of one
   ReplicaCore replica;
   std::shared_ptr<ShardUses> uses;
   SessionExpiry expiry;
@@ -137,11 +145,11 @@ Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, sto
   }
   auto parts = std::make_unique<Parts>(core, log, engine, id, std::move(options));
   CO_TRYV(co_await parts->machine.open());
+  CO_TRYV(co_await parts->driver.open());
+  if (parts->options.seat) co_return std::unique_ptr<Shard>(new Shard(std::move(parts)));
   // The engine knows of a term that a lost log forgot.
   const Term term = std::max({parts->replica.term(), parts->machine.term(), parts->options.term_above}).next();
-  CO_TRYV(co_await parts->driver.open());
   CO_TRYV(co_await parts->driver.lead_alone(term));
-  if (auto ending = parts->machine.sessions_ending(); !ending.empty()) parts->pipeline.propose(EndSessions{std::move(ending)});
   RecoveryReport& report = parts->report;
   report.term = term;
   report.barrier = parts->replica.barrier();
@@ -209,6 +217,7 @@ Task<Result<>> Shard::close_session(SessionId session) {
 void Shard::expire_sessions() {
   constexpr std::size_t batch = limits::sessions_expired_at_once_max;
   Parts& parts = *parts_;
+  if (!serves()) return;
   if (std::exchange(parts.ends_unfinished, false)) {
     if (auto ending = parts.machine.sessions_ending(); !ending.empty()) parts.pipeline.propose(EndSessions{std::move(ending)});
   }
@@ -290,6 +299,41 @@ Result<std::unique_ptr<NotificationFollower>> Shard::follow(std::optional<Offset
 Result<std::unique_ptr<SequenceFollower>> Shard::follow_sequence(Bytes prefix) {
   ++parts_->figures.sequence_follows;
   return parts_->sequences.follow(std::move(prefix));
+}
+
+// --- of replicas
+
+bool Shard::serves() const { return parts_->driver.serves(); }
+std::optional<NodeId> Shard::leader() const { return parts_->replica.leader(); }
+
+Task<Result<NewTermAnswer>> Shard::new_term(NewTerm asked) { co_return co_await parts_->driver.new_term(asked); }
+Result<> Shard::become_leader(BecomeLeader told) { return parts_->driver.become_leader(std::move(told)); }
+Result<bool> Shard::change_members(ChangeMembers told) { return parts_->driver.change_members(std::move(told)); }
+
+Result<> Shard::append(NodeId from, const Append& message, std::span<const BytesView> entries) {
+  return parts_->driver.append(from, message, entries);
+}
+
+void Shard::answered(NodeId from, const AppendAnswer& answer) { parts_->driver.answered(from, answer); }
+void Shard::hear(Term term) { parts_->driver.hear(term); }
+void Shard::probe(NodeId node) { parts_->driver.probe(node); }
+
+ReplicaStatus Shard::status() const {
+  const ReplicaCore& replica = parts_->replica;
+  ReplicaStatus status{.role = replica.role(),
+                       .term = replica.term(),
+                       .version = replica.version(),
+                       .confirmed = replica.confirmed_version(),
+                       .head = replica.head(),
+                       .commit = replica.commit(),
+                       .applied = replica.applied(),
+                       .durable = parts_->engine.durable(),
+                       .leader = replica.leader(),
+                       .followers = {}};
+  for (const FollowerProgress& each : replica.followers()) {
+    status.followers.push_back({each.node(), each.mode(), each.matched()});
+  }
+  return status;
 }
 
 // --- for the group

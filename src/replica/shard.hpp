@@ -6,7 +6,11 @@
 #include <span>
 
 #include "disk/log.hpp"
+#include "replica/messages.hpp"
+#include "replica/node_leases.hpp"
 #include "replica/notification_follower.hpp"
+#include "replica/peers.hpp"
+#include "replica/replica_core.hpp"
 #include "replica/sequence_follower.hpp"
 #include "replica/shard_error.hpp"
 #include "replica/shard_use.hpp"
@@ -22,11 +26,20 @@ enum class LogBehind {
   adopt,    // carry on from the engine's state; for a log that runs without syncs and may lose its tail to a power failure
 };
 
+// A replica's place among others.
+struct Seat {
+  NodeId self;
+  NodeLeases* leases = nullptr;   // of its node; both outlive the shard
+  Peers* peers = nullptr;
+};
+
 struct ShardOptions {
+  // With others: it waits to be told by a coordinator whether it leads or follows. Nothing: it is its own coordinator, and leads.
+  std::optional<Seat> seat = std::nullopt;
   store::KeyOrder order = store::KeyOrder::hierarchical;
   bool notifications = true;
   std::size_t notification_ring_bytes = 4 << 20;
-  Term term_above = no_term;             // the new term is higher than this, and than any in the log
+  Term term_above = no_term;   // the new term is higher than this, and than any in the log
   LogBehind log_behind = LogBehind::refuse;
   // Whether the engine can be trusted, asked after each entry that it was given; a ShardGroup asks its own. Null: always.
   std::function<Result<>()> engine_health = nullptr;
@@ -36,10 +49,10 @@ struct ShardOptions {
 
 // What opening a shard had to do.
 struct RecoveryReport {
-  Term term;                             // the new one
-  Offset durable = no_offset;            // what the engine held
-  Offset barrier = no_offset;            // the first entry of the new term
-  std::uint64_t replayed_entries = 0;    // from the log, above `durable`
+  Term term;   // the new one
+  Offset durable = no_offset;   // what the engine held
+  Offset barrier = no_offset;   // the first entry of the new term
+  std::uint64_t replayed_entries = 0;   // from the log, above `durable`
   std::uint64_t replayed_bytes = 0;
   Duration took{};
 };
@@ -57,13 +70,30 @@ struct ShardFigures {
 
 constexpr Duration stop_patience = 10s;
 
-// One shard as its leader serves it: the state machine and the replication core over the node's log and engine.
-// Lives on one core; owned by its ShardGroup. open() recovers and begins a term; stop() finishes what is in flight. Reads see
-// committed state; writes are evaluated in the order proposed, logged, and answered in that order once committed.
-// Log and engine must outlive it, and it must outlive the followers and scans it hands out.
+// What a replica of a shard tells whoever looks after it.
+struct ReplicaStatus {
+  struct Follower {
+    NodeId node;
+    FollowerProgress::Mode mode;
+    Offset matched;
+  };
+  ReplicaCore::Role role;
+  Term term;
+  MembershipVersion version;
+  std::optional<MembershipVersion> confirmed;   // of a leader: everything up to the switch to it is committed under it
+  EntryId head;
+  Offset commit = no_offset, applied = no_offset, durable = no_offset;   // durable: in the engine
+  std::optional<NodeId> leader;
+  std::vector<Follower> followers;   // of a leader
+};
+
+// One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves: reads
+// see committed state; writes are evaluated in the order proposed, logged, and answered in that order once committed.
+// Lives on one core; owned by its ShardGroup. open() recovers, and begins a term where the shard stands alone; stop() finishes what is
+// in flight. Log and engine must outlive it, and it must outlive the followers and scans it hands out.
 class Shard {
  public:
-  // Replays the log above the engine's state, records a term higher than any before, commits a barrier in it.
+  // Alone: replays the log above the engine's state, records a term higher than any before, commits a barrier in it.
   static Task<Result<std::unique_ptr<Shard>>> open(Core& core, disk::Log& log, store::ShardEngine& engine, ShardId id,
                                                    ShardOptions options);
   ~Shard();
@@ -104,6 +134,19 @@ class Shard {
   // From after `start_exclusive`; without it, first an empty batch at the commit offset, then what comes after it.
   Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive, NotificationWishes wishes = {});
   Result<std::unique_ptr<SequenceFollower>> follow_sequence(Bytes prefix);
+
+  // --- of replicas; see ReplicaDriver
+  // Whether clients may be answered now. Ask again whenever they could have waited.
+  bool serves() const;
+  std::optional<NodeId> leader() const;   // as far as it knows
+  Task<Result<NewTermAnswer>> new_term(NewTerm asked);
+  Result<> become_leader(BecomeLeader told);
+  Result<bool> change_members(ChangeMembers told);
+  Result<> append(NodeId from, const Append& message, std::span<const BytesView> entries);
+  void answered(NodeId from, const AppendAnswer& answer);
+  void hear(Term term);
+  void probe(NodeId node);
+  ReplicaStatus status() const;
 
   // --- for the group
   ShardId id() const;

@@ -43,7 +43,7 @@ class WritePipeline final {
     store::StateMachine& machine;
     ReplicaDriver& replica;
     WriteListener& listener;
-    const store::Engine* engine;               // asked for room; null: it always has
+    const store::Engine* engine;   // asked for room; null: it always has
   };
   explicit WritePipeline(Parts parts);
   WritePipeline(const WritePipeline&) = delete;
@@ -93,8 +93,8 @@ class WritePipeline final {
   struct InFlight {
     std::shared_ptr<PendingAnswer> pending;   // null: nobody waits (the barrier)
     std::optional<Result<store::WriteOutcome>> answer;
-    std::vector<SessionId> ending;            // to be kept when the entry is lost
-    Offset offset = no_offset;                // no_offset: changes nothing, is answered in its turn
+    std::vector<SessionId> ending;   // to be kept when the entry is lost
+    Offset offset = no_offset;   // no_offset: changes nothing, is answered in its turn
     std::size_t bytes = 0;
   };
 
@@ -121,13 +121,13 @@ class WritePipeline final {
   void fail_unfinished(const Error& logged, const Error& waiting);
   void drop_all();
   void keep_sessions(const std::vector<SessionId>& sessions);
-  void reached(const InFlight& item, WriteStages::Reached WriteStages::*stage) const;
+  void reached(const InFlight& item, WriteStages::Reached WriteStages::* stage) const;
   static void answer(const std::shared_ptr<PendingAnswer>& pending, Result<store::WriteOutcome> outcome);
 
   Parts parts_;
-  std::deque<Queued> queue_;          // not evaluated yet: waits for cold keys or for a clean overlay
-  std::deque<InFlight> in_flight_;    // evaluated, in order
-  std::size_t bytes_ = 0;             // of both
+  std::deque<Queued> queue_;   // not evaluated yet: waits for cold keys or for a clean overlay
+  std::deque<InFlight> in_flight_;   // evaluated, in order
+  std::size_t bytes_ = 0;   // of both
   bool draining_ = false;
   bool sweeping_ = false;
   bool expiring_ = false;
@@ -140,4 +140,4 @@ class WritePipeline final {
   TaskScope tasks_;
 };
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica
