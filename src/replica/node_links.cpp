@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replica/node_links.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <vector>
+
+#include "base/limits.hpp"
+#include "replica/link_messages.hpp"
+#include "rpc/channel.hpp"
+#include "runtime/core.hpp"
+#include "runtime/join.hpp"
+#include "runtime/wait_list.hpp"
+
+namespace skerry::replica {
+namespace {
+
+constexpr auto link_method = "/skerry.replica.v1.Replication/Link";
+constexpr auto instance_header = "skerry-instance", from_header = "skerry-from", to_header = "skerry-to";
+// A stream that answers no heartbeat for so long is made again: the node, or the way to it, is not what it was.
+constexpr Duration silence_max = 1s;
+constexpr Duration reconnect_pause = 50ms;
+// Of what waits to be written to one node. Beyond it messages are dropped, as a network drops them.
+constexpr std::size_t queued_bytes_max = 64 << 20;
+
+std::optional<NodeId> node_in(std::optional<std::string_view> text) {
+  std::uint32_t value = 0;
+  if (!text) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  return NodeId(value);
+}
+
+}  // namespace
+
+// --- to another node
+
+class NodeLinks::Outbound {
+ public:
+  Outbound(NodeLinks& links, NodeId node, net::Address address)
+      : links_(links), node_(node), address_(std::move(address)),
+        channel_(rpc::Channel::make(
+            links.core_, links.network_, address_,
+            {.connect_timeout = silence_max, .backoff_min = reconnect_pause, .backoff_max = reconnect_pause * 4})),
+        ready_(links.core_), tasks_(links.core_) {
+    tasks_.spawn(run());
+  }
+
+  const net::Address& address() const { return address_; }
+
+  void send(ShardId shard, const Append& message, std::span<const BytesView> entries) {
+    if (!connected_ || queued_bytes_ > queued_bytes_max) return;
+    for (const BytesView entry : entries) queued_bytes_ += entry.size();
+    write(message, shard, entries, *queued_.add_appends());
+    ready_.wake_all();
+  }
+
+  Task<> stop() {
+    co_await tasks_.cancel_and_join();
+    co_await channel_->stop();
+  }
+
+ private:
+  Task<> run() {
+    for (;;) {
+      co_await serve_stream();
+      connected_ = false;
+      queued_.Clear();
+      queued_bytes_ = 0;
+      co_await links_.core_.sleep_for(reconnect_pause);
+    }
+  }
+
+  Task<> serve_stream() {
+    rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
+    options.metadata.add(instance_header, links_.identity_.instance);
+    options.metadata.add(from_header, std::to_string(links_.identity_.self.value()));
+    options.metadata.add(to_header, std::to_string(node_.value()));
+    auto call = co_await channel_->open(link_method, std::move(options));
+    if (!call) co_return;
+    connected_ = true;
+    answered_ = links_.core_.now();
+    links_.probe_all(node_);
+    co_await run_beside(links_.core_, read(**call), beside(**call));
+  }
+
+  Task<> beside(rpc::ClientCall& call) { co_await run_beside(links_.core_, write_queued(call), beat(call)); }
+
+  // What has gathered while the message before was being written goes as one.
+  Task<> write_queued(rpc::ClientCall& call) {
+    for (;;) {
+      while (queued_.appends_size() == 0 && !queued_.has_heartbeat()) co_await ready_.wait();
+      wire::LinkRequest request;
+      request.Swap(&queued_);
+      queued_bytes_ = 0;
+      if (!co_await call.write(request)) co_return call.cancel();
+    }
+  }
+
+  Task<> beat(rpc::ClientCall& call) {
+    for (;;) {
+      if (links_.core_.now() - answered_ > silence_max) co_return call.cancel();
+      // The time of sending is when it is queued: what waits makes the lease shorter, not longer.
+      write(links_.leases_.heartbeat(node_, links_.core_.clock().now()), *queued_.mutable_heartbeat());
+      ready_.wake_all();
+      co_await links_.core_.sleep_for(limits::heartbeat_interval);
+    }
+  }
+
+  Task<> read(rpc::ClientCall& call) {
+    wire::LinkAnswer answer;
+    for (;;) {
+      const auto more = co_await call.read(answer);
+      if (!more || !*more || !take(answer)) co_return call.cancel();
+    }
+  }
+
+  bool take(const wire::LinkAnswer& answer) {
+    if (answer.has_heartbeat()) {   // first: what it promises must not count for shards that it names
+      const auto heartbeat = replica::read(answer.heartbeat());
+      if (!heartbeat) return false;
+      answered_ = links_.core_.now();
+      links_.heard_[node_] = answered_;
+      links_.take(node_, links_.leases_.answered(node_, *heartbeat));
+    }
+    for (const auto& each : answer.answers()) {
+      const auto message = replica::read(each);
+      if (!message) return false;
+      if (Shard* shard = links_.group_.find(ShardId(each.shard()))) shard->answered(node_, *message);
+    }
+    return true;
+  }
+
+  NodeLinks& links_;
+  const NodeId node_;
+  const net::Address address_;
+  std::unique_ptr<rpc::Channel> channel_;
+  bool connected_ = false;
+  TimePoint answered_;   // a heartbeat
+  wire::LinkRequest queued_;
+  std::size_t queued_bytes_ = 0;   // of entries
+  WaitList ready_;
+  TaskScope tasks_;
+};
+
+// --- from another node
+
+class NodeLinks::Inbound {
+ public:
+  Inbound(NodeLinks& links, NodeId node, rpc::Requests<v1::LinkRequest>& requests, rpc::Replies<v1::LinkAnswer>& replies)
+      : links_(links), node_(node), requests_(requests), replies_(replies), ready_(links.core_) {
+    links_.inbound_[node_] = this;
+  }
+  Inbound(const Inbound&) = delete;
+  Inbound& operator=(const Inbound&) = delete;
+  ~Inbound() {
+    if (const auto mine = links_.inbound_.find(node_); mine != links_.inbound_.end() && mine->second == this) {
+      links_.inbound_.erase(mine);
+    }
+  }
+
+  Task<rpc::Status> serve() {
+    co_await run_beside(links_.core_, read(), write_queued());
+    co_return std::move(status_);
+  }
+
+  void send(ShardId shard, const AppendAnswer& message) {
+    write(message, shard, *queued_.add_answers());
+    ready_.wake_all();
+  }
+
+ private:
+  Task<> read() {
+    wire::LinkRequest request;
+    for (;;) {
+      const auto more = co_await requests_.next(request);
+      if (!more) status_ = rpc::Status::from(more.error());
+      if (!more || !*more) co_return;
+      links_.heard_[node_] = links_.core_.now();
+      for (const auto& each : request.appends()) {
+        if (auto taken = take(each); !taken) {
+          status_ = rpc::Status::from(taken.error());
+          co_return;
+        }
+      }
+      if (!request.has_heartbeat()) continue;
+      const Heartbeat heartbeat = replica::read(request.heartbeat());
+      write(links_.leases_.answer(node_, heartbeat, links_.core_.clock().now()), *queued_.mutable_heartbeat());
+      ready_.wake_all();
+    }
+  }
+
+  // Fails when the stream makes no sense; what a replica refuses is lost, and its leader asks again.
+  Result<> take(const wire::Append& each) {
+    TRY(const Append message, replica::read(each));
+    Shard* shard = links_.group_.find(ShardId(each.shard()));
+    if (shard == nullptr) return {};
+    entries_.assign(each.entries().begin(), each.entries().end());
+    const auto done = shard->append(node_, message, entries_);
+    if (!done && done.error() == make_error_code(Errc::corrupt)) return fail(done.error());
+    return {};
+  }
+
+  Task<> write_queued() {
+    for (;;) {
+      while (queued_.answers_size() == 0 && !queued_.has_heartbeat()) co_await ready_.wait();
+      wire::LinkAnswer answer;
+      answer.Swap(&queued_);
+      if (!co_await replies_.write(answer)) co_return;
+    }
+  }
+
+  NodeLinks& links_;
+  const NodeId node_;
+  rpc::Requests<v1::LinkRequest>& requests_;
+  rpc::Replies<v1::LinkAnswer>& replies_;
+  wire::LinkAnswer queued_;
+  std::vector<BytesView> entries_;   // kept for its room
+  rpc::Status status_;
+  WaitList ready_;
+};
+
+// --- all of them
+
+NodeLinks::NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases, NodeIdentity identity)
+    : core_(core), network_(network), group_(group), leases_(leases), identity_(std::move(identity)), tasks_(core) {}
+
+NodeLinks::~NodeLinks() = default;
+
+void NodeLinks::register_in(rpc::Methods& methods) {
+  methods.bidirectional<v1::LinkRequest, v1::LinkAnswer>(
+      link_method, [this](rpc::ServerCall& call, rpc::Requests<v1::LinkRequest>& requests,
+                          rpc::Replies<v1::LinkAnswer>& replies) { return answer_link(call, requests, replies); });
+}
+
+std::expected<NodeId, rpc::Status> NodeLinks::check_caller(const rpc::ServerCall& call) const {
+  const auto refuse = [](std::string why) {
+    return std::unexpected(rpc::Status(rpc::Code::failed_precondition, std::move(why)));
+  };
+  if (call.header(instance_header) != identity_.instance) {
+    return refuse(
+        fmt::format("this node belongs to the cluster {}, the caller to {}: a data folder was moved, or an address is wrong",
+                    identity_.instance, call.header(instance_header).value_or("none")));
+  }
+  if (node_in(call.header(to_header)) != identity_.self) {
+    return refuse(fmt::format("this is node {}, the caller looks for {}: an address is wrong or out of date",
+                              identity_.self.value(), call.header(to_header).value_or("none")));
+  }
+  const auto from = node_in(call.header(from_header));
+  if (!from || *from == identity_.self) return refuse("the caller does not say which node it is");
+  return *from;
+}
+
+Task<rpc::Status> NodeLinks::answer_link(rpc::ServerCall& call, rpc::Requests<v1::LinkRequest>& requests,
+                                         rpc::Replies<v1::LinkAnswer>& replies) {
+  const auto from = check_caller(call);
+  if (!from) co_return from.error();
+  Inbound inbound(*this, *from, requests, replies);
+  co_return co_await inbound.serve();
+}
+
+void NodeLinks::set_nodes(std::map<NodeId, net::Address> nodes) {
+  nodes.erase(identity_.self);
+  for (auto each = outbound_.begin(); each != outbound_.end();) {
+    const auto wanted = nodes.find(each->first);
+    if (wanted != nodes.end() && wanted->second.text() == each->second->address().text()) {
+      ++each;
+      continue;
+    }
+    tasks_.spawn(let_go(std::move(each->second)));
+    each = outbound_.erase(each);
+  }
+  for (auto& [node, address] : nodes) {
+    auto& link = outbound_[node];
+    if (!link) link = std::make_unique<Outbound>(*this, node, std::move(address));
+  }
+}
+
+Task<> NodeLinks::let_go(std::unique_ptr<Outbound> link) { co_await link->stop(); }
+
+Task<> NodeLinks::stop() {
+  set_nodes({});
+  co_await tasks_.join();
+}
+
+void NodeLinks::send(NodeId to, ShardId shard, const Append& message, std::span<const BytesView> entries) {
+  if (const auto link = outbound_.find(to); link != outbound_.end()) link->second->send(shard, message, entries);
+}
+
+void NodeLinks::send(NodeId to, ShardId shard, const AppendAnswer& message) {
+  if (const auto link = inbound_.find(to); link != inbound_.end()) link->second->send(shard, message);
+}
+
+std::optional<TimePoint> NodeLinks::heard(NodeId node) const {
+  const auto found = heard_.find(node);
+  return found == heard_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void NodeLinks::take(NodeId from, const HeartbeatNews& news) {
+  for (const FencedNews& each : news.fenced) {
+    if (Shard* shard = group_.find(each.shard)) shard->hear(each.term);
+  }
+  if (news.restarted) probe_all(from);
+}
+
+void NodeLinks::probe_all(NodeId node) {
+  for (const auto& [id, shard] : group_.shards()) shard->probe(node);
+}
+
+}  // namespace skerry::replica
