@@ -379,27 +379,35 @@ void ReplicaDriver::send_entries(NodeId node, const SendPlan& plan, std::size_t 
 
 // Sends what is only in the log, until the rest is in memory.
 Task<> ReplicaDriver::feed(NodeId node) {
-  for (;;) {
-    const auto wanted = parts_.replica.next_send(node);
-    if (!wanted || wanted->kind == SendPlan::Kind::snapshot) break;
-    const Offset from = wanted->previous.offset.next();
-    if (wanted->last < from || cache_.find(from) != nullptr) break;
-    const auto entries = co_await parts_.log.read(parts_.shard, from, limits::append_bytes_max);
-    const auto plan = parts_.replica.next_send(node);   // the world may have changed
-    if (!entries || entries->empty() || !plan || plan->kind == SendPlan::Kind::snapshot) break;
-    if (plan->previous.offset.next() != from || plan->last < from) continue;
-    views_.clear();
-    std::size_t bytes = 0;
-    for (const disk::LogEntry& entry : *entries) {
-      if (entry.offset > plan->last || entry.term != plan->entries_term) break;
-      views_.push_back(entry.payload);
-      bytes += entry.payload.size();
-    }
-    if (views_.empty()) break;
-    send_entries(node, *plan, bytes);
-  }
+  while (co_await send_from_log(node)) {}
   feeding_.erase(node);
   if (!failure_) send_soon();
 }
 
-}  // namespace skerry::replica
+// False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes again.
+Task<bool> ReplicaDriver::send_from_log(NodeId node) {
+  const auto wanted = parts_.replica.next_send(node);
+  if (!wanted || wanted->kind == SendPlan::Kind::snapshot) co_return false;
+  const Offset from = wanted->previous.offset.next();
+  if (wanted->last < from || cache_.find(from) != nullptr) co_return false;
+  const auto entries = co_await parts_.log.read(parts_.shard, from, limits::append_bytes_max);
+  if (!entries || entries->empty()) {
+    co_await parts_.core.sleep_for(limits::append_patience);
+    co_return false;
+  }
+  const auto plan = parts_.replica.next_send(node);   // the world may have changed
+  if (!plan || plan->kind == SendPlan::Kind::snapshot) co_return false;
+  if (plan->previous.offset.next() != from || plan->last < from) co_return true;
+  views_.clear();
+  std::size_t bytes = 0;
+  for (const disk::LogEntry& entry : *entries) {
+    if (entry.offset > plan->last || entry.term != plan->entries_term) break;
+    views_.push_back(entry.payload);
+    bytes += entry.payload.size();
+  }
+  if (views_.empty()) co_return false;
+  send_entries(node, *plan, bytes);
+  co_return true;
+}
+
+}   // namespace skerry::replica

@@ -121,6 +121,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void send_to(NodeId node);
   void send_entries(NodeId node, const SendPlan& plan, std::size_t bytes);
   Task<> feed(NodeId node);
+  Task<bool> send_from_log(NodeId node);
   void trim_cache();
 
   Parts parts_;

@@ -379,6 +379,8 @@ Task<Result<Offset>> Shard::last_before(WallTime cutoff) {
   co_return before < logged.first ? no_offset : before;
 }
 
+void Shard::trimmed(Offset first_kept) { parts_->replica.trimmed(first_kept); }
+
 void Shard::allow_followers(bool allowed) {
   parts_->options.notifications = allowed;
   if (!allowed) parts_->notifications.end_followers();

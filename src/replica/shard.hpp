@@ -157,6 +157,7 @@ class Shard {
   ShardFigures figures() const;
   // The newest entry stamped before `cutoff`, searched in the log; no_offset when there is none. For retention by time.
   Task<Result<Offset>> last_before(WallTime cutoff);
+  void trimmed(Offset first_kept);   // the log was
   // Whether changes may be followed; when not, those who do are ended.
   void allow_followers(bool allowed);
   // Whoever finds the shard for others takes one, see ShardUse.

@@ -136,7 +136,8 @@ Task<> ShardGroup::trim(Shard& shard) {
     }
   }
   last_trimmed = std::min(std::max(last_trimmed, fits.previous()), shard.durable());
-  if (last_trimmed >= logged.first) static_cast<void>(log_.trim(shard.id(), last_trimmed.next()));
+  if (last_trimmed < logged.first) co_return;
+  if (log_.trim(shard.id(), last_trimmed.next())) shard.trimmed(last_trimmed.next());
 }
 
 }  // namespace skerry::replica

@@ -53,6 +53,7 @@ OxiaError of_shard(replica::ShardError code) {
   using replica::ShardError;
   switch (code) {
     case ShardError::not_serving: return OxiaError::not_initialized;
+    case ShardError::not_leader: return OxiaError::node_is_not_leader;
     case ShardError::log_stopped:
     case ShardError::clock_jumped: return OxiaError::resource_unavailable;
     case ShardError::outcome_unknown: return OxiaError::unknown;   // not one that clients repeat by themselves

@@ -97,7 +97,10 @@ class NotificationChunks final : public Chunks<proto::NotificationBatch> {
 }  // namespace
 
 Result<replica::ShardUse> open_shard(ShardHost& host, ShardId shard) {
-  if (replica::Shard* found = host.find(shard)) return found->use();
+  if (replica::Shard* found = host.find(shard)) {
+    if (found->serves()) return found->use();
+    return fail(replica::ShardError::not_leader, fmt::format("this node does not lead shard {} now", shard.value()));
+  }
   return fail(OxiaError::not_initialized, fmt::format("shard {} is not open yet", shard.value()));
 }
 
