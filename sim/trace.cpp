@@ -5,12 +5,18 @@
 
 namespace skerry::sim {
 
+namespace {
+constexpr std::uint64_t prime = 0x100000001B3ULL;   // FNV-1a
+}
+
+void Trace::mix(std::uint64_t number) {
+  for (int shift = 0; shift < 64; shift += 8) hash_ = (hash_ ^ (number >> shift & 0xFF)) * prime;
+}
+
 void Trace::note(TimePoint now, std::string_view what) {
-  constexpr std::uint64_t prime = 0x100000001B3ULL;   // FNV-1a
-  const auto mix = [&](std::uint64_t byte) { hash_ = (hash_ ^ byte) * prime; };
   const auto nanos = static_cast<std::uint64_t>(now.time_since_epoch().count());
-  for (int shift = 0; shift < 64; shift += 8) mix(nanos >> shift & 0xFF);
-  for (const char c : what) mix(static_cast<unsigned char>(c));
+  mix(nanos);
+  for (const char c : what) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * prime;
   ++lines_;
   if (print_ == Print::yes) fmt::print("{:>16} {}\n", nanos, what);
 }

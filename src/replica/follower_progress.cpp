@@ -86,8 +86,8 @@ void FollowerProgress::probe() {
 TimePoint FollowerProgress::patience_ends() const { return waits() ? waits_since_ + limits::append_patience : TimePoint::max(); }
 
 bool FollowerProgress::waits() const {
-  if (mode_ == Mode::snapshot) return false;
-  return asked_ || matched_.next() < next_ || commit_ < commit_sent_ || version_ < version_sent_;
+  if (mode_ != Mode::streaming) return asked_;
+  return matched_.next() < next_ || commit_ < commit_sent_ || version_ < version_sent_;
 }
 
 void FollowerProgress::forget_in_flight() {

@@ -41,6 +41,10 @@ Result<Effects> ReplicaCore::new_term(NewTerm asked, TimePoint now) {
   } else if (role_ != Role::fenced || !electable_) {
     return fail(Errc::aborted, fmt::format("term {} is known, and its leader or a start came between", term_.value()));
   }
+  if (asked.version > version_) {
+    version_ = asked.version;
+    effects.record = true;
+  }
   coordinator_asks_ = true;
   answer_coordinator(now, effects);
   return effects;
@@ -92,9 +96,9 @@ Result<> ReplicaCore::check_leading(const BecomeLeader& told) const {
   if (!recorded()) return refuse("it is not durable yet");
   if (told.membership.version < version_) return refuse("the membership is older than the one that is known");
   if (!told.membership.votes(self_)) return refuse("this replica does not vote");
-  if (std::ranges::any_of(told.heads, [this](const BecomeLeader::Head& each) { return each.head > head(); })) {
-    return refuse("another replica's head is higher");
-  }
+  // A learner may have more than every voter: none of that is committed.
+  const auto is_ahead = [&](const BecomeLeader::Head& each) { return told.membership.votes(each.node) && each.head > head(); };
+  if (std::ranges::any_of(told.heads, is_ahead)) return refuse("another voter's head is higher");
   return {};
 }
 

@@ -170,6 +170,8 @@ class ReplicaCore {
   Offset next_for(const EntryId& newest) const;
   FollowerProgress* progress_of(NodeId node);
   const FollowerProgress* progress_of(NodeId node) const;
+  template <class ValueOf>
+  auto agreed_on(ValueOf value_of) const;
   void advance_commit(Effects& effects);
   void confirm_change(Effects& effects);
   Offset persisted_on(NodeId node) const;

@@ -61,5 +61,59 @@ TEST(ReplicaCore, does_what_its_scripts_say) {
   EXPECT_GE(scripts, 16);
 }
 
+// What no script can say: messages that a leader which keeps the rules never sends.
+class Follower : public testing::Test {
+ protected:
+  static constexpr NodeId leader{1};
+  static constexpr TimePoint now{1s};
+
+  // Entries 0 to 5 of term 1 and 6 to 9 of term 2, of which all up to 3 are committed.
+  Follower() : core_(ShardId(0), NodeId(2), found(), leases_) {}
+  static Recovered found() {
+    Recovered recovered{.term = Term(2), .last = Offset(9), .applied = Offset(3)};
+    recovered.terms = TermHistory({{Term(1), Offset(0)}, {Term(2), Offset(6)}});
+    return recovered;
+  }
+  static Append entries(EntryId previous, Term term, Offset last, Offset commit) {
+    return {.term = Term(5), .previous = previous, .entries_term = term, .last = last, .commit = commit};
+  }
+  std::error_code refusal(const Append& message) {
+    const auto effects = core_.append(leader, message, now);
+    return effects ? std::error_code() : effects.error().code;
+  }
+
+  NodeLeases leases_{Incarnation(1), TimePoint()};
+  ReplicaCore core_;
+};
+
+TEST_F(Follower, commits_no_further_than_what_it_knows_to_be_the_leaders) {
+  const auto effects = core_.append(leader, entries({Term(1), Offset(4)}, Term(1), Offset(5), Offset(9)), now);
+  ASSERT_TRUE(effects);
+  EXPECT_EQ(effects->commit, Offset(5));
+  EXPECT_EQ(effects->cut_above, std::nullopt);
+}
+
+TEST_F(Follower, refuses_to_contradict_what_is_committed) {
+  EXPECT_EQ(refusal(entries({Term(0), Offset(3)}, Term(4), Offset(4), no_offset)), Errc::corrupt);
+  EXPECT_EQ(refusal(entries({Term(1), Offset(1)}, Term(4), Offset(4), no_offset)), Errc::corrupt);
+  EXPECT_EQ(core_.term(), Term(2));
+  EXPECT_EQ(core_.last(), Offset(9));
+}
+
+TEST_F(Follower, refuses_what_is_no_message) {
+  EXPECT_EQ(refusal(entries({Term(2), Offset(9)}, Term(6), Offset(10), no_offset)), Errc::corrupt);
+  EXPECT_EQ(refusal(entries({Term(2), Offset(9)}, Term(1), Offset(10), no_offset)), Errc::corrupt);
+  EXPECT_EQ(refusal(entries({Term(2), Offset(9)}, Term(5), Offset(7), no_offset)), Errc::corrupt);
+  EXPECT_EQ(refusal(entries({Term(6), Offset(9)}, Term(6), Offset(10), no_offset)), Errc::corrupt);
+  EXPECT_EQ(refusal(entries({Term(-1), Offset(-2)}, Term(5), Offset(3), no_offset)), Errc::corrupt);
+  EXPECT_EQ(core_.term(), Term(2));
+}
+
+TEST_F(Follower, refuses_a_second_leader_of_the_term) {
+  ASSERT_TRUE(core_.append(leader, entries({Term(2), Offset(9)}, Term(5), Offset(10), no_offset), now));
+  const auto effects = core_.append(NodeId(7), entries({Term(2), Offset(9)}, Term(5), Offset(10), no_offset), now);
+  EXPECT_EQ(effects.error(), Errc::corrupt);
+}
+
 }  // namespace
 }  // namespace skerry::replica

@@ -28,8 +28,7 @@ Result<Effects> ReplicaCore::append(NodeId from, const Append& message, TimePoin
   follow(from, message.term, message.version, now, effects);
   if (has(message.previous)) {
     take_entries(message, effects);
-    const Offset bound = kept(Rule::commit_within_matched) ? matched_ : last_;
-    if (const Offset commit = std::min(message.commit, bound); commit > commit_) commit_to(commit, effects);
+    if (const Offset commit = std::min(message.commit, matched_); commit > commit_) commit_to(commit, effects);
   } else {
     missing_ = message.previous;
   }
@@ -121,8 +120,7 @@ void ReplicaCore::follow(NodeId from, Term term, MembershipVersion version, Time
   electable_ = false;
   coordinator_asks_ = false;
   leader_ = from;
-  matched_ = commit_;
-  answered_ = no_offset;
+  matched_ = answered_ = commit_;
 }
 
 void ReplicaCore::answer_leader(Effects& effects) {
@@ -173,8 +171,8 @@ Result<Effects> ReplicaCore::snapshot_arrived(NodeId from, const SnapshotHeader&
 }
 
 void ReplicaCore::install(EntryId entry, Effects& effects) {
-  effects.install = entry;
   if (!kept(Rule::snapshot_carries_head)) entry.term = head().term;
+  effects.install = entry;
   ++cuts_;
   persisted_ = std::min(persisted_, commit_);   // until the installation is durable
   terms_.reset(entry);

@@ -96,6 +96,15 @@ Offset ReplicaCore::next_for(const EntryId& newest) const {
 
 // --- commit
 
+template <class ValueOf>
+auto ReplicaCore::agreed_on(ValueOf value_of) const {
+  if (kept(Rule::both_majorities_while_joint) && kept(Rule::learners_do_not_vote)) return membership_.agreed(value_of);
+  Membership broken = membership_;
+  if (!kept(Rule::both_majorities_while_joint)) broken.old_voters.clear();
+  if (!kept(Rule::learners_do_not_vote)) broken.voters = membership_.members();
+  return broken.agreed(value_of);
+}
+
 Offset ReplicaCore::persisted_on(NodeId node) const {
   if (node == self_) return kept(Rule::acknowledged_when_synced) ? persisted_ : last_;
   const FollowerProgress* follower = progress_of(node);
@@ -103,7 +112,7 @@ Offset ReplicaCore::persisted_on(NodeId node) const {
 }
 
 void ReplicaCore::advance_commit(Effects& effects) {
-  const Offset agreed = membership_.agreed([this](NodeId node) { return persisted_on(node); });
+  const Offset agreed = agreed_on([this](NodeId node) { return persisted_on(node); });
   if (barrier_ == no_offset || agreed <= commit_) return;
   if (agreed < barrier_ && kept(Rule::commit_from_barrier_on)) return;
   commit_to(agreed, effects);
@@ -122,11 +131,12 @@ Result<Effects> ReplicaCore::change_members(ChangeMembers told) {
     if (change_.confirmed) effects.confirmed = version_;
     return effects;
   }
-  if (told.membership.version <= version_ && kept(Rule::older_membership_refused)) {
+  const bool is_older = told.membership.version <= version_;
+  if (is_older && kept(Rule::older_membership_refused)) {
     return fail(Errc::aborted,
                 fmt::format("membership {} is not above {}, which is known", told.membership.version.value(), version_.value()));
   }
-  if (!is_step(membership_, told.membership) && kept(Rule::one_step_of_membership)) {
+  if (!is_older && !is_step(membership_, told.membership)) {
     return fail(Errc::invalid_argument,
                 fmt::format("membership {} is more than one step from {}", told.membership.version.value(), version_.value()));
   }
@@ -193,7 +203,7 @@ bool ReplicaCore::holds_lease(TimePoint now) {
 
 TimePoint ReplicaCore::lease_until() const {
   if (!kept(Rule::lease_needs_majority)) return TimePoint::max();
-  return membership_.agreed([this](NodeId node) { return promise_of(node); });
+  return agreed_on([this](NodeId node) { return promise_of(node); });
 }
 
 TimePoint ReplicaCore::promise_of(NodeId node) const {
@@ -201,9 +211,9 @@ TimePoint ReplicaCore::promise_of(NodeId node) const {
   const HeldPromise held = leases_.held_from(node);
   const FollowerProgress* follower = progress_of(node);
   if (follower == nullptr) return TimePoint::min();
-  const bool this_life = follower->acknowledged_in() == held.incarnation || !kept(Rule::incarnation_ends_lease);
-  const bool this_term = follower->acknowledged_in() != Incarnation() || !kept(Rule::lease_needs_acknowledged_term);
-  return this_life && this_term ? held.until : TimePoint::min();
+  const Incarnation acknowledged = follower->acknowledged_in();
+  if (acknowledged == Incarnation()) return kept(Rule::lease_needs_acknowledged_term) ? TimePoint::min() : held.until;
+  return acknowledged == held.incarnation || !kept(Rule::incarnation_ends_lease) ? held.until : TimePoint::min();
 }
 
 }  // namespace skerry::replica

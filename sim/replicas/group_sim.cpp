@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/replicas/group_sim.hpp"
+
+#include <algorithm>
+
+#include "sim/replicas/broken.hpp"
+
+namespace skerry::sim {
+
+using namespace replica;
+
+namespace {
+
+constexpr Duration recovery_max = 10s;   // from the end of all faults to equal replicas that serve
+
+std::vector<ShardStatus> first_statuses(const Plan& plan) {
+  ShardStatus status;
+  for (int node = 0; node < plan.voters; ++node) status.members.voters.emplace_back(static_cast<std::uint32_t>(node));
+  return std::vector<ShardStatus>(static_cast<std::size_t>(plan.shards), status);
+}
+
+// Of a clock against true time; two of them differ by less than 5 %.
+int clock_error(const Plan& plan, Random& random) {
+  if (!plan.clocks_differ) return 0;
+  constexpr int extreme = 24'300;
+  const int errors[] = {-extreme, extreme, static_cast<int>(random.below(2 * extreme)) - extreme};
+  return errors[random.below(3)];
+}
+
+}  // namespace
+
+GroupSim::GroupSim(GroupSimOptions options)
+    : options_(options), random_(options.seed * 0x9E3779B97F4A7C15ULL + 1), plan_(Plan::draw(random_)),
+      trace_(options.print ? Trace::Print::yes : Trace::Print::no), network_(schedule_, random_, trace_, plan_),
+      oracle_(plan_.shards), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)) {
+  break_rule(options.broken);
+  around_.may_crash = [this](NodeId node, Duration within) { may_crash(node, within); };
+  around_.may_fall_silent = [this](NodeId node) { may_fall_silent(node); };
+}
+
+GroupSim::~GroupSim() { break_rule(std::nullopt); }
+
+GroupSimReport GroupSim::run() {
+  try {
+    found();
+    chaos();
+    run_until(TimePoint(plan_.chaos));
+    heal();
+    const TimePoint late = schedule_.now() + recovery_max;
+    while (oracle_.failure().empty() && !all_is_well()) {
+      if (schedule_.now() >= late) oracle_.fail("faults have stopped, and still not all replicas are equal and served");
+      run_until(schedule_.now() + 20ms);
+    }
+  } catch (const BrokenAssertion& broken) {
+    oracle_.fail(broken.what);
+  }
+  report_.failure = oracle_.failure();
+  report_.trace_hash = trace_.hash();
+  report_.writes = oracle_.writes();
+  report_.reads = oracle_.reads();
+  for (const ShardId shard : shards()) {
+    report_.entries += oracle_.last(shard).value() + 1;
+    report_.steps += statuses_.read(shard).members.version.value();
+    report_.elections += static_cast<std::uint64_t>(statuses_.read(shard).term.value() + 1);
+  }
+  return report_;
+}
+
+// --- the story
+
+void GroupSim::found() {
+  for (int node = 0; node < plan_.nodes; ++node) {
+    const NodeId id(static_cast<std::uint32_t>(node));
+    nodes_.push_back(std::make_unique<SimNode>(around_, id, plan_.nodes, clock_error(plan_, random_)));
+    network_.attach(id, [one = nodes_.back().get()](const Message& message) { one->receive(message); });
+  }
+  for (const auto& node : nodes_) node->boot();
+  for (std::uint32_t each = 0; each < 2; ++each) {
+    const NodeId address(first_coordinator.value() + each);
+    coordinators_.push_back(std::make_unique<SimCoordinator>(around_, statuses_, address, options_.mistake));
+    network_.attach(address, [one = coordinators_.back().get()](const Message& message) { one->receive(message); });
+  }
+  for (const ShardId shard : shards()) coordinators_.front()->elect(shard);
+}
+
+void GroupSim::chaos() {
+  const auto any_coordinator = [this]() -> SimCoordinator& {
+    return *coordinators_[plan_.two_coordinators ? random_.below(2) : 0];
+  };
+  every(plan_.election_every, [this, any_coordinator] { any_coordinator().elect(any_shard()); });
+  every(plan_.change_every, [this, any_coordinator] { any_coordinator().change_members(any_shard()); });
+  every(plan_.write_every, [this] { write(); });
+  every(plan_.read_every, [this] { read(); });
+  every(plan_.trim_every, [this] {
+    if (SimNode& node = any_node(); node.responds()) node.checkpoint(any_shard());
+  });
+  every(plan_.crash_every, [this] { crash_one(); });
+  every(plan_.partition_every, [this] { cut_some(); });
+  every(plan_.pause_every, [this] {
+    if (SimNode& node = any_node(); node.responds()) node.pause(schedule_.now() + Duration(random_.below(250'000'000)));
+  });
+  every(plan_.slow_disk_every,
+        [this] { any_node().slow_disk(random_.chance(0.5) ? 500us : Duration(1ms) + Duration(random_.below(150'000'000))); });
+}
+
+void GroupSim::every(Duration length, std::function<void()> what) {
+  if (length <= Duration()) return;
+  schedule_.after(Duration(random_.below(2 * static_cast<std::uint64_t>(length.count()))),
+                  [this, length, what = std::move(what)] {
+                    if (healed_) return;
+                    what();
+                    every(length, what);
+                  });
+}
+
+void GroupSim::crash_one() {
+  const bool at_once = random_.chance(plan_.restarts_at_once);
+  crash(any_node(), Duration(random_.below(at_once ? 5'000'000 : 600'000'000)));
+}
+
+void GroupSim::crash(SimNode& node, Duration away) {
+  if (!node.up()) return;
+  node.crash();
+  ++report_.crashes;
+  note("crash", node.id().value());
+  schedule_.after(away, [this, &node] {
+    if (node.up()) return;
+    note("start", node.id().value());
+    node.boot();
+  });
+}
+
+void GroupSim::may_crash(NodeId node, Duration within) {
+  if (healed_ || !random_.chance(plan_.bad_moments)) return;
+  schedule_.after(Duration(random_.below(static_cast<std::uint64_t>(within.count()))), [this, node] {
+    if (!healed_) crash(*nodes_[node.value()], Duration(random_.below(2'000'000)));
+  });
+}
+
+void GroupSim::may_fall_silent(NodeId node) {
+  if (healed_ || !random_.chance(plan_.bad_moments)) return;
+  for (const auto& other : nodes_) {
+    if (other->id() != node && random_.chance(0.8)) network_.cut(node, other->id());
+  }
+  schedule_.after(Duration(random_.below(100'000'000)), [this] { network_.heal(); });
+}
+
+// A node from most others, or a single link.
+void GroupSim::cut_some() {
+  network_.heal();
+  if (random_.chance(0.3)) return;
+  const SimNode& node = any_node();
+  if (random_.chance(0.3)) return cut_link(node.id(), any_node().id());
+  for (const auto& other : nodes_) {
+    if (other->id() != node.id() && random_.chance(0.7)) cut_link(node.id(), other->id());
+  }
+  for (const auto& coordinator : {first_coordinator, first_coordinator.next()}) {
+    if (random_.chance(0.3)) cut_link(node.id(), coordinator);
+  }
+}
+
+void GroupSim::cut_link(NodeId one, NodeId other) {
+  const bool there = random_.chance(0.5);
+  if (there || !plan_.one_way) network_.cut(one, other);
+  if (!there || !plan_.one_way) network_.cut(other, one);
+}
+
+void GroupSim::heal() {
+  healed_ = true;
+  note("heal", 0);
+  network_.heal();
+  network_.behave();
+  for (const auto& node : nodes_) {
+    if (!node->up()) node->boot();
+    node->slow_disk(500us);
+  }
+  for (const ShardId shard : shards()) written_.push_back(oracle_.last(shard));
+}
+
+// --- clients
+
+void GroupSim::write() {
+  const ShardId shard = any_shard();
+  for (const auto& node : nodes_) {
+    if (!node->serves(shard) || random_.chance(0.3)) continue;
+    node->write(shard, ++values_);
+  }
+  check_exclusive(shard);
+}
+
+void GroupSim::read() {
+  for (const ShardId shard : shards()) {
+    for (const auto& node : nodes_) {
+      if (node->responds()) node->read(shard);
+    }
+    check_exclusive(shard);
+  }
+}
+
+// Leases promise that two leaders never serve at the same time.
+void GroupSim::check_exclusive(ShardId shard) {
+  const auto serving = std::ranges::count_if(nodes_, [shard](const auto& node) { return node->serves(shard); });
+  if (serving > 1) oracle_.fail(fmt::format("shard {}: two replicas serve at once", shard.value()));
+}
+
+// --- afterwards
+
+bool GroupSim::all_is_well() {
+  bool well = true;
+  for (const ShardId shard : shards()) {
+    coordinators_.front()->tend(shard, is_well(shard), is_well(shard) && is_settled(shard));
+    well = well && is_well(shard) && is_settled(shard) && is_equal(shard) &&
+           oracle_.acknowledged(shard) > written_[static_cast<std::size_t>(shard.value())];
+  }
+  if (!well) write();
+  return well;
+}
+
+bool GroupSim::is_well(ShardId shard) {
+  const ShardStatus& status = statuses_.read(shard);
+  if (!status.leader) return false;
+  SimNode& leader = *nodes_[status.leader->value()];
+  return leader.serves(shard) && leader.core(shard).term() == status.term;
+}
+
+bool GroupSim::is_settled(ShardId shard) {
+  const Membership& members = statuses_.read(shard).members;
+  return !members.joint() && nodes_[statuses_.read(shard).leader->value()]->core(shard).confirmed_version() == members.version;
+}
+
+bool GroupSim::is_equal(ShardId shard) {
+  const ShardStatus& status = statuses_.read(shard);
+  const Offset last = nodes_[status.leader->value()]->applied(shard);
+  if (last != oracle_.last(shard)) return false;
+  return std::ranges::all_of(status.members.members(), [&](NodeId node) { return nodes_[node.value()]->applied(shard) == last; });
+}
+
+void GroupSim::run_until(TimePoint when) {
+  while (oracle_.failure().empty() && schedule_.step(when)) ++report_.events;
+  if (schedule_.now() < when && oracle_.failure().empty()) schedule_.pass_to(when);
+}
+
+std::vector<ShardId> GroupSim::shards() const {
+  std::vector<ShardId> all;
+  for (int shard = 0; shard < plan_.shards; ++shard) all.emplace_back(shard);
+  return all;
+}
+
+void GroupSim::note(const char* what, std::uint64_t number) {
+  trace_.note(schedule_.now(), number, [&] { return fmt::format("{} {}", what, number); });
+}
+
+}  // namespace skerry::sim

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/replicas/coordinator.hpp"
+
+namespace skerry::sim {
+
+struct GroupSimReport {
+  std::string failure;   // empty: all was as it must be
+  std::uint64_t trace_hash = 0;
+  std::uint64_t events = 0, writes = 0, reads = 0, elections = 0, crashes = 0;
+  std::int64_t entries = 0, steps = 0;   // committed; of membership
+};
+
+// Replicas of a few shards on three to seven nodes, moved by coordinators that follow the rules and are otherwise mad, while messages,
+// disks, clocks and processes fail; then everything heals, and within a bound the shards must serve and all their replicas be equal.
+class GroupSim {
+ public:
+  explicit GroupSim(GroupSimOptions options);
+  ~GroupSim();
+  GroupSimReport run();
+
+ private:
+  void found();
+  void chaos();
+  void every(Duration length, std::function<void()> what);   // on average, until faults stop
+  void crash_one();
+  void crash(SimNode& node, Duration away);
+  void may_crash(NodeId node, Duration within);
+  void may_fall_silent(NodeId node);
+  void cut_some();
+  void cut_link(NodeId one, NodeId other);
+  void heal();
+  void run_until(TimePoint when);
+  bool all_is_well();
+  bool is_well(ShardId shard);
+  bool is_settled(ShardId shard);
+  bool is_equal(ShardId shard);
+  void write();
+  void read();
+  void check_exclusive(ShardId shard);
+  SimNode& any_node() { return *nodes_[random_.below(nodes_.size())]; }
+  ShardId any_shard() { return ShardId(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(plan_.shards)))); }
+  std::vector<ShardId> shards() const;
+  void note(const char* what, std::uint64_t number);
+
+  const GroupSimOptions options_;
+  Random random_;
+  const Plan plan_;
+  Trace trace_;
+  Schedule schedule_;
+  Network network_;
+  Oracle oracle_;
+  Surroundings around_;
+  StatusStore statuses_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  std::vector<std::unique_ptr<SimCoordinator>> coordinators_;
+  std::vector<Offset> written_;   // since faults stopped, by shard: must be exceeded
+  bool healed_ = false;
+  std::uint64_t values_ = 0;
+  GroupSimReport report_;
+};
+
+}   // namespace skerry::sim

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <map>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "replica/messages.hpp"
+#include "runtime/random.hpp"
+#include "sim/replicas/plan.hpp"
+#include "sim/replicas/schedule.hpp"
+#include "sim/trace.hpp"
+
+namespace skerry::sim {
+
+struct Entries {
+  replica::Append header;
+  std::vector<std::uint64_t> values;
+};
+struct Snapshot {
+  replica::SnapshotHeader header;
+  std::uint64_t state = 0;
+};
+struct SnapshotTaken {
+  Term term;
+  Offset offset;
+};
+struct LeaderInstalled {
+  Term term;
+};
+struct MembersConfirmed {
+  Term term;
+  MembershipVersion version{0};
+};
+struct Message {
+  ShardId shard;
+  NodeId from, to;
+  std::variant<Entries, replica::AppendAnswer, Snapshot, SnapshotTaken, replica::Heartbeat, replica::HeartbeatAnswer,
+               replica::NewTerm, replica::NewTermAnswer, replica::BecomeLeader, LeaderInstalled, replica::ChangeMembers,
+               MembersConfirmed>
+      content;
+};
+std::string describe(const Message& message);
+
+// Between nodes and coordinators: loses, doubles, delays and so reorders messages, and is cut in one direction or both.
+class Network {
+ public:
+  Network(Schedule& schedule, Random& random, Trace& trace, const Plan& plan)
+      : schedule_(schedule), random_(random), trace_(trace), plan_(plan) {}
+
+  void attach(NodeId address, std::function<void(const Message&)> receiver) { receivers_[address] = std::move(receiver); }
+  void send(Message message);
+  void cut(NodeId from, NodeId to) { cut_.emplace(from, to); }
+  void heal() { cut_.clear(); }
+  void behave() { behaves_ = true; }   // from now on nothing is lost
+
+ private:
+  void deliver_later(Message message);
+
+  Schedule& schedule_;
+  Random& random_;
+  Trace& trace_;
+  const Plan& plan_;
+  bool behaves_ = false;
+  std::map<NodeId, std::function<void(const Message&)>> receivers_;
+  std::set<std::pair<NodeId, NodeId>> cut_;
+};
+
+}  // namespace skerry::sim
