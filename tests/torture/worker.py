@@ -3,6 +3,7 @@
 
 import queue
 import random
+import time
 
 import grpc
 
@@ -44,6 +45,8 @@ def record_of(read, index):
 
 class Worker:
     def __init__(self, name, shard, seed):
+        self.pause = 0            # seconds after each request
+        self.timeout = 20         # seconds that a call may take, and a stream of writes may last; None: as long as it likes
         self.name, self.shard, self.folder = name, shard, folder_of(name)
         self.chance = random.Random(f"{seed}/{name}")
         self.writer = Writer()
@@ -104,7 +107,7 @@ class Worker:
         """Until the server is gone. What goes wrong is kept in `failure`."""
         self.failure, self.told, self.increments = None, {}, (0, 0)
         try:
-            with Store(address, timeout=20, options=[("grpc.enable_retries", 0)]) as store:
+            with Store(address, timeout=self.timeout, options=[("grpc.enable_retries", 0)]) as store:
                 work = self.chance.choice((self._one_at_a_time, self._one_at_a_time, self._pipelined))
                 work(store)
         except grpc.RpcError as error:
@@ -115,6 +118,7 @@ class Worker:
 
     def _one_at_a_time(self, store):
         while True:
+            time.sleep(self.pause)
             kind = self.chance.random()
             if kind < 0.05:
                 self._turn_session(store)
@@ -138,6 +142,7 @@ class Worker:
                 self.writer.sent(request)
                 to_send.put(message_of(request, self.shard))
             self._take(self.writer.unanswered[0], next(stream))
+            time.sleep(self.pause)
 
     def _take(self, request, response):
         puts, deletes = answers_of(response)
