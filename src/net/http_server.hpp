@@ -29,16 +29,16 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;    // names in lower case
   std::string body;
   Address peer;
-  const PeerCertificate* certificate = nullptr;                // what the client proved itself with; lives as its connection does
+  const PeerCertificate* certificate = nullptr;   // what the client proved itself with; lives as its connection does
 
-  std::string_view header(std::string_view name) const;        // the first, by its name in lower case; empty when absent
+  std::string_view header(std::string_view name) const;   // the first, by its name in lower case; empty when absent
 };
 
 struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body = {};
-  std::vector<std::pair<std::string, std::string>> headers = {};    // besides content type and length
+  std::vector<std::pair<std::string, std::string>> headers = {};   // besides content type and length
 };
 
 // The answer to one request, for a handler that can't give it whole. One call at a time; each waits while the client is slow.
@@ -56,11 +56,11 @@ class HttpReply {
 struct HttpServerOptions {
   std::size_t header_bytes_max = 16 << 10;
   std::size_t body_bytes_max = 1 << 20;
-  std::size_t connections_max = 256;      // more wait to be accepted
-  Duration idle_timeout = 60s;            // between requests on a connection
-  Duration request_timeout = 30s;         // from a request's first byte to its last
-  Duration handler_timeout = 60s;         // then 503
-  Duration handshake_timeout = 10s;       // of connections with TLS
+  std::size_t connections_max = 256;   // more wait to be accepted
+  Duration idle_timeout = 60s;   // between requests on a connection
+  Duration request_timeout = 30s;   // from a request's first byte to its last
+  Duration handler_timeout = 60s;   // then 503
+  Duration handshake_timeout = 10s;   // of connections with TLS
   // Before a request finds its handler: nothing, or what to answer instead.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> refuse = {};
   std::function<void(const Address& peer, const Error& why)> on_handshake_failed = {};

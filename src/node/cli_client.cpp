@@ -116,8 +116,12 @@ void add_batch(CLI::App& client, Command& chosen, Shared shared) {
       "  {\"put\":\"/lock\",\"value\":\"me\",\"ttl\":\"30s\"}   also value_base64, expected_version, indexes, keep_ttl\n"
       "  {\"delete\":\"/queue/1\",\"expected_version\":7}   {\"delete_range\":[\"/tmp/\",\"/tmp//\"]}");
   BatchFlags& flags = *batch.flags;
-  batch.app.add_option("--if-exists", flags.if_exists, "Only if there is a record KEY")->type_name("KEY")->allow_extra_args(false);
-  batch.app.add_option("--if-absent", flags.if_absent, "Only if there is no record KEY")->type_name("KEY")->allow_extra_args(false);
+  batch.app.add_option("--if-exists", flags.if_exists, "Only if there is a record KEY")
+      ->type_name("KEY")
+      ->allow_extra_args(false);
+  batch.app.add_option("--if-absent", flags.if_absent, "Only if there is no record KEY")
+      ->type_name("KEY")
+      ->allow_extra_args(false);
   batch.app.add_option("--if-version", flags.if_version, "Only if the record is of this version")
       ->type_name("KEY=VERSION")
       ->allow_extra_args(false);
@@ -128,7 +132,8 @@ void add_batch(CLI::App& client, Command& chosen, Shared shared) {
   batch.app.add_option("--delete-range", flags.delete_ranges, "Delete the records from MIN on, before MAX")
       ->type_name("MIN=MAX")
       ->allow_extra_args(false);
-  batch.app.add_flag("-c,--std-in", flags.from_stdin, "Read conditions and operations from standard input, one JSON object a line");
+  batch.app.add_flag("-c,--std-in", flags.from_stdin,
+                     "Read conditions and operations from standard input, one JSON object a line");
   batch.app.add_option("--file", flags.file, "Read them from a file");
   batch.app.add_option("-p,--partition-key", flags.partition_key,
                        "Partition key of all records of the batch: puts them on one shard, where they are found with it");

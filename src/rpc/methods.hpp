@@ -20,7 +20,7 @@ class ServiceDescriptor;
 namespace skerry {
 struct Span;
 struct WriteStages;
-}
+}   // namespace skerry
 
 namespace skerry::rpc {
 

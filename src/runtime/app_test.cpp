@@ -2,8 +2,8 @@
 #include "runtime/app.hpp"
 
 #include <gtest/gtest.h>
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 #include <future>
 

@@ -96,7 +96,7 @@ class HeldChunks final : public Chunks<Reply> {
 template <class Reply>
 using RemoteChunks = std::shared_ptr<ForeignPtr<Chunks<Reply>>>;
 
-}  // namespace detail
+}   // namespace detail
 
 template <class Calls>
 struct ShardRouter::There {
@@ -139,7 +139,8 @@ Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& reque
     if (traced) call.record_stages(stages);
     co_return result ? rpc::Status() : Calls::status(result.error());
   }
-  auto answered = co_await hosts_.invoke_on(place->core, There<Calls>::template answer<Request, Reply>, place->shard, request, traced);
+  auto answered =
+      co_await hosts_.invoke_on(place->core, There<Calls>::template answer<Request, Reply>, place->shard, request, traced);
   if (traced) call.record_stages(answered.stages);
   reply = std::move(answered.reply);
   co_return answered.result ? rpc::Status() : Calls::status(answered.result.error());
@@ -174,4 +175,4 @@ Task<rpc::Status> ShardRouter::stream(rpc::ServerCall& call, const Request& requ
   }
 }
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve

@@ -58,7 +58,8 @@ Task<rpc::Status> StoreV1Service::write_stream(rpc::ServerCall& call, rpc::Reque
                                                rpc::Replies<v1::WriteResponse>& replies) {
   const auto place = router_.route_stream(call);
   if (!place) co_return place.error();
-  co_return co_await WriteStream<StoreV1Writes>::serve(core_, router_.hosts(), place->core, place->shard, call, requests, replies);
+  co_return co_await WriteStream<StoreV1Writes>::serve(core_, router_.hosts(), place->core, place->shard, call, requests,
+                                                       replies);
 }
 
 }  // namespace skerry::serve

@@ -62,8 +62,8 @@ inline Bytes random_key(Random& random) {
 }
 
 inline OwnedEntry random_entry(Random& random) {
-  static constexpr Space spaces[] = {Space::records, Space::records, Space::indexes, Space::sessions, Space::meta,
-                                     Space::expiries};
+  static constexpr Space spaces[] = {Space::records,  Space::records, Space::indexes,
+                                     Space::sessions, Space::meta,    Space::expiries};
   OwnedEntry entry;
   for (std::uint64_t left = 1 + random.below(6); left > 0; --left) {
     OwnedWrite write{Write::Kind::put, spaces[random.below(std::size(spaces))], random_key(random), {}};
