@@ -40,6 +40,17 @@ def eventually(condition, what="the condition", seconds=20, every=0.02):
         time.sleep(every)
 
 
+def listens(pid, port):
+    """Whether that process itself listens on the port: tests run side by side, and another's server may have been given it too."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == port}
+    try:
+        return any(os.readlink(handle.path) in sockets for handle in os.scandir(f"/proc/{pid}/fd"))
+    except OSError:   # it has ended, or closed what was about to be looked at
+        return False
+
+
 class Server:
     """`skerry standalone` with a data folder and a log file of its own. Restarts keep address and folder."""
 
@@ -89,8 +100,10 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 return False
+            if not listens(self.pid, self.port):
+                time.sleep(0.01)
+                continue
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 with Store(self.address, timeout=5) as store:
                     store.check_health("oxia-readiness")
                     next(iter(store.assignments()))
