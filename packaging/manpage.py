@@ -12,11 +12,7 @@ FILES = [
     ("/etc/skerry/standalone.yaml", "Configuration of the service. A YAML file; `skerry config show` prints every key."),
     ("/var/lib/skerry", "The service's data folder: one process at a time holds it."),
 ]
-EXIT = [
-    ("0", "Done."), ("1", "Failed."), ("2", "The command line or the configuration is wrong."), ("3", "No such key or namespace."),
-    ("4", "The record is not of the expected version."), ("5", "No server answered in time, and nothing was changed."),
-    ("6", "A write was sent, and whether it took effect is not known."),
-]
+EXIT_STATUS = "Exit Status"   # the same for every command
 
 
 def escape(text):
@@ -89,11 +85,11 @@ def page(program, date):
     for command in commands:
         yield f".SS skerry {escape(' '.join(command.path))}\n{paragraphs(command.about)}\n"
         for title, pairs in command.sections.items():
-            if title != "Subcommands":
+            if title not in ("Subcommands", EXIT_STATUS):
                 yield items(pairs)
         if command.footer:
             yield f".PP\n{paragraphs(command.footer)}\n"
-    yield ".SH EXIT STATUS\n" + items((status, [about]) for status, about in EXIT)
+    yield ".SH EXIT STATUS\n" + items(top.sections[EXIT_STATUS])
     yield ".SH ENVIRONMENT\n.TP\n\\fBSKERRY_\\fR...\nEvery setting of the server has a variable; its flag's help names it.\n"
     yield ".SH FILES\n" + items((name, [about]) for name, about in FILES)
     yield ".SH SEE ALSO\n.BR systemctl (1),\n.BR journalctl (1)\n"

@@ -5,6 +5,7 @@
 
 #include "node/cli_admin.hpp"
 #include "node/cli_client.hpp"
+#include "node/cli_command.hpp"
 #include "node/cli_health.hpp"
 #include "node/cli_perf.hpp"
 #include "node/cli_shell.hpp"
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
       "Skerry: a self-hosted platform for stateful applications, in one program.\n"
       "Start a store with `skerry standalone`, talk to it with `skerry client`.",
       "skerry"};
+  app.footer(exit_statuses_text());
   app.require_subcommand(1);
   app.fallthrough();
   Command chosen;

@@ -17,6 +17,8 @@ USERS = [("root", "root-token", {"*": "admin"}), ("writer", "writer-token", {"de
          ("reader", "reader-token", {"default": "read", "other": "write"})]
 DENIED, UNKNOWN = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED
 
+NOT_ALLOWED = 7   # exit status
+
 
 def users_file(users):
     return json.dumps({"users": [{"name": name, "token-sha256": digest(token), "roles": roles} for name, token, roles in users]})
@@ -199,9 +201,9 @@ def test_the_command_line_takes_a_token_or_a_file_with_one(guarded, tmp_path):
     assert run(*client, "--auth-token-file", token, "put", "/a", "x").status == 0
     assert run(*client, "--token", "reader-token", "get", "/a").out == "x\n"
     refused = run(*client, "--token", "reader-token", "put", "/a", "y")
-    assert refused.status == 1 and "WriteStream asks for write" in refused.err
+    assert refused.status == NOT_ALLOWED and "WriteStream asks for write" in refused.err
     refused = run(*client, "get", "/a")
-    assert refused.status == 1 and "--auth-token-file" in refused.err
+    assert refused.status == NOT_ALLOWED and "--auth-token-file" in refused.err
     token.write_text("two words")
     for group, words in (("client", ["get", "/a"]), ("admin", ["namespace", "list"])):
         refused = run(group, "-a", guarded.address, "--token-file", token, *words)
@@ -212,7 +214,24 @@ def test_a_namespace_is_made_by_administrators_only(guarded):
     admin = ["admin", "--admin-address", guarded.address, "namespace", "list", "--token"]
     assert run(*admin, "root-token").status == 0
     refused = run(*admin, "writer-token")
-    assert refused.status != 0 and "asks for admin" in refused.err
+    assert refused.status == NOT_ALLOWED and "asks for admin" in refused.err
+
+
+def test_every_command_ends_the_same_way_when_the_server_does_not_let_it(guarded):
+    reader = ["--token", "reader-token"]
+    store = ["-a", guarded.address, "--request-timeout=10s"]
+    for words, says in (
+        (["client", *store, *reader, "put", "/a", "x"], "asks for write"),
+        (["client", *store, "--token", "wrong", "get", "/a"], "token"),
+        (["admin", *store, *reader, "namespace", "list"], "asks for admin"),
+        (["perf", *store, *reader, "--duration=1s", "--warm-up=0s", "-r", "50", "-p", "0"], "asks for write"),
+        (["perf", *store, "--token", "wrong", "--duration=1s"], "token"),
+        (["top", "-m", f"127.0.0.1:{guarded.metrics_port}", "--once", "-i", "100ms"], "token"),
+    ):
+        refused = run(*words)
+        assert refused.status == NOT_ALLOWED and says in refused.err, refused
+    assert run("shell", *store, *reader, stdin="list\nput /a x\n").status == NOT_ALLOWED
+    assert run("shell", *store, *reader, "--keep-going", stdin="list\nput /a x\n").status == NOT_ALLOWED
 
 
 def test_a_new_token_comes_with_its_entry_for_the_users_file(guarded):
@@ -223,5 +242,5 @@ def test_a_new_token_comes_with_its_entry_for_the_users_file(guarded):
     client = ["client", "-a", guarded.address, "--request-timeout=10s", "--token", token]
     eventually(lambda: run(*client, "put", "/a", "x").status == 0, "the new user")
     assert run(*client, "-n", "other", "list").status == 0
-    assert run(*client, "-n", "other", "put", "/a", "x").status == 1
+    assert run(*client, "-n", "other", "put", "/a", "x").status == NOT_ALLOWED
     assert run("token", "--role", "default=king").status == 2

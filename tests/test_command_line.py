@@ -13,7 +13,7 @@ from support.protocol import ROOT
 from support.server import eventually, free_port
 
 # Scripts branch on these.
-USAGE, NOT_FOUND, VERSION_CONFLICT, UNAVAILABLE = 2, 3, 4, 5
+FAILED, USAGE, NOT_FOUND, VERSION_CONFLICT, UNAVAILABLE = 1, 2, 3, 4, 5
 META = {"key", "version_id", "created_timestamp", "modified_timestamp", "modifications_count", "ephemeral", "session_id", "client_identity"}
 
 
@@ -397,4 +397,30 @@ def test_health_asks_the_server(server):
     assert run("health", "--host", host, "--port", port).status == 0
     assert run("health", "--host", host, "--port", port, "--service", "oxia-readiness").status == 0
     outcome = run("health", "--host", host, "--port", free_port(), "--timeout", "1s")
-    assert outcome.status != 0 and outcome.err
+    assert outcome.status == UNAVAILABLE and outcome.err
+    assert run("health", "--host", host, "--port", port, "--service", "nothing").status == NOT_FOUND
+
+
+def test_every_command_ends_the_same_way_for_the_same_cause(server, tmp_path):
+    nowhere = f"127.0.0.1:{free_port()}"
+    store = ["-a", nowhere, "--request-timeout=500ms"]
+    for words in (["client", *store, "get", "/a"], ["admin", *store, "namespace", "list"], ["top", "-m", nowhere, "--once"],
+                  ["perf", *store, "--duration=1s"], ["health", "--port", nowhere.split(":")[1], "--timeout=500ms"]):
+        assert run(*words).status == UNAVAILABLE, words
+    assert run("shell", *store, stdin="get /a\n").status == UNAVAILABLE
+    for words in (["client", "get"], ["client", "-a", "http://x", "get", "/a"], ["admin", "-a", "http://x", "namespace", "list"],
+                  ["perf", "-a", server.address, "--rate=0"], ["top", "-i", "1ms"], ["health", "--timeout=0s"],
+                  ["wal", "scan", "--offset-first", "5", "--offset-last", "4", "--data-dir", server.data], ["shell", "--nothing"]):
+        assert run(*words).status == USAGE, words
+    address = ["-a", server.address, "--request-timeout=10s"]
+    for words in (["client", *address, "get", "/nothing"], ["client", *address, "-n", "nowhere", "list"],
+                  ["admin", *address, "namespace", "get", "nowhere"], ["perf", *address, "-n", "nowhere", "--duration=1s"],
+                  ["wal", "verify", "--data-dir", tmp_path], ["wal", "verify", "--data-dir", server.data, "--namespace", "nowhere"]):
+        assert run(*words).status == NOT_FOUND, words
+    assert run("admin", *address, "namespace", "create", "default").status == FAILED   # there is one
+
+
+@pytest.mark.parametrize("words", [[], ["client"], ["admin"], ["shell"], ["perf"], ["top"], ["health"], ["wal"]])
+def test_help_tells_the_exit_statuses(words):
+    text = run(*words, "--help").out
+    assert "Exit Status:" in text and all(f"\n  {status} " in text for status in range(8))

@@ -161,6 +161,7 @@ void add_words(CLI::App& parent, Command& chosen, const std::shared_ptr<const Ad
 
 void add_admin_command(CLI::App& app, Command& chosen, const ConnectionFlags& defaults) {
   CLI::App& admin = *app.add_subcommand("admin", "Manage a running store");
+  admin.footer(exit_statuses_text());
   admin.require_subcommand(1);
   const auto shared = std::make_shared<AdminFlags>();
   static_cast<ConnectionFlags&>(*shared) = defaults;

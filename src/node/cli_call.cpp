@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "client/check.hpp"
+#include "client/error.hpp"
 #include "net/tcp.hpp"
 #include "rpc/channel.hpp"
 #include "runtime/core.hpp"
@@ -54,7 +55,7 @@ Error failure(const Call& call) {
     case rpc::Code::deadline_exceeded: return {Errc::unavailable, fmt::format("{}: {}", where, call.status.message)};
     case rpc::Code::unimplemented:
       return {Errc::unsupported, fmt::format("{} has no method {}: is it a server of this version?", where, call.method)};
-    default: return call.status.error();
+    default: return client::judge(call.status).error;
   }
 }
 

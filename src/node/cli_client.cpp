@@ -211,9 +211,7 @@ void add_client_options(CLI::App& client, ClientFlags& flags) {
 void add_client_command(CLI::App& app, Command& chosen) {
   CLI::App& client = *app.add_subcommand("client", "Read/Write records");
   client.description("Read, write and follow the records of a store.");
-  client.footer(
-      "Exit status: 0 done, 1 failed, 2 bad usage, 3 not found, 4 unexpected version id, 5 no answer in time and nothing changed,\n"
-      "6 outcome unknown (a write was sent and not answered).");
+  client.footer(exit_statuses_text());
   client.require_subcommand(1);
   const auto shared = std::make_shared<ClientFlags>();
   add_connection_options(client, *shared);

@@ -20,7 +20,29 @@ ExitStatus exit_status(const Error& error) {
   if (error == ClientErrc::outcome_unknown) return exit_outcome_unknown;
   if (error == Errc::unavailable || error == Errc::deadline_exceeded) return exit_unavailable;
   if (error == Errc::invalid_argument) return exit_usage;
+  if (error == ClientErrc::not_authorized) return exit_not_allowed;
   return exit_failed;
+}
+
+std::string exit_statuses_text() {
+  struct Row {
+    ExitStatus status;
+    const char* meaning;
+  };
+  static constexpr Row rows[] = {
+      {exit_ok, "Done"},
+      {exit_failed, "Failed, in no way that is named below"},
+      {exit_usage, "The command line, what it hands in, or the configuration is wrong"},
+      {exit_not_found, "There is no such key, namespace or other thing that was named"},
+      {exit_version_conflict, "The record is not of the expected version, or a batch was rejected"},
+      {exit_unavailable, "No server answered in time, and nothing was changed"},
+      {exit_outcome_unknown, "A write was sent, and whether it took effect is not known"},
+      {exit_not_allowed, "The server does not let this caller do it: no or unknown token, or a role that is too low"},
+  };
+  std::string text = "Exit Status:\n";
+  for (const Row& row : rows) text += fmt::format("  {:<27} {}\n", static_cast<int>(row.status), row.meaning);
+  text.pop_back();
+  return text;
 }
 
 int report(const Error& error) {

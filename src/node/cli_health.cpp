@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "client/error.hpp"
 #include "health/health.pb.h"
 #include "net/tcp.hpp"
 #include "node/cli_connection.hpp"
@@ -62,8 +63,8 @@ Error failure(const HealthFlags& flags, const rpc::Status& status) {
   if (status.code == rpc::Code::not_found) {
     return {Errc::not_found, fmt::format("{}: no health is known of service {}", where, flags.service)};
   }
-  const bool silent = status.code == rpc::Code::unavailable || status.code == rpc::Code::deadline_exceeded;
-  return {silent ? Errc::unavailable : Errc::internal, fmt::format("{}: {}", where, status.message)};
+  const std::error_code code = status.code == rpc::Code::deadline_exceeded ? Errc::unavailable : client::judge(status).error.code;
+  return {code, fmt::format("{}: {}", where, status.message)};
 }
 
 int run_health(const HealthFlags& flags) {
@@ -86,6 +87,7 @@ void add_health_command(CLI::App& app, Command& chosen) {
   CLI::App& health = *app.add_subcommand("health", "Check the health of a running server");
   health.description(
       "Ask a server once whether it serves; exit status 0 if it does.\nExample: skerry health --service oxia-readiness");
+  health.footer(exit_statuses_text());
   const auto flags = std::make_shared<HealthFlags>();
   health.add_option("--host", flags->host, "Server host")->capture_default_str();
   health.add_option("--port", flags->port, "The server's public port")->capture_default_str();

@@ -161,8 +161,8 @@ class Perf {
       if (total_.reads.count() > 0) out_.raw(perf_histogram("Reads", total_.reads));
     }
     if (total_.failed == 0) return out_.finish(exit_ok);
-    fmt::print(stderr, "Error: {} operations failed; the first: {}\n", total_.failed, total_.first_failure);
-    return out_.finish(exit_failed);
+    fmt::print(stderr, "Error: {} operations failed; the first: {}\n", total_.failed, total_.first_failure->message());
+    return out_.finish(exit_status(*total_.first_failure));
   }
 
   const PerfFlags& flags_;
@@ -189,10 +189,12 @@ int run_perf(const PerfFlags& flags) {
 void add_perf_command(CLI::App& app, Command& chosen) {
   CLI::App& perf = *app.add_subcommand("perf", "Put a store under load and measure its answers");
   perf.footer(
-      "Operations are due at even intervals and timed from then, so that a stall is felt by all that it delays; with --in-flight\n"
-      "the next is sent when one is answered. Reports every --report-interval and at the end; Ctrl-C ends it.\n"
-      "The keys KEY-PREFIX0, KEY-PREFIX1, … are overwritten and stay.\n\n"
-      "Example:\n  skerry perf --rate 20000 -p 50 --duration 30s --warm-up 5s --histogram");
+      std::string(
+          "Operations are due at even intervals and timed from then, so that a stall is felt by all that it delays; with --in-flight\n"
+          "the next is sent when one is answered. Reports every --report-interval and at the end; Ctrl-C ends it.\n"
+          "The keys KEY-PREFIX0, KEY-PREFIX1, … are overwritten and stay.\n\n"
+          "Example:\n  skerry perf --rate 20000 -p 50 --duration 30s --warm-up 5s --histogram\n\n") +
+      exit_statuses_text());
   const auto flags = std::make_shared<PerfFlags>();
   add_connection_options(perf, *flags);
   perf.add_option("-n,--namespace", flags->name_space, "The namespace to use")->capture_default_str();

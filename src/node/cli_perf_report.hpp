@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/histogram.hpp"
+#include "base/result.hpp"
 
 // What `skerry perf` has counted, and how it tells it. Pure.
 namespace skerry::node {
@@ -13,7 +15,7 @@ struct PerfFigures {
   Histogram writes, reads;       // of operations that succeeded, from when each was due (or sent, in the closed loop)
   Histogram lateness;            // how late operations were sent: where this is not small, the generator is what was measured
   std::uint64_t failed = 0;
-  std::string first_failure;
+  std::optional<Error> first_failure;   // when one failed
   Duration elapsed{};
 
   void add(const PerfFigures& other);

@@ -16,7 +16,7 @@ PerfFigures figures() {
   for (int i = 0; i < 90; ++i) figures.writes.add(1ms);
   for (int i = 0; i < 10; ++i) figures.writes.add(20ms);
   figures.failed = 3;
-  figures.first_failure = "it was \"full\"";
+  figures.first_failure = Error{Errc::resource_exhausted, "it was \"full\""};
   figures.elapsed = 2s;
   return figures;
 }

@@ -96,7 +96,7 @@ void PerfRun::count(bool read, TimePoint from, const Error* error) {
   if (from < counting_from_ || (plan_.in_flight > 0 && now > end_)) return;
   if (error != nullptr) {
     ++figures_.failed;
-    if (figures_.first_failure.empty()) figures_.first_failure = error->message();
+    if (!figures_.first_failure) figures_.first_failure = *error;
   } else {
     (read ? figures_.reads : figures_.writes).add(now - from);
   }

@@ -201,9 +201,11 @@ int run_shell(const ShellFlags& flags) {
 void add_shell_command(CLI::App& app, Command& chosen) {
   CLI::App& shell = *app.add_subcommand("shell", "Run client and admin commands one after another");
   shell.footer(
-      "At a terminal it edits lines, keeps a history and completes commands, flags and keys; otherwise it runs the lines of its\n"
-      "input and ends with the status of the first that fails.\n\n"
-      "Example:\n  skerry shell -n logs\n  printf 'put /a 1\\nget /a\\n' | skerry shell");
+      std::string(
+          "At a terminal it edits lines, keeps a history and completes commands, flags and keys; otherwise it runs the lines of its\n"
+          "input and ends with the status of the first that fails.\n\n"
+          "Example:\n  skerry shell -n logs\n  printf 'put /a 1\\nget /a\\n' | skerry shell\n\n") +
+      exit_statuses_text());
   const auto flags = std::make_shared<ShellFlags>();
   add_connection_options(shell, *flags);
   add_client_options(shell, *flags);

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "client/error.hpp"
 #include "net/tcp.hpp"
 #include "node/cli_session.hpp"
 #include "node/cli_top_view.hpp"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr auto answer_patience = 5s;
 constexpr std::size_t answer_bytes_max = 64 << 20;
+constexpr std::size_t refusal_bytes_max = 1'000;
 constexpr std::size_t lines_without_terminal = 10'000;
 
 struct TopFlags : ConnectionFlags {
@@ -33,6 +35,15 @@ struct TopFlags : ConnectionFlags {
 Error no_metrics(const net::Address& address, std::string_view what) {
   return {Errc::unavailable,
           fmt::format("{}: {}; --metrics-addr of `skerry standalone` says where its metrics are", address.text(), what)};
+}
+
+// In the server's own words, as far as the first line goes.
+Error refused(const net::Address& address, std::string_view status, std::string_view body) {
+  const std::string why(body.substr(0, std::min(body.find_first_of("\r\n"), refusal_bytes_max)));
+  if (status == "401" || status == "403") {
+    return {client::ClientErrc::not_authorized, fmt::format("{}: {}", address.text(), why.empty() ? "not allowed" : why)};
+  }
+  return no_metrics(address, fmt::format("GET /metrics was answered with status {}{}{}", status, why.empty() ? "" : ", ", why));
 }
 
 Task<Result<std::string>> read_to_end(net::Stream& stream) {
@@ -57,9 +68,9 @@ Result<std::string> body_of(const net::Address& address, std::string_view answer
   const std::size_t end = answer.find("\r\n\r\n");
   if (!answer.starts_with("HTTP/1.") || end == std::string_view::npos)
     return fail(no_metrics(address, "what answers is no HTTP server"));
-  const std::string_view status = answer.substr(9, 3);
-  if (status != "200") return fail(no_metrics(address, fmt::format("GET /metrics was answered with status {}", status)));
-  return std::string(answer.substr(end + 4));
+  const std::string_view status = answer.substr(9, 3), body = answer.substr(end + 4);
+  if (status != "200") return fail(refused(address, status, body));
+  return std::string(body);
 }
 
 // What all of it needs, of the flags.
@@ -187,8 +198,10 @@ int run_top(const TopFlags& flags) {
 void add_top_command(CLI::App& app, Command& chosen) {
   CLI::App& top = *app.add_subcommand("top", "Watch what a running process does");
   top.footer(
-      "Rates and latencies are of the time since the last look. Latencies are upper bounds: those of the buckets in which they lie.\n"
-      "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second");
+      std::string(
+          "Rates and latencies are of the time since the last look. Latencies are upper bounds: those of the buckets in which they lie.\n"
+          "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second\n\n") +
+      exit_statuses_text());
   const auto flags = std::make_shared<TopFlags>();
   top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics")->capture_default_str();
   top.add_option("--auth-token", flags->auth_token, "Token that the process asks for");

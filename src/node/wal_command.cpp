@@ -239,6 +239,7 @@ int run(Action action, const WalFlags& flags) {
 
 void add_wal_command(CLI::App& app, Command& chosen) {
   CLI::App& wal = *app.add_subcommand("wal", "Look into the logs of a data folder, changing nothing");
+  wal.footer(exit_statuses_text());
   wal.require_subcommand(1);
   const auto flags = std::make_shared<WalFlags>();
   const auto add = [&](const char* name, const char* help, const char* footer, Action action) {
