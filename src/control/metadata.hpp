@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "runtime/task.hpp"
+
+namespace skerry::control {
+
+// One thing that a coordinator keeps: "cluster", "namespace/NAME", "shard/ID", "node/ID". Nothing: it is deleted.
+struct MetadataChange {
+  std::string key;
+  std::optional<std::string> value;
+};
+
+using MetadataItems = std::map<std::string, std::string>;
+
+// Where coordinators keep the cluster's status, and how they agree who of them acts. A small ordered map that changes atomically and
+// is durable before it answers. Lives on one core, the coordinator's.
+class Metadata {
+ public:
+  virtual ~Metadata() = default;
+
+  struct Office {
+    std::int64_t epoch = 0;   // higher than of all who held it before
+    MetadataItems items;      // everything, as of now
+  };
+  // Waits until this process may act, for as long as it takes, then tells what there is.
+  virtual Task<Result<Office>> take_office() = 0;
+  // Makes all of the changes, or none. In the order of the calls; may be called again before it returns.
+  // Fails with aborted when another coordinator has taken office, io_failed when they can't be kept; after either this process
+  // acts no more until it has taken office again, and whether they were kept is unknown.
+  virtual Task<Result<>> commit(std::vector<MetadataChange> changes) = 0;
+  // Returns when this process must not act any more: lost to another, or given up. At once when it isn't in office.
+  virtual Task<> wait_ousted() = 0;
+  // Whose turn it is, as an address that people and tools can call; empty: unknown.
+  virtual std::string holder() const = 0;
+  virtual Task<> stop() = 0;
+};
+
+}   // namespace skerry::control
