@@ -54,6 +54,10 @@ constexpr std::size_t append_entries_max = 1024;   // in one message
 constexpr std::size_t follower_entries_in_flight_max = 8192;   // sent and not acknowledged; then the follower waits its turn
 constexpr std::size_t follower_bytes_in_flight_max = 16 << 20;   // of them; one more message may begin below it
 constexpr auto append_patience = 500ms;   // with a follower that acknowledges nothing, before it is asked where it stands
+constexpr auto node_silence_max = 300ms;   // of another node's heartbeats, before it is reported as unheard
+constexpr auto replica_report_interval = 200ms;   // at which a node tells its coordinator how far its replicas are
+constexpr auto usage_report_interval = 1s;   // and what it uses
+constexpr auto replica_release_patience = 10s;   // with requests that still use a replica that is to be deleted
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
 
 }   // namespace skerry::limits

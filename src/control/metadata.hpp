@@ -27,7 +27,7 @@ class Metadata {
 
   struct Office {
     std::int64_t epoch = 0;   // higher than of all who held it before
-    MetadataItems items;      // everything, as of now
+    MetadataItems items;   // everything, as of now
   };
   // Waits until this process may act, for as long as it takes, then tells what there is.
   virtual Task<Result<Office>> take_office() = 0;

@@ -130,7 +130,7 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
       .info((*folder)->created() ? "made a new data folder" : "opened the data folder",
             {{"path", options.data_folder}, {"nodes", (*folder)->status().nodes}, {"cores", cores}});
   warn_of_exposure(options, log.logger("standalone"));
-  if (options.storage.log.durable == disk::Durable::no) {
+  if (options.storage.node.log.durable == disk::Durable::no) {
     log.logger("standalone").warn("writes are acknowledged before they are on disk: a power failure may lose the last of them");
   }
   app.add<Security>("security", *security);

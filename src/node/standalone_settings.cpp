@@ -182,11 +182,11 @@ Result<StandaloneOptions> StandaloneSettings::options() const {
   options.data_folder = data_dir_;
   options.cores = cores_;
   options.pin = pin_ || cores_.find_first_of(",-") != std::string::npos;
-  options.storage.log_folder = wal_dir_;
-  options.storage.log.durable = wal_sync_ ? disk::Durable::yes : disk::Durable::no;
-  options.storage.group.wal_retention_time = std::min(wal_retention_, notifications_retention_);
-  options.storage.group.wal_retention_bytes = static_cast<std::uint64_t>(wal_retention_bytes_);
-  options.storage.engine.cache_bytes = static_cast<std::uint64_t>(cache_bytes_);
+  options.storage.node.log_folder = wal_dir_;
+  options.storage.node.log.durable = wal_sync_ ? disk::Durable::yes : disk::Durable::no;
+  options.storage.node.group.wal_retention_time = std::min(wal_retention_, notifications_retention_);
+  options.storage.node.group.wal_retention_bytes = static_cast<std::uint64_t>(wal_retention_bytes_);
+  options.storage.node.engine.cache_bytes = static_cast<std::uint64_t>(cache_bytes_);
   options.app.busy_wait = busy_wait_;
   return options;
 }

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "replica/link_messages.hpp"
 #include "rpc/channel.hpp"
@@ -74,8 +75,8 @@ class NodeLinks::Outbound {
 
   Task<> serve_stream() {
     rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
-    options.metadata.add(instance_header, links_.identity_.instance);
-    options.metadata.add(from_header, std::to_string(links_.identity_.self.value()));
+    options.metadata.add(instance_header, links_.identity_->instance);
+    options.metadata.add(from_header, std::to_string(links_.identity_->self.value()));
     options.metadata.add(to_header, std::to_string(node_.value()));
     auto call = co_await channel_->open(link_method, std::move(options));
     if (!call) co_return;
@@ -223,10 +224,15 @@ class NodeLinks::Inbound {
 
 // --- all of them
 
-NodeLinks::NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases, NodeIdentity identity)
-    : core_(core), network_(network), group_(group), leases_(leases), identity_(std::move(identity)), tasks_(core) {}
+NodeLinks::NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases)
+    : core_(core), network_(network), group_(group), leases_(leases), tasks_(core) {}
 
 NodeLinks::~NodeLinks() = default;
+
+void NodeLinks::join(NodeIdentity identity) {
+  SKERRY_ASSERT(!identity_);
+  identity_ = std::move(identity);
+}
 
 void NodeLinks::register_in(rpc::Methods& methods) {
   methods.bidirectional<v1::LinkRequest, v1::LinkAnswer>(
@@ -238,17 +244,18 @@ std::expected<NodeId, rpc::Status> NodeLinks::check_caller(const rpc::ServerCall
   const auto refuse = [](std::string why) {
     return std::unexpected(rpc::Status(rpc::Code::failed_precondition, std::move(why)));
   };
-  if (call.header(instance_header) != identity_.instance) {
+  if (!identity_) return refuse("this node belongs to no cluster yet: its coordinator has not called");
+  if (call.header(instance_header) != identity_->instance) {
     return refuse(
         fmt::format("this node belongs to the cluster {}, the caller to {}: a data folder was moved, or an address is wrong",
-                    identity_.instance, call.header(instance_header).value_or("none")));
+                    identity_->instance, call.header(instance_header).value_or("none")));
   }
-  if (node_in(call.header(to_header)) != identity_.self) {
+  if (node_in(call.header(to_header)) != identity_->self) {
     return refuse(fmt::format("this is node {}, the caller looks for {}: an address is wrong or out of date",
-                              identity_.self.value(), call.header(to_header).value_or("none")));
+                              identity_->self.value(), call.header(to_header).value_or("none")));
   }
   const auto from = node_in(call.header(from_header));
-  if (!from || *from == identity_.self) return refuse("the caller does not say which node it is");
+  if (!from || *from == identity_->self) return refuse("the caller does not say which node it is");
   return *from;
 }
 
@@ -261,7 +268,8 @@ Task<rpc::Status> NodeLinks::answer_link(rpc::ServerCall& call, rpc::Requests<v1
 }
 
 void NodeLinks::set_nodes(std::map<NodeId, net::Address> nodes) {
-  nodes.erase(identity_.self);
+  SKERRY_ASSERT(identity_ || nodes.empty());
+  if (identity_) nodes.erase(identity_->self);
   for (auto each = outbound_.begin(); each != outbound_.end();) {
     const auto wanted = nodes.find(each->first);
     if (wanted != nodes.end() && wanted->second.text() == each->second->address().text()) {

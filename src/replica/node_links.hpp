@@ -3,6 +3,7 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/stream.hpp"
@@ -31,8 +32,11 @@ struct NodeIdentity {
 class NodeLinks final : public Peers {
  public:
   // All must outlive it.
-  NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases, NodeIdentity identity);
+  NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases);
   ~NodeLinks() override;
+
+  // Until then the node belongs nowhere, and answers nobody. Once.
+  void join(NodeIdentity identity);
 
   void register_in(rpc::Methods& methods);   // the answering side; on a server that stops before this
   // Where the other nodes are. Those that are not named any more are let go.
@@ -60,7 +64,7 @@ class NodeLinks final : public Peers {
   net::Network& network_;
   ShardGroup& group_;
   NodeLeases& leases_;
-  const NodeIdentity identity_;
+  std::optional<NodeIdentity> identity_;
   std::map<NodeId, std::unique_ptr<Outbound>> outbound_;
   std::map<NodeId, Inbound*> inbound_;   // the newest from each; they live in their handlers' frames
   std::map<NodeId, TimePoint> heard_;

@@ -26,7 +26,8 @@ struct TestNode {
     CO_TRY(log, co_await disk::Log::open(core, disk, "/log", {.segment_bytes = 1 << 20}));
     CO_TRY(engine, co_await store::MemoryEngine::open(core, disk, "/engine"));
     group = std::make_unique<ShardGroup>(core, *log, *engine, ShardGroupOptions{});
-    links = std::make_unique<NodeLinks>(core, network, *group, leases, identity);
+    links = std::make_unique<NodeLinks>(core, network, *group, leases);
+    links->join(identity);
     links->register_in(methods);
     server = rpc::Server::make(core, network, methods, {});
     CO_TRYV(server->start(address));

@@ -76,6 +76,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void hear(Term term);
   void probe(NodeId node);
 
+  const std::optional<Error>& failure() const { return failure_; }   // why it keeps nothing more
   std::uint64_t replayed_entries() const { return replayed_entries_; }
   std::uint64_t replayed_bytes() const { return replayed_bytes_; }
   std::uint64_t entries_logged() const { return entries_logged_; }

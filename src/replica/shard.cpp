@@ -329,12 +329,15 @@ ReplicaStatus Shard::status() const {
                        .applied = replica.applied(),
                        .durable = parts_->engine.durable(),
                        .leader = replica.leader(),
-                       .followers = {}};
+                       .followers = {},
+                       .failure = parts_->driver.failure()};
   for (const FollowerProgress& each : replica.followers()) {
     status.followers.push_back({each.node(), each.mode(), each.matched()});
   }
   return status;
 }
+
+std::uint64_t Shard::approximate_bytes() const { return parts_->engine.approximate_bytes(); }
 
 // --- for the group
 

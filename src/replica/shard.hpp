@@ -85,6 +85,7 @@ struct ReplicaStatus {
   Offset commit = no_offset, applied = no_offset, durable = no_offset;   // durable: in the engine
   std::optional<NodeId> leader;
   std::vector<Follower> followers;   // of a leader
+  std::optional<Error> failure;      // log or engine can keep nothing more
 };
 
 // One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves: reads
@@ -147,6 +148,7 @@ class Shard {
   void hear(Term term);
   void probe(NodeId node);
   ReplicaStatus status() const;
+  std::uint64_t approximate_bytes() const;   // of its records, on disk and in memory
 
   // --- for the group
   ShardId id() const;
