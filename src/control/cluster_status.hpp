@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "control/metadata.hpp"
+#include "replica/membership.hpp"
+#include "store/key_order.hpp"
+
+namespace skerry::control {
+
+// Hashes of keys, both ends inclusive.
+struct HashRange {
+  std::uint32_t min = 0;
+  std::uint32_t max = UINT32_MAX;
+  friend bool operator==(const HashRange&, const HashRange&) = default;
+};
+
+// The ranges of a namespace of `shards` shards: buckets of (2^32 - 1) / shards + 1 hashes, the last one takes the rest.
+std::vector<HashRange> split_hashes(std::uint32_t shards);
+
+struct NodeStatus {
+  std::string name;   // the identity of the server in the configuration
+  std::string public_address, internal_address;
+  std::string pool;        // as it said when it was last heard; empty: never
+  bool bound = false;      // its folder is, or is about to be, this node's
+  bool lost = false;       // its folder is gone: the server of its name is another node now. Leaves when no shard names it
+  bool draining = false;   // somebody wished it
+  bool removed = false;    // the configuration no longer has it: leaves when it holds nothing
+  friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
+};
+
+struct NamespaceStatus {
+  std::uint32_t replicas = 1;   // of each shard, as wanted
+  bool notifications = true;
+  store::KeyOrder order = store::KeyOrder::hierarchical;
+  bool deleting = false;   // gone for clients; leaves with its last shard
+  friend bool operator==(const NamespaceStatus&, const NamespaceStatus&) = default;
+};
+
+enum class ShardState : std::uint8_t {
+  steady,     // has a leader
+  election,   // of its term; nobody leads
+  deleting,   // its replicas are being deleted
+};
+
+struct ShardStatus {
+  std::string name_space;
+  HashRange hashes{};
+  Term term{-1};   // the highest that anybody may have been told
+  ShardState state = ShardState::election;
+  std::optional<NodeId> leader{};   // while steady
+  replica::Membership members{};
+  std::vector<NodeId> wanted{};    // the voters that its members are on the way to, in order; empty: as they are
+  std::vector<NodeId> removed{};   // members no more; their replicas are to be deleted
+  friend bool operator==(const ShardStatus&, const ShardStatus&) = default;
+};
+
+// All that a coordinator must not forget, as one value. Kept as items ("cluster", "node/ID", "namespace/NAME", "shard/ID") that change
+// one by one.
+struct ClusterStatus {
+  std::string instance;   // of this cluster; random, made once. Empty: there is nothing yet
+  NodeId next_node{1};
+  ShardId next_shard{0};
+  std::map<NodeId, NodeStatus> nodes{};
+  std::map<std::string, NamespaceStatus> namespaces{};
+  std::map<ShardId, ShardStatus> shards{};
+
+  // Fails with corrupt when an item can't be read or contradicts another; the text names it.
+  static Result<ClusterStatus> from_items(const MetadataItems& items);
+  MetadataItems to_items() const;
+
+  // Oxia's status document, with what that lacks in fields of our own; a rendering for people and tools, nobody reads it back.
+  std::string to_yaml() const;
+
+  friend bool operator==(const ClusterStatus&, const ClusterStatus&) = default;
+};
+
+// Keys and values of the items. The change of a thing that is gone deletes its item.
+MetadataChange cluster_item(const ClusterStatus& status);
+MetadataChange node_item(const ClusterStatus& status, NodeId node);
+MetadataChange namespace_item(const ClusterStatus& status, const std::string& name);
+MetadataChange shard_item(const ClusterStatus& status, ShardId shard);
+
+}   // namespace skerry::control

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/cluster_config.hpp"
+#include "control/cluster_status.hpp"
+#include "control/metadata.hpp"
+#include "control/node_call.hpp"
+#include "control/node_report.hpp"
+#include "control/published.hpp"
+
+namespace skerry::control {
+
+using CommitNumber = StrongId<struct CommitNumberTag>;   // of what is stored at once; rises by one, from 1 on
+
+struct StatusCommit {
+  CommitNumber number;
+  std::vector<MetadataChange> changes;
+};
+
+// A standing call to hold, for as long as it isn't let go of: after it breaks, and after each failed attempt, another is made. Its first
+// Hello names the node and does not bind.
+struct Attendance {
+  std::string name;   // the identity of a server in the configuration; one call for each
+  std::string internal_address;
+  NodeId node;   // for which it stands; what is asked of this node goes there
+  friend bool operator==(const Attendance&, const Attendance&) = default;
+};
+
+// For the log.
+struct Note {
+  enum class Level : std::uint8_t { info, warning };
+  Level level = Level::info;
+  std::string text;
+};
+
+// What the driver must do. The parts don't depend on each other, except that attending comes first.
+struct Effects {
+  // Begin; with another address than before: there, and at the former no more; with another node only: the call stands for that now.
+  std::vector<Attendance> attend;
+  std::vector<std::string> bind;   // by name: the next order is a Hello that binds to the attendance's node
+  std::vector<std::string> let_go;   // by name: end the standing call and what is asked of its node
+  std::optional<StatusCommit> commit;   // then call stored(); when it fails, this core is of no use any more
+  std::vector<NodeCall> calls;   // each is answered by replied()
+  std::vector<Publication> publish;
+  std::vector<Note> notes;
+
+  bool empty() const;
+};
+
+enum class NodeCondition : std::uint8_t { unknown, serving, suspected, failed };
+
+// Decides for a whole cluster who leads, who is a member and who is gone, by the rules of docs/adr/0015. Pure: it is told what happened
+// and says what to do; it knows no clock, disk or network. One lives for one term of office; its driver owns it, on one core.
+//
+// The driver tells what happens as it happens, then takes the effects: after each event, or after all of one loop turn. One commit is
+// under way at a time; what changes meanwhile is in the next. What depends on a change comes out when the change is stored.
+//
+// The standing call to a server: greeted() for each greeting, reported() for each report of a bound node (with all replicas in the first
+// after a greeting), broke() when it ends, connect_failed() when none can be made. After broke() the next attempt is made at once.
+class CoordinatorCore {
+ public:
+  struct Options {
+    std::string fresh_instance;   // the cluster's name, when it has none yet; random
+  };
+  // Fails with corrupt when the status can't be used.
+  static Result<std::unique_ptr<CoordinatorCore>> take_office(const Metadata::Office& office, Options options, TimePoint now);
+  ~CoordinatorCore();
+  CoordinatorCore(const CoordinatorCore&) = delete;
+  CoordinatorCore& operator=(const CoordinatorCore&) = delete;
+
+  // What came of all events since the last time.
+  Effects take_effects();
+
+  // --- what happens
+  // Fails with invalid_argument when it can't be followed: the one before keeps acting. Without any, nothing is placed or moved.
+  Result<CommitNumber> configured(ClusterConfig config, TimePoint now);
+  void stored(CommitNumber number, TimePoint now);
+  void greeted(const std::string& name, Greeting greeting, TimePoint now);
+  void reported(const std::string& name, NodeReport report, TimePoint now);
+  void broke(const std::string& name, const std::string& why, TimePoint now);
+  void connect_failed(const std::string& name, const std::string& why, TimePoint now);
+  void replied(const NodeCall& call, const NodeReply& reply, TimePoint now);
+  void tick(TimePoint now);
+  TimePoint next_tick() const;
+
+  // --- what people wish. The commit that makes it certain, or not_found, invalid_argument, unavailable and the reason.
+  Result<CommitNumber> drain(NodeId node, TimePoint now);
+  Result<CommitNumber> undrain(NodeId node, TimePoint now);
+  // The replica leaves `from` for `to`.
+  struct Move {
+    ShardId shard;
+    NodeId from, to;
+  };
+  Result<CommitNumber> move_replica(Move move, TimePoint now);
+  // The node must be a voter. Tried a few times: a node that lags behind can't lead.
+  Result<CommitNumber> transfer_leader(ShardId shard, NodeId to, TimePoint now);
+  // For good. A configuration that no longer has a namespace does not delete it, a configuration that still has it makes it anew.
+  Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
+
+  // --- what is
+  // As decided; the last of it may not be stored yet.
+  const ClusterStatus& status() const;
+  const ClusterConfig* config() const;   // null: not configured yet
+  // Up to which commit all is certain.
+  CommitNumber durable() const;
+  NodeCondition condition(NodeId node) const;
+  const NodeUsage* usage(NodeId node) const;   // null: none has come
+  const Greeting* greeting(NodeId node) const;   // null: none has come
+  const ReplicaReport* report(ShardId shard, NodeId node) const;   // the last; null: none has come
+  // What a shard waits for: to be led, to have the members that are wanted, to be deleted. Empty: nothing.
+  std::string why_not_yet(ShardId shard, TimePoint now) const;
+  std::string why_not_drained(NodeId node, TimePoint now) const;
+
+ private:
+  struct Parts;
+  explicit CoordinatorCore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}   // namespace skerry::control
