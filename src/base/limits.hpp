@@ -56,4 +56,8 @@ constexpr std::size_t follower_bytes_in_flight_max = 16 << 20;   // of them; one
 constexpr auto append_patience = 500ms;   // with a follower that acknowledges nothing, before it is asked where it stands
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
 
+// --- the coordinator's status
+constexpr std::size_t metadata_bytes_max = 64 << 20;   // of keys and values in all: it is kept and sent whole
+constexpr std::size_t metadata_change_bytes_max = 8 << 20;   // of one change; one is one entry and one message
+
 }   // namespace skerry::limits
