@@ -60,4 +60,8 @@ constexpr auto usage_report_interval = 1s;   // and what it uses
 constexpr auto replica_release_patience = 10s;   // with requests that still use a replica that is to be deleted
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
 
+// --- the coordinator's status
+constexpr std::size_t metadata_bytes_max = 64 << 20;   // of keys and values in all: it is kept and sent whole
+constexpr std::size_t metadata_change_bytes_max = 8 << 20;   // of one change; one is one entry and one message
+
 }   // namespace skerry::limits
