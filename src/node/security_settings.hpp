@@ -23,7 +23,10 @@ class SecuritySettings {
     bool client_auth = false;
     const Setting* enabled_setting = nullptr;
   };
-  static void declare_tls(Settings& settings, Tls& tls, const std::string& section, const std::string& flags, const char* port);
+  struct TlsNames {
+    std::string port, flags, oxia_section;
+  };
+  static void declare_tls(Settings& settings, Tls& tls, const TlsNames& names);
   void declare_auth(Settings& settings);
   static Result<std::optional<net::TlsOptions>> tls_options(const Tls& tls, const std::string& section);
   Result<AuthOptions> auth_options() const;
