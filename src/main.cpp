@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   Command chosen;
   add_standalone_command(app, chosen);
   add_cluster_server_command(app, chosen);
+  add_coordinator_command(app, chosen);
   add_client_command(app, chosen);
   add_admin_command(app, chosen);
   add_shell_command(app, chosen);

@@ -57,6 +57,9 @@ constexpr auto append_patience = 500ms;   // with a follower that acknowledges n
 constexpr auto node_silence_max = 300ms;   // of another node's heartbeats, before it is reported as unheard
 constexpr auto replica_report_interval = 200ms;   // at which a node tells its coordinator how far its replicas are
 constexpr auto usage_report_interval = 1s;   // and what it uses
+constexpr auto order_interval = 100ms;   // at least, of what the coordinator says to each server
+constexpr auto server_connect_patience = 400ms;   // with a server that does not answer the coordinator's connecting
+constexpr auto server_retry_pause = 20ms;   // between attempts
 constexpr auto replica_release_patience = 10s;   // with requests that still use a replica that is to be deleted
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
 

@@ -13,11 +13,11 @@ namespace {
 constexpr std::string_view mark_name = "skerry-coordinator";
 constexpr std::string_view mark_words = "skerry coordinator folder, format ";
 constexpr std::string_view provider_words = ", kept by ";
-// What a start may leave before the mark is there.
+// What a start may leave before the mark is there, and what people put beside it: the cluster's configuration.
 constexpr std::array<std::string_view, 5> our_names = {"LOCK", mark_name, "cluster-status", "raft-", "lost+found"};
 
 bool is_ours(const std::string& name) {
-  return std::ranges::any_of(our_names, [&](std::string_view ours) { return name.starts_with(ours); });
+  return name.ends_with(".yaml") || std::ranges::any_of(our_names, [&](std::string_view ours) { return name.starts_with(ours); });
 }
 
 }  // namespace

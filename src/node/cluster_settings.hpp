@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "node/cluster_server.hpp"
+#include "node/coordinator_role.hpp"
 #include "node/serving_settings.hpp"
 
 namespace skerry::node {
@@ -22,6 +23,26 @@ class ClusterServerSettings {
   ServingSettings serving_;
   std::string internal_address_ = "127.0.0.1:6649";
   bool check_authority_ = true;
+};
+
+// Everything that can be set of `skerry coordinator`. Oxia's coordinator files and flags are taken as they are.
+class CoordinatorSettings {
+ public:
+  CoordinatorSettings();
+  Settings& settings() { return settings_; }
+  Result<CoordinatorOptions> options() const;
+  Result<LogOptions> log_options() const { return logging_.options(); }
+
+ private:
+  Settings settings_;
+  LoggingSettings logging_;
+  std::string public_address_ = "127.0.0.1:6651";
+  std::string internal_address_ = "127.0.0.1:6650";
+  std::string metrics_address_ = "127.0.0.1:8081";
+  bool insecure_ = false;
+  std::string provider_ = "file";
+  std::string folder_ = "./metadata";
+  std::string config_name_ = "cluster.yaml", config_file_;
 };
 
 }   // namespace skerry::node

@@ -38,6 +38,7 @@ int refuse(const Error& error) {
 }
 
 int start(StandaloneOptions options, LogRegistry& log) { return run_standalone(std::move(options), log); }
+int start(CoordinatorOptions options, LogRegistry& log) { return run_coordinator(std::move(options), log); }
 int start(ClusterServerOptions options, LogRegistry& log) { return run_cluster_server(std::move(options), log); }
 
 template <class RoleSettings>
@@ -105,6 +106,18 @@ void add_cluster_server_command(CLI::App& app, Command& chosen) {
                "Every flag is also a key of the YAML file and a variable SKERRY_…; Oxia's files and flags are taken as they are.\n"
                "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
   add_role<ClusterServerSettings>(command, chosen, "--config,--sconfig");
+}
+
+void add_coordinator_command(CLI::App& app, Command& chosen) {
+  CLI::App& command =
+      *app.add_subcommand("coordinator", "Run the coordinator of a cluster: it elects, places and repairs")
+           ->footer(
+               "Example of a cluster's configuration, metadata/cluster.yaml:\n"
+               "  namespaces:\n    - {name: default, initialShardCount: 4, replicationFactor: 3}\n"
+               "  servers:\n    - {name: one, public: 10.0.0.1:6648, internal: 10.0.0.1:6649}\n\n"
+               "It is watched: what changes there is carried out while everything runs. Data flows without a coordinator, but nothing\n"
+               "fails over. Every flag is also a key of the YAML file and a variable SKERRY_…; Oxia's files and flags are taken.");
+  add_role<CoordinatorSettings>(command, chosen, "--config,--sconfig");
 }
 
 void add_config_command(CLI::App& app, Command& chosen) {

@@ -18,6 +18,21 @@ Result<net::Address> address_setting(const std::string& text, std::string_view k
   return address;
 }
 
+void LoggingSettings::declare(Settings& settings) {
+  settings.add("log.level", level_, "trace, debug, info, warn, error or off; also per module: \"info,storage=debug\".")
+      .flags("-l,--log-level").also("observability.log.level");
+  settings.add("log.json", json_, "Log lines as JSON.").flags("-j,--log-json");
+}
+
+Result<LogOptions> LoggingSettings::options() const {
+  LogOptions options;
+  options.format = json_ ? LogFormat::json : LogFormat::text;
+  Result<LogLevels> levels = LogLevels::parse(level_);
+  if (!levels) return fail(levels.error().code, fmt::format("log.level: {}", levels.error().message()));
+  options.levels = *std::move(levels);
+  return options;
+}
+
 void ServingSettings::declare_ports(Settings& settings) {
   settings.add("public.address", public_address_, "Where clients connect, host:port. Loopback unless you say otherwise.")
       .flags("-p,--public-addr")
@@ -93,9 +108,7 @@ void ServingSettings::declare_process(Settings& settings) {
            "Let an idle core look for work this long before it sleeps: lower latency for more processor time.")
       .flags("--busy-wait")
       .limits(0s, 1s);
-  settings.add("log.level", log_level_, "trace, debug, info, warn, error or off; also per module: \"info,storage=debug\".")
-      .flags("-l,--log-level").also("observability.log.level");
-  settings.add("log.json", log_json_, "Log lines as JSON.").flags("-j,--log-json");
+  logging_.declare(settings);
 }
 
 Result<ServingSettings::Values> ServingSettings::values() const {
@@ -121,15 +134,6 @@ Result<ServingSettings::Values> ServingSettings::values() const {
   values.storage.engine.cache_bytes = static_cast<std::uint64_t>(cache_bytes_);
   values.app.busy_wait = busy_wait_;
   return values;
-}
-
-Result<LogOptions> ServingSettings::log_options() const {
-  LogOptions options;
-  options.format = log_json_ ? LogFormat::json : LogFormat::text;
-  Result<LogLevels> levels = LogLevels::parse(log_level_);
-  if (!levels) return fail(levels.error().code, fmt::format("log.level: {}", levels.error().message()));
-  options.levels = *std::move(levels);
-  return options;
 }
 
 }  // namespace skerry::node

@@ -13,6 +13,17 @@
 
 namespace skerry::node {
 
+// How a process logs.
+class LoggingSettings {
+ public:
+  void declare(Settings& settings);
+  Result<LogOptions> options() const;
+
+ private:
+  std::string level_ = "info";
+  bool json_ = false;
+};
+
 // The settings that every process which serves data has, with their defaults. The flags that Oxia's programs have keep their names, and
 // the keys of its files are taken, too.
 class ServingSettings {
@@ -37,7 +48,7 @@ class ServingSettings {
     AppOptions app;
   };
   Result<Values> values() const;
-  Result<LogOptions> log_options() const;
+  Result<LogOptions> log_options() const { return logging_.options(); }
 
  private:
   std::string public_address_ = "127.0.0.1:6648";
@@ -57,8 +68,7 @@ class ServingSettings {
   std::string cores_, cores_help_;
   bool pin_ = false;
   Duration busy_wait_{};
-  std::string log_level_ = "info";
-  bool log_json_ = false;
+  LoggingSettings logging_;
 };
 
 // With the key in the text of a failure.
