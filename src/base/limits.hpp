@@ -57,7 +57,6 @@ constexpr auto append_patience = 500ms;   // with a follower that acknowledges n
 constexpr auto node_silence_max = 300ms;   // of another node's heartbeats, before it is reported as unheard
 constexpr auto replica_report_interval = 200ms;   // at which a node tells its coordinator how far its replicas are
 constexpr auto usage_report_interval = 1s;   // and what it uses
-constexpr auto order_interval = 100ms;   // at least, of what the coordinator says to each server
 constexpr auto server_connect_patience = 400ms;   // with a server that does not answer the coordinator's connecting
 constexpr auto server_retry_pause = 20ms;   // between attempts
 constexpr auto replica_release_patience = 10s;   // with requests that still use a replica that is to be deleted
@@ -66,5 +65,22 @@ constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat;
 // --- the coordinator's status
 constexpr std::size_t metadata_bytes_max = 64 << 20;   // of keys and values in all: it is kept and sent whole
 constexpr std::size_t metadata_change_bytes_max = 8 << 20;   // of one change; one is one entry and one message
+
+// --- the coordinator
+constexpr std::uint32_t namespace_shards_max = 4096;   // when it is created; each costs memory and a place in every checkpoint
+constexpr std::size_t cluster_namespaces_max = 1000;
+constexpr std::size_t cluster_servers_max = 1000;
+constexpr auto order_interval = 100ms;   // between two orders to a node, at least
+constexpr auto attendance_silence_max = 400ms;   // of a node's reports, before it counts as failed
+constexpr auto first_contact_max = 1s;   // with a node of which nothing is known yet, the same
+constexpr auto leader_powerless_max = 300ms;   // a leader that does not serve is replaced; doubles when that did not help
+constexpr auto leader_powerless_patience_max = 30s;
+constexpr auto disk_silence_max = 1s;   // of a leader's node, before its shards get other leaders
+constexpr auto distrust_min = 1s;   // of a node that failed, before it is given leaders; doubles with each failure
+constexpr auto election_grace = 20ms;   // for those that answer after the majority
+constexpr std::size_t elections_at_once_max = 256;
+constexpr std::size_t moves_at_once_max = 8;   // shards that get new members
+constexpr auto node_call_patience = 1s;   // with one call to a node
+constexpr std::int64_t learner_lag_entries_max = 1024;   // behind the leader's head, of a learner that is to vote
 
 }   // namespace skerry::limits

@@ -8,51 +8,13 @@
 #include "base/result.hpp"
 #include "control/cluster_config.hpp"
 #include "control/cluster_status.hpp"
+#include "control/effects.hpp"
+#include "control/failure_detector.hpp"
 #include "control/metadata.hpp"
 #include "control/node_call.hpp"
 #include "control/node_report.hpp"
-#include "control/published.hpp"
 
 namespace skerry::control {
-
-using CommitNumber = StrongId<struct CommitNumberTag>;   // of what is stored at once; rises by one, from 1 on
-
-struct StatusCommit {
-  CommitNumber number;
-  std::vector<MetadataChange> changes;
-};
-
-// A standing call to hold, for as long as it isn't let go of: after it breaks, and after each failed attempt, another is made. Its first
-// Hello names the node and does not bind.
-struct Attendance {
-  std::string name;   // the identity of a server in the configuration; one call for each
-  std::string internal_address;
-  NodeId node;   // for which it stands; what is asked of this node goes there
-  friend bool operator==(const Attendance&, const Attendance&) = default;
-};
-
-// For the log.
-struct Note {
-  enum class Level : std::uint8_t { info, warning };
-  Level level = Level::info;
-  std::string text;
-};
-
-// What the driver must do. The parts don't depend on each other, except that attending comes first.
-struct Effects {
-  // Begin; with another address than before: there, and at the former no more; with another node only: the call stands for that now.
-  std::vector<Attendance> attend;
-  std::vector<std::string> bind;   // by name: the next order is a Hello that binds to the attendance's node
-  std::vector<std::string> let_go;   // by name: end the standing call and what is asked of its node
-  std::optional<StatusCommit> commit;   // then call stored(); when it fails, this core is of no use any more
-  std::vector<NodeCall> calls;   // each is answered by replied()
-  std::vector<Publication> publish;
-  std::vector<Note> notes;
-
-  bool empty() const;
-};
-
-enum class NodeCondition : std::uint8_t { unknown, serving, suspected, failed };
 
 // Decides for a whole cluster who leads, who is a member and who is gone, by the rules of docs/adr/0015. Pure: it is told what happened
 // and says what to do; it knows no clock, disk or network. One lives for one term of office; its driver owns it, on one core.
@@ -113,12 +75,15 @@ class CoordinatorCore {
   const Greeting* greeting(NodeId node) const;   // null: none has come
   const ReplicaReport* report(ShardId shard, NodeId node) const;   // the last; null: none has come
   // What a shard waits for: to be led, to have the members that are wanted, to be deleted. Empty: nothing.
-  std::string why_not_yet(ShardId shard, TimePoint now) const;
-  std::string why_not_drained(NodeId node, TimePoint now) const;
+  std::string why_not_yet(ShardId shard) const;
+  std::string why_not_drained(NodeId node) const;   // empty: it holds nothing
+  std::string why_missing(const std::string& name_space) const;   // of the configuration; empty: it is there
+  std::string trouble(const std::string& name) const;   // with a server that is not who it should be; empty: none
 
  private:
   struct Parts;
   explicit CoordinatorCore(std::unique_ptr<Parts> parts);
+  Result<> check_shard(ShardId shard) const;
   std::unique_ptr<Parts> parts_;
 };
 

@@ -50,6 +50,7 @@ struct Assignments {
     HashRange hashes;
     std::optional<NodeId> leader;   // none: an election is under way
     std::string leader_public_address;
+    friend bool operator==(const Shard&, const Shard&) = default;
   };
   Revision revision;
   std::map<std::string, std::vector<Shard>> namespaces;

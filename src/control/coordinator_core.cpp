@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/coordinator_core.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "control/desk.hpp"
+#include "control/elections.hpp"
+#include "control/leadership.hpp"
+#include "control/member_steps.hpp"
+#include "control/planning.hpp"
+#include "control/publisher.hpp"
+#include "control/roster.hpp"
+
+namespace skerry::control {
+
+bool Effects::empty() const {
+  return attend.empty() && bind.empty() && let_go.empty() && !commit && calls.empty() && publish.empty() && notes.empty();
+}
+
+// The parts, in the order in which they need each other; and how an event goes through them.
+struct CoordinatorCore::Parts {
+  Parts(ClusterStatus status, std::int64_t epoch) : desk(std::move(status)), publisher(desk, epoch) {}
+
+  void begin(TimePoint now);
+  void settle();
+  void look(ShardId shard);
+  void sweep(ShardId shard);
+
+  Desk desk;
+  Elections elections{desk};
+  Leadership leadership{desk, elections};
+  MemberSteps steps{desk};
+  Roster roster{desk};
+  Planning planning{desk, leadership};
+  Publisher publisher;
+};
+
+void CoordinatorCore::Parts::begin(TimePoint now) {
+  desk.now = std::max(desk.now, now);
+  desk.detector.tick(desk.now);
+}
+
+// Until nothing more comes of what has happened.
+void CoordinatorCore::Parts::settle() {
+  for (const NodeId node : desk.detector.take_failed()) {
+    desk.warn(fmt::format("{} has failed", desk.name_of(node)));
+    desk.look_at_shards_of(node);
+  }
+  for (;;) {
+    while (const auto shard = desk.next_due()) look(*shard);
+    if (!desk.take_plan_soon() && desk.now < planning.next_look()) break;
+    planning.look();
+    roster.sweep();
+  }
+  publisher.publish();
+}
+
+void CoordinatorCore::Parts::look(ShardId id) {
+  const ShardStatus* shard = desk.book.find(id);
+  if (shard == nullptr) return;
+  if (shard->state == ShardState::deleting) {
+    elections.forget(id);
+    if (shard->removed.empty()) return sweep(id);
+  }
+  elections.look(id);
+  leadership.look(id);
+  for (const ShardId led : elections.take_finished()) {
+    leadership.took_the_lead(led);
+    steps.took_the_lead(led);
+  }
+  steps.look(id);
+}
+
+// All its replicas are deleted.
+void CoordinatorCore::Parts::sweep(ShardId id) {
+  const std::string name = desk.book.find(id)->name_space;
+  desk.book.erase(id);
+  leadership.forget(id);
+  steps.forget(id);
+  desk.reports.forget(id);
+  const auto& shards = desk.book.status().shards;
+  const bool last = std::ranges::none_of(shards, [&](const auto& each) { return each.second.name_space == name; });
+  if (last && desk.book.find(name)->deleting) desk.book.erase(name);
+  desk.structure_changed();
+  desk.plan_soon();
+}
+
+// --- office
+
+CoordinatorCore::CoordinatorCore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+CoordinatorCore::~CoordinatorCore() = default;
+
+Result<std::unique_ptr<CoordinatorCore>> CoordinatorCore::take_office(const Metadata::Office& office, Options options,
+                                                                      TimePoint now) {
+  TRY(ClusterStatus status, ClusterStatus::from_items(office.items));
+  auto parts = std::make_unique<Parts>(std::move(status), office.epoch);
+  if (parts->desk.book.status().instance.empty()) {
+    SKERRY_ASSERT(!options.fresh_instance.empty());
+    parts->desk.book.set_instance(std::move(options.fresh_instance));
+    parts->desk.structure_changed();
+  }
+  parts->begin(now);
+  parts->roster.take_office();
+  parts->desk.look_at_all();
+  parts->settle();
+  return std::unique_ptr<CoordinatorCore>(new CoordinatorCore(std::move(parts)));
+}
+
+Effects CoordinatorCore::take_effects() {
+  Effects effects = std::exchange(parts_->desk.effects, {});
+  effects.commit = parts_->desk.book.take_commit();
+  return effects;
+}
+
+// --- what happens
+
+Result<CommitNumber> CoordinatorCore::configured(ClusterConfig config, TimePoint now) {
+  TRYV(config.check());
+  for (const NamespaceConfig& wanted : config.namespaces) {
+    const NamespaceStatus* known = parts_->desk.book.find(wanted.name);
+    if (known != nullptr && !known->deleting && known->order != wanted.order) {
+      return fail(Errc::invalid_argument,
+                  fmt::format("the namespace {} was created with another order of keys, which can't change: set keySorting back",
+                              wanted.name));
+    }
+  }
+  parts_->begin(now);
+  parts_->desk.detector.set_distrust_max(config.balancer.quarantine);
+  parts_->desk.config = std::move(config);
+  parts_->roster.configured();
+  parts_->planning.configured();
+  parts_->settle();
+  return parts_->desk.book.changed();
+}
+
+void CoordinatorCore::stored(CommitNumber number, TimePoint now) {
+  parts_->begin(now);
+  parts_->desk.stored(number);
+  parts_->roster.stored();
+  parts_->settle();
+}
+
+void CoordinatorCore::greeted(const std::string& name, Greeting greeting, TimePoint now) {
+  parts_->begin(now);
+  Desk& desk = parts_->desk;
+  if (const auto node = parts_->roster.greeted(name, greeting)) {
+    if (desk.detector.greeted(*node, greeting.incarnation, now)) parts_->leadership.restarted(*node);
+    desk.reports.greeted(*node, std::move(greeting));
+    parts_->publisher.greeted(*node);
+    desk.look_at_shards_of(*node);
+    desk.plan_soon();
+  }
+  parts_->settle();
+}
+
+void CoordinatorCore::reported(const std::string& name, NodeReport report, TimePoint now) {
+  parts_->begin(now);
+  Desk& desk = parts_->desk;
+  if (const auto node = parts_->roster.standing(name)) {
+    const bool first = !desk.reports.is_complete(*node);
+    const bool responded = desk.detector.responds(*node);
+    desk.detector.heard(*node, report.disk_silence, report.unheard, now);
+    desk.reports.reported(*node, report, now);
+    for (const ReplicaReport& each : report.replicas) {
+      parts_->elections.reported(each.shard, *node, each);
+      desk.look_at(each.shard);
+    }
+    if (first || responded != desk.detector.responds(*node)) desk.look_at_shards_of(*node);
+  }
+  parts_->settle();
+}
+
+void CoordinatorCore::broke(const std::string& name, const std::string& why, TimePoint now) {
+  parts_->begin(now);
+  if (const auto node = parts_->desk.book.node_of(name)) {
+    parts_->desk.inform(fmt::format("the standing call to {} broke: {}", name, why));
+    parts_->roster.broke(name);
+    parts_->publisher.left(*node);
+    parts_->desk.detector.broke(*node, now);
+  }
+  parts_->settle();
+}
+
+void CoordinatorCore::connect_failed(const std::string& name, const std::string& why, TimePoint now) {
+  parts_->begin(now);
+  if (const auto node = parts_->desk.book.node_of(name)) {
+    if (parts_->desk.detector.condition(*node) != NodeCondition::failed) {
+      parts_->desk.inform(fmt::format("{} can't be reached: {}", name, why));
+    }
+    parts_->desk.detector.connect_failed(*node, now);
+  }
+  parts_->settle();
+}
+
+void CoordinatorCore::replied(const NodeCall& call, const NodeReply& reply, TimePoint now) {
+  parts_->begin(now);
+  const bool elects = std::holds_alternative<FenceReplica>(call.what) || std::holds_alternative<replica::BecomeLeader>(call.what);
+  if (elects) {
+    parts_->elections.replied(call, reply);
+  } else {
+    parts_->steps.replied(call, reply);
+  }
+  for (const ShardId led : parts_->elections.take_finished()) {
+    parts_->leadership.took_the_lead(led);
+    parts_->steps.took_the_lead(led);
+  }
+  parts_->settle();
+}
+
+void CoordinatorCore::tick(TimePoint now) {
+  parts_->begin(now);
+  parts_->settle();
+}
+
+TimePoint CoordinatorCore::next_tick() const {
+  return std::min({parts_->desk.detector.next_tick(), parts_->desk.next_look(), parts_->planning.next_look()});
+}
+
+// --- what people wish
+
+Result<CommitNumber> CoordinatorCore::drain(NodeId node, TimePoint now) {
+  Desk& desk = parts_->desk;
+  const NodeStatus* known = desk.book.find(node);
+  if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no node {}", node.value()));
+  if (known->draining) return desk.book.changed();
+  parts_->begin(now);
+  TRYV(parts_->planning.check_drain(node));
+  desk.book.edit(node).draining = true;
+  desk.plan_soon();
+  parts_->settle();
+  return desk.book.changed();
+}
+
+Result<CommitNumber> CoordinatorCore::undrain(NodeId node, TimePoint now) {
+  Desk& desk = parts_->desk;
+  const NodeStatus* known = desk.book.find(node);
+  if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no node {}", node.value()));
+  parts_->begin(now);
+  if (known->draining) desk.book.edit(node).draining = false;
+  desk.plan_soon();
+  parts_->settle();
+  return desk.book.changed();
+}
+
+Result<CommitNumber> CoordinatorCore::move_replica(Move move, TimePoint now) {
+  TRYV(check_shard(move.shard));
+  parts_->begin(now);
+  TRYV(parts_->planning.move_replica(move.shard, move.from, move.to));
+  parts_->settle();
+  return parts_->desk.book.changed();
+}
+
+Result<CommitNumber> CoordinatorCore::transfer_leader(ShardId shard, NodeId to, TimePoint now) {
+  TRYV(check_shard(shard));
+  Desk& desk = parts_->desk;
+  const ShardStatus& known = *desk.book.find(shard);
+  if (!known.members.votes(to)) {
+    return fail(Errc::invalid_argument,
+                fmt::format("{} has no vote in {}: move a replica there first", desk.name_of(to), desk.name_of(shard)));
+  }
+  parts_->begin(now);
+  if (!desk.detector.responds(to)) return fail(Errc::unavailable, fmt::format("{} does not answer", desk.name_of(to)));
+  parts_->leadership.wish_transfer(shard, to);
+  parts_->settle();
+  return desk.book.changed();
+}
+
+Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, TimePoint now) {
+  const NamespaceStatus* known = parts_->desk.book.find(name);
+  if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no namespace {}", name));
+  parts_->begin(now);
+  if (!known->deleting) parts_->planning.delete_namespace(name);
+  parts_->settle();
+  return parts_->desk.book.changed();
+}
+
+Result<> CoordinatorCore::check_shard(ShardId shard) const {
+  const ShardStatus* known = parts_->desk.book.find(shard);
+  if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no shard {}", shard.value()));
+  if (known->state == ShardState::deleting)
+    return fail(Errc::unavailable, fmt::format("{} is being deleted", parts_->desk.name_of(shard)));
+  return {};
+}
+
+// --- what is
+
+const ClusterStatus& CoordinatorCore::status() const { return parts_->desk.book.status(); }
+const ClusterConfig* CoordinatorCore::config() const { return parts_->desk.config ? &*parts_->desk.config : nullptr; }
+CommitNumber CoordinatorCore::durable() const { return parts_->desk.book.durable(); }
+NodeCondition CoordinatorCore::condition(NodeId node) const { return parts_->desk.detector.condition(node); }
+const NodeUsage* CoordinatorCore::usage(NodeId node) const { return parts_->desk.reports.usage(node); }
+const Greeting* CoordinatorCore::greeting(NodeId node) const { return parts_->desk.reports.greeting(node); }
+const ReplicaReport* CoordinatorCore::report(ShardId shard, NodeId node) const { return parts_->desk.reports.find(shard, node); }
+std::string CoordinatorCore::trouble(const std::string& name) const { return parts_->roster.trouble(name); }
+std::string CoordinatorCore::why_missing(const std::string& name_space) const { return parts_->planning.why_missing(name_space); }
+
+std::string CoordinatorCore::why_not_yet(ShardId id) const {
+  const ShardStatus* shard = parts_->desk.book.find(id);
+  if (shard == nullptr) return "there is no such shard";
+  if (shard->state != ShardState::deleting) {
+    if (std::string why = parts_->leadership.why_not_yet(id); !why.empty()) return why;
+  }
+  if (std::string why = parts_->steps.why_not_yet(id); !why.empty()) return why;
+  return parts_->planning.why_not_yet(id);
+}
+
+std::string CoordinatorCore::why_not_drained(NodeId node) const {
+  int shards = 0;
+  std::string first;
+  for (const auto& [id, shard] : status().shards) {
+    const bool holds = shard.members.has(node) || std::ranges::find(shard.removed, node) != shard.removed.end();
+    if (!holds) continue;
+    ++shards;
+    if (first.empty()) {
+      const std::string why = why_not_yet(id);
+      if (!why.empty()) first = fmt::format("; {} {}", parts_->desk.name_of(id), why);
+    }
+  }
+  return shards == 0 ? std::string() : fmt::format("{} replicas are still there{}", shards, first);
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/desk.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skerry::control {
+
+void Desk::look_at(ShardId shard, TimePoint when) {
+  const auto [found, fresh] = time_of_.try_emplace(shard, when);
+  if (!fresh) {
+    if (found->second <= when) return;
+    times_.erase({found->second, shard});
+    found->second = when;
+  }
+  times_.emplace(when, shard);
+}
+
+void Desk::look_when_stored(ShardId shard) { unstored_.emplace(book.changed(), shard); }
+
+void Desk::look_at_shards_of(NodeId node) {
+  for (const auto& [id, shard] : book.status().shards) {
+    if (shard.members.has(node) || shard.leader == node || std::ranges::find(shard.removed, node) != shard.removed.end())
+      look_at(id);
+  }
+}
+
+void Desk::look_at_all() {
+  for (const auto& [id, shard] : book.status().shards) look_at(id);
+}
+
+void Desk::stored(CommitNumber number) {
+  book.stored(number);
+  const auto end = unstored_.upper_bound(number);
+  for (auto each = unstored_.begin(); each != end; ++each) look_at(each->second);
+  unstored_.erase(unstored_.begin(), end);
+}
+
+std::optional<ShardId> Desk::next_due() {
+  while (!times_.empty() && times_.begin()->first <= now) {
+    const ShardId shard = times_.begin()->second;
+    times_.erase(times_.begin());
+    time_of_.erase(shard);
+    due_.insert(shard);
+  }
+  if (due_.empty()) return std::nullopt;
+  return due_.extract(due_.begin()).value();
+}
+
+TimePoint Desk::next_look() const {
+  if (!due_.empty()) return now;
+  return times_.empty() ? TimePoint::max() : times_.begin()->first;
+}
+
+std::string Desk::name_of(NodeId node) const {
+  const NodeStatus* found = book.find(node);
+  return found == nullptr ? fmt::format("node {}", node.value()) : found->name;
+}
+
+std::string Desk::name_of(ShardId shard) const {
+  const ShardStatus* found = book.find(shard);
+  return found == nullptr ? fmt::format("shard {}", shard.value())
+                          : fmt::format("shard {} of {}", shard.value(), found->name_space);
+}
+
+std::string Desk::names_of(const std::vector<NodeId>& nodes) const {
+  std::string names;
+  for (const NodeId node : nodes) names += (names.empty() ? "" : ", ") + name_of(node);
+  return names;
+}
+
+bool Desk::has_responding_majority(const replica::Membership& members) const {
+  return members.has_majority([this](NodeId node) { return detector.responds(node); });
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/publisher.hpp"
+
+#include <utility>
+
+namespace skerry::control {
+
+void Publisher::publish() {
+  if (!desk_.is_stored(desk_.structure())) return;
+  const bool structure_changed = std::exchange(structure_, desk_.structure()) != desk_.structure();
+  if (structure_changed) {
+    gather_addresses();
+    gather_holdings();
+  }
+  if (desk_.take_leaders_changed() || structure_changed) gather_assignments();
+  for (auto& [node, told] : told_) tell(node, told);
+}
+
+void Publisher::tell(NodeId node, Publication& told) {
+  Publication news{.to = node, .nodes = {}, .holdings = {}, .assignments = {}};
+  if (told.nodes != addresses_) told.nodes = news.nodes = addresses_;
+  if (told.holdings != holdings_[node]) told.holdings = news.holdings = holdings_[node];
+  if (told.assignments != assignments_) told.assignments = news.assignments = assignments_;
+  if (news.nodes || news.holdings || news.assignments) desk_.effects.publish.push_back(std::move(news));
+}
+
+Revision Publisher::next_revision() {
+  ++revision_.number;
+  return revision_;
+}
+
+void Publisher::gather_addresses() {
+  NodeAddresses gathered;
+  for (const auto& [id, node] : desk_.book.status().nodes) {
+    if (!node.lost) gathered.nodes.push_back({id, node.internal_address});
+  }
+  if (addresses_ && addresses_->nodes == gathered.nodes) return;
+  gathered.revision = next_revision();
+  addresses_ = std::make_shared<const NodeAddresses>(std::move(gathered));
+}
+
+void Publisher::gather_holdings() {
+  Replicas replicas;
+  for (const auto& [id, node] : desk_.book.status().nodes) replicas[id];
+  for (const auto& [id, shard] : desk_.book.status().shards) {
+    if (shard.state == ShardState::deleting) continue;
+    const NamespaceStatus& space = *desk_.book.find(shard.name_space);
+    for (const NodeId node : shard.members.members()) {
+      replicas[node].push_back(
+          {.shard = id, .name_space = shard.name_space, .order = space.order, .notifications = space.notifications});
+    }
+  }
+  std::erase_if(holdings_, [&](const auto& each) { return !replicas.contains(each.first); });
+  for (auto& [node, held] : replicas) {
+    auto& known = holdings_[node];
+    if (known && known->replicas == held) continue;
+    known = std::make_shared<const Holdings>(Holdings{.revision = next_revision(), .replicas = std::move(held)});
+  }
+}
+
+void Publisher::gather_assignments() {
+  Assignments gathered;
+  if (desk_.config) gathered.extra_authorities = desk_.config->extra_authorities;
+  for (const auto& [name, space] : desk_.book.status().namespaces) {
+    if (!space.deleting) gathered.namespaces[name];
+  }
+  for (const auto& [id, shard] : desk_.book.status().shards) {
+    if (shard.state == ShardState::deleting) continue;
+    Assignments::Shard told{.shard = id, .hashes = shard.hashes, .leader = shard.leader, .leader_public_address = {}};
+    const NodeStatus* leader = shard.leader ? desk_.book.find(*shard.leader) : nullptr;
+    if (leader != nullptr) told.leader_public_address = leader->public_address;
+    gathered.namespaces[shard.name_space].push_back(std::move(told));
+  }
+  if (assignments_ && assignments_->namespaces == gathered.namespaces &&
+      assignments_->extra_authorities == gathered.extra_authorities) {
+    return;
+  }
+  gathered.revision = next_revision();
+  assignments_ = std::make_shared<const Assignments>(std::move(gathered));
+}
+
+}  // namespace skerry::control

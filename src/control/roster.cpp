@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/roster.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skerry::control {
+namespace {
+
+bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
+
+}  // namespace
+
+void Roster::take_office() {
+  for (const auto& [id, node] : desk_.book.status().nodes) {
+    if (!node.lost) attend(id);
+  }
+}
+
+void Roster::attend(NodeId id) {
+  const NodeStatus& node = *desk_.book.find(id);
+  Attendance attendance{.name = node.name, .internal_address = node.internal_address, .node = id};
+  Attendance& known = attended_[node.name];
+  desk_.detector.attend(id, desk_.now);
+  if (known == attendance) return;
+  if (known.internal_address != attendance.internal_address) standing_.erase(node.name);
+  known = attendance;
+  desk_.effects.attend.push_back(std::move(attendance));
+}
+
+void Roster::let_go(const std::string& name) {
+  if (attended_.erase(name) == 0) return;
+  standing_.erase(name);
+  binding_.erase(name);
+  unconfirmed_.erase(name);
+  troubles_.erase(name);
+  desk_.effects.let_go.push_back(name);
+}
+
+// --- the configuration
+
+void Roster::configured() {
+  for (const ServerConfig& server : desk_.config->servers) take_server(server);
+  for (const auto& [id, node] : desk_.book.status().nodes) {
+    if (node.lost || node.removed || is_configured(node.name)) continue;
+    desk_.inform(fmt::format("{} is no longer in the configuration: what it holds moves to others", node.name));
+    desk_.book.edit(id).removed = true;
+  }
+  desk_.structure_changed();
+}
+
+void Roster::take_server(const ServerConfig& server) {
+  std::optional<NodeId> id = desk_.book.node_of(server.identity());
+  if (!id) id = find_renamed(server);
+  if (!id) {
+    NodeStatus fresh;
+    fresh.name = server.identity();
+    id = desk_.book.add(std::move(fresh));
+  }
+  const NodeStatus& known = *desk_.book.find(*id);
+  NodeStatus node = known;
+  node.public_address = server.public_address;
+  node.internal_address = server.internal_address;
+  node.removed = false;
+  if (known.name != server.identity()) {
+    let_go(known.name);
+    desk_.book.rename(*id, server.identity());
+    node.name = server.identity();
+  }
+  if (node != *desk_.book.find(*id)) desk_.book.edit(*id) = node;
+  attend(*id);
+}
+
+// One of another name at this address, of which the configuration says nothing more.
+std::optional<NodeId> Roster::find_renamed(const ServerConfig& server) const {
+  for (const auto& [id, node] : desk_.book.status().nodes) {
+    if (!node.lost && node.internal_address == server.internal_address && !is_configured(node.name)) return id;
+  }
+  return std::nullopt;
+}
+
+bool Roster::is_configured(const std::string& name) const { return desk_.config && desk_.config->find_server(name) != nullptr; }
+
+// --- greetings
+
+std::optional<NodeId> Roster::greeted(const std::string& name, const Greeting& greeting) {
+  std::optional<NodeId> id = desk_.book.node_of(name);
+  if (!id || !attended_.contains(name)) return std::nullopt;
+  if (!greeting.bound) {
+    begin_binding(name, *id, greeting);
+    return std::nullopt;
+  }
+  if (*greeting.bound != *id) id = adopt(name, *id, *greeting.bound);
+  if (!id) return std::nullopt;
+  const NodeStatus& node = *desk_.book.find(*id);
+  if (!node.bound || node.pool != greeting.pool) {
+    NodeStatus& edited = desk_.book.edit(*id);
+    edited.bound = true;
+    edited.pool = greeting.pool;
+  }
+  troubles_.erase(name);
+  binding_.erase(name);
+  unconfirmed_.erase(name);
+  standing_.insert(name);
+  return id;
+}
+
+void Roster::begin_binding(const std::string& name, NodeId id, const Greeting& greeting) {
+  standing_.erase(name);
+  if (desk_.book.find(id)->bound && !unconfirmed_.contains(name)) {
+    NodeStatus next = *desk_.book.find(id);
+    desk_.warn(fmt::format("{} came back empty: node {} is lost with all that it held, and the server becomes a new node", name,
+                           id.value()));
+    desk_.look_at_shards_of(id);
+    desk_.book.lose(id);
+    desk_.detector.forget(id);
+    desk_.reports.forget(id);
+    next.bound = false;
+    id = desk_.book.add(next);
+    attend(id);
+    desk_.plan_soon();
+  }
+  if (!desk_.book.find(id)->bound) {
+    NodeStatus& node = desk_.book.edit(id);
+    node.bound = true;
+    node.pool = greeting.pool;
+    desk_.structure_changed();
+  }
+  unconfirmed_.insert(name);
+  binding_[name] = desk_.book.changed();
+  stored();
+}
+
+void Roster::stored() {
+  for (const auto& [name, by] : binding_) {
+    if (desk_.is_stored(by)) desk_.effects.bind.push_back(name);
+  }
+  std::erase_if(binding_, [this](const auto& each) { return desk_.is_stored(each.second); });
+}
+
+// The server is a node that we know by another name: the configuration has renamed it, and moved it to another address.
+std::optional<NodeId> Roster::adopt(const std::string& name, NodeId placeholder, NodeId bound) {
+  const NodeStatus* node = desk_.book.find(bound);
+  if (node == nullptr)
+    return refuse(name, placeholder, fmt::format("is node {}, which this cluster does not know", bound.value()));
+  if (node->lost) {
+    return refuse(name, placeholder, fmt::format("is node {}, which was given up as lost; empty its data folder", bound.value()));
+  }
+  const bool replaceable = !desk_.book.find(placeholder)->bound && !is_named(placeholder);
+  if (!desk_.config || is_configured(node->name) || !replaceable) {
+    return refuse(name, placeholder, fmt::format("is the server {}: correct the configuration's addresses", node->name));
+  }
+  const NodeStatus wanted = *desk_.book.find(placeholder);
+  desk_.inform(fmt::format("{} is called {} now", node->name, name));
+  let_go(node->name);
+  desk_.detector.forget(placeholder);
+  desk_.book.erase(placeholder);
+  desk_.book.rename(bound, name);
+  NodeStatus& edited = desk_.book.edit(bound);
+  edited.public_address = wanted.public_address;
+  edited.internal_address = wanted.internal_address;
+  edited.removed = false;
+  desk_.structure_changed();
+  desk_.plan_soon();
+  attend(bound);
+  return bound;
+}
+
+std::nullopt_t Roster::refuse(const std::string& name, NodeId node, std::string why) {
+  if (std::string& known = troubles_[name]; known != why) {
+    desk_.warn(fmt::format("the server {} {}", name, why));
+    known = std::move(why);
+  }
+  standing_.erase(name);
+  desk_.detector.connect_failed(node, desk_.now);
+  return std::nullopt;
+}
+
+void Roster::broke(const std::string& name) {
+  standing_.erase(name);
+  binding_.erase(name);
+}
+
+std::optional<NodeId> Roster::standing(const std::string& name) const {
+  return standing_.contains(name) ? desk_.book.node_of(name) : std::nullopt;
+}
+
+std::string Roster::trouble(const std::string& name) const {
+  const auto found = troubles_.find(name);
+  return found == troubles_.end() ? std::string() : found->second;
+}
+
+// --- leaving
+
+bool Roster::is_named(NodeId node) const {
+  return std::ranges::any_of(desk_.book.status().shards, [node](const auto& each) {
+    const ShardStatus& shard = each.second;
+    return shard.members.has(node) || shard.leader == node || holds(shard.wanted, node) || holds(shard.removed, node);
+  });
+}
+
+void Roster::sweep() {
+  std::vector<NodeId> leaving;
+  for (const auto& [id, node] : desk_.book.status().nodes) {
+    if ((node.removed || node.lost) && !is_named(id)) leaving.push_back(id);
+  }
+  for (const NodeId id : leaving) {
+    const NodeStatus node = *desk_.book.find(id);
+    desk_.inform(fmt::format("{} (node {}) holds nothing any more and is forgotten", node.name, id.value()));
+    if (!node.lost) let_go(node.name);
+    desk_.detector.forget(id);
+    desk_.reports.forget(id);
+    desk_.book.erase(id);
+    desk_.structure_changed();
+  }
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "control/desk.hpp"
+
+namespace skerry::control {
+
+// Which server is which node: gives identities to the servers of the configuration, holds a standing call to each, and judges by their
+// greetings whether they are who they should be. An empty server becomes a node; one that was a node with a folder and comes back empty becomes
+// another, and the former is lost: what it had acknowledged is missing, and nobody may count on it.
+class Roster {
+ public:
+  explicit Roster(Desk& desk) : desk_(desk) {}
+
+  void take_office();
+  void configured();   // desk.config has changed
+  void stored();   // more is durable
+  // The node that greets, when it is bound and the one that is meant.
+  std::optional<NodeId> greeted(const std::string& name, const Greeting& greeting);
+  void broke(const std::string& name);
+  // The node whose standing call this is, when it has greeted as it should.
+  std::optional<NodeId> standing(const std::string& name) const;
+  // Nodes that should go and hold nothing any more are forgotten.
+  void sweep();
+  // What is wrong with the server that greeted last; empty: nothing.
+  std::string trouble(const std::string& name) const;
+
+ private:
+  void attend(NodeId node);
+  void let_go(const std::string& name);
+  void take_server(const ServerConfig& server);
+  std::optional<NodeId> find_renamed(const ServerConfig& server) const;
+  bool is_configured(const std::string& name) const;
+  void begin_binding(const std::string& name, NodeId node, const Greeting& greeting);
+  std::optional<NodeId> adopt(const std::string& name, NodeId placeholder, NodeId bound);
+  std::nullopt_t refuse(const std::string& name, NodeId node, std::string why);
+  bool is_named(NodeId node) const;
+
+  Desk& desk_;
+  std::map<std::string, Attendance> attended_;
+  std::set<std::string> standing_;
+  std::map<std::string, CommitNumber> binding_;   // when that is stored
+  std::set<std::string> unconfirmed_;   // begun to bind in this term of office; have not greeted as bound, so hold nothing
+  std::map<std::string, std::string> troubles_;
+};
+
+}   // namespace skerry::control

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "control/cluster_status.hpp"
+#include "control/metadata.hpp"
+
+namespace skerry::control {
+
+using CommitNumber = StrongId<struct CommitNumberTag>;   // of what is stored at once; rises by one, from 1 on
+
+struct StatusCommit {
+  CommitNumber number;
+  std::vector<MetadataChange> changes;
+};
+
+// The status of a coordinator in office, and how far it is durable. What is edited goes into the next commit; one is under way at a
+// time, so that what changes meanwhile is stored together.
+class StatusBook {
+ public:
+  explicit StatusBook(ClusterStatus status);
+
+  const ClusterStatus& status() const { return status_; }
+  const ShardStatus* find(ShardId shard) const;
+  const NodeStatus* find(NodeId node) const;
+  const NamespaceStatus* find(const std::string& name_space) const;
+  // The node that the server of this name is.
+  std::optional<NodeId> node_of(const std::string& name) const;
+  int leaders_on(NodeId node) const;
+
+  // --- changes. What is asked to be edited must be there.
+  void set_instance(std::string instance);
+  NodeStatus& edit(NodeId node);   // but for its name, and whether it is lost
+  void rename(NodeId node, const std::string& name);
+  void lose(NodeId node);   // its name is free for another
+  NamespaceStatus& edit(const std::string& name_space);
+  ShardStatus& edit(ShardId shard);   // but for its leader
+  void set_leader(ShardId shard, std::optional<NodeId> leader);
+  NodeId add(NodeStatus node);
+  void add(const std::string& name, NamespaceStatus name_space);
+  ShardId add(ShardStatus shard);
+  void erase(NodeId node);
+  void erase(const std::string& name_space);
+  void erase(ShardId shard);
+
+  // --- what is durable
+  CommitNumber changed() const;   // the commit that has the last of the changes
+  CommitNumber durable() const { return durable_; }
+  bool is_stored(ShardId shard) const { return !shards_changed_.contains(shard) && !shards_storing_.contains(shard); }
+  std::optional<StatusCommit> take_commit();   // nothing: one is under way, or nothing has changed
+  void stored(CommitNumber number);   // requires: it is the one under way
+
+ private:
+  ClusterStatus status_;
+  std::map<std::string, NodeId> node_of_;
+  std::map<NodeId, int> leaders_;
+  bool cluster_changed_ = false;
+  std::set<NodeId> nodes_changed_;
+  std::set<std::string> namespaces_changed_;
+  std::set<ShardId> shards_changed_, shards_storing_;
+  CommitNumber begun_{0}, durable_{0};
+};
+
+}   // namespace skerry::control
