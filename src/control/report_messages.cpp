@@ -112,7 +112,7 @@ v1::Assignments write(const Assignments& assignments) {
       if (each.leader) shard.set_leader_public(each.leader_public_address);
     }
   }
-  for (const auto& each : assignments.extra_authorities) written.add_allowed_authorities(each);
+  for (const auto& each : assignments.authorities) written.add_allowed_authorities(each);
   return written;
 }
 
