@@ -73,7 +73,7 @@ def missing(cluster, numbers):
 
 def test_what_one_server_acknowledges_another_has_after_the_first_is_gone(cluster):
     leader = cluster.leader()
-    with Store(leader.address) as store:
+    with cluster.leader_store() as store:
         assert store.put("/greeting", b"hello").status == OK
     leader.kill()
     cluster.await_other_leader(leader)
@@ -104,17 +104,16 @@ def test_a_follower_that_was_away_can_lead_afterwards(cluster):
     leader = cluster.leader()
     away = next(each for each in cluster.servers.values() if each is not leader)
     away.kill()
-    with Store(leader.address) as store:
+    with cluster.leader_store() as store:
         for number in range(50):
             store.put(f"key-{number:06d}", b"value")
     away.start()
     others = [each for each in cluster.servers.values() if each not in (leader, away)]
     others[0].kill()   # so that the one that was away is needed for the next write
-    with Store(leader.address) as store:
-        assert store.put("after", b"it").status == OK
+    cluster.put("after", b"it")
+    leader = cluster.leader()
     leader.kill()
     others[0].start()
-    cluster.await_other_leader(leader)
     with cluster.leader_store() as store:
         assert len(store.list("key-", "key-~")) == 50
         assert store.get("after").value == b"it"
@@ -122,8 +121,8 @@ def test_a_follower_that_was_away_can_lead_afterwards(cluster):
 
 def test_data_flows_and_nothing_is_elected_while_the_coordinator_is_away_or_comes_back(cluster):
     leader = cluster.leader()
-    cluster.coordinator.kill()
-    with Store(leader.address) as store:
+    with cluster.leader_store() as store:
+        cluster.coordinator.kill()
         version = store.put("without", b"coordinator").version
         cluster.coordinator.start()
         eventually(lambda: "in office" in cluster.coordinator.output().split("stopped")[-1], "the coordinator in office")
@@ -132,7 +131,7 @@ def test_data_flows_and_nothing_is_elected_while_the_coordinator_is_away_or_come
 
 
 def test_everything_is_there_after_all_processes_were_killed_at_once(cluster):
-    with Store(cluster.leader().address) as store:
+    with cluster.leader_store() as store:
         for number in range(100):
             store.put(f"key-{number:06d}", b"value")
     for each in cluster.processes():

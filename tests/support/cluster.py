@@ -151,8 +151,30 @@ class Cluster:
         address = shards[min(shards) if shard is None else shard]
         return next(each for each in self.servers.values() if each.address == address)
 
-    def leader_store(self, namespace="default", shard=None):
-        return Store(self.leader(namespace, shard).address)
+    def leader_store(self, namespace="default", shard=0, seconds=20):
+        """A connection to who leads the shard and answers: a new leader waits until the lease of the one before has run out."""
+        def serving():
+            address = (self.assignments() or {}).get(namespace, {}).get(shard)
+            if not address:
+                return None
+            store = Store(address, timeout=5)
+            try:
+                store.list("", "!", shard=shard)
+                return store
+            except grpc.RpcError:
+                store.close()
+                return None
+        return eventually(serving, f"a leader of shard {shard} that serves", seconds)
+
+    def put(self, key, value, shard=0, seconds=20):
+        """Through whoever leads, again and again until it is acknowledged."""
+        def acknowledged():
+            with self.leader_store(shard=shard) as store:
+                try:
+                    return store.put(key, value, shard=shard)
+                except grpc.RpcError:
+                    return None
+        return eventually(acknowledged, f"the put of {key}", seconds)
 
     def await_other_leader(self, than, namespace="default", shard=0, seconds=20):
         def told():
