@@ -62,7 +62,12 @@ std::string ScriptedCluster::command(const std::string& line) {
   else if (word == "configure") configure();
   else if (word == "greet") greet(in);
   else if (word == "report") report(in);
-  else if (word == "break") core_->broke(word_in(in), "reset", now_);
+  else if (word == "break") break_off(word_in(in));
+  else if (word == "silent")
+    for (std::string each; in >> each;) node(each).beats = false;
+  else if (word == "speaks")
+    for (std::string each; in >> each;) node(each).beats = true;
+  else if (word == "found") found(in);
   else if (word == "unreachable") core_->connect_failed(word_in(in), "refused", now_);
   else if (word == "answer") answer(in);
   else if (word == "refuse") refuse(in);
@@ -78,7 +83,7 @@ std::string ScriptedCluster::command(const std::string& line) {
   else if (word == "publications") shows_publications_ = true;
   else if (word == "status") show_status();
   else if (word == "why") show_why(in);
-  else if (word == "term") core_ = nullptr;
+  else if (word == "vacant") core_ = nullptr;
   else wish(word, in);
   carry_out();
   return out_;
@@ -91,6 +96,8 @@ void ScriptedCluster::take_office(std::istream& in) {
   in >> epoch;
   calls_.clear();
   storing_.reset();
+  for (auto& [called, one] : nodes_) one.beats = false;
+  beaten_at_ = now_;
   auto core = CoordinatorCore::take_office({.epoch = epoch, .items = items_}, {.fresh_instance = "reef"}, now_);
   if (!core) {
     out_ += core.error().text + "\n";
@@ -132,6 +139,29 @@ void ScriptedCluster::describe_namespace(std::istream& in) {
   config_.namespaces.push_back(space);
 }
 
+// found SERVERS SHARDS REPLICAS: as many servers, all known and obedient, and the namespace default, led and serving; without words.
+void ScriptedCluster::found(std::istream& in) {
+  const std::int64_t servers = integer(in);
+  std::istringstream space("default " + std::to_string(integer(in)) + " " + std::to_string(integer(in)));
+  const auto each_server = [&](const std::string& what) {
+    for (std::int64_t i = 1; i <= servers; ++i) command(fmt::format("{} n{}", what, i));
+  };
+  each_server("server");
+  describe_namespace(space);
+  command("office");
+  each_server("obey");
+  command("configure");
+  for (const char* what : {"greet", "greet", "report"}) each_server(what);
+  command("wait 200");
+  out_.clear();
+  show_status();
+}
+
+void ScriptedCluster::break_off(const std::string& called) {
+  node(called).beats = false;
+  core_->broke(called, "reset", now_);
+}
+
 void ScriptedCluster::configure() { say(core_->configured(config_, now_)); }
 
 void ScriptedCluster::wish(const std::string& word, std::istream& in) {
@@ -161,13 +191,17 @@ void ScriptedCluster::greet(std::istream& in) {
   Greeting greeting{.incarnation = {}, .pool = {}, .version = "1", .bound = one.id};
   if (one.id == NodeId()) greeting.bound.reset();
   for (std::string word; in >> word;) {
-    if (word == "incarnation") one.incarnation = static_cast<std::uint64_t>(integer(in));
+    if (word == "incarnation") {
+      one.incarnation = static_cast<std::uint64_t>(integer(in));
+      one.leads.clear();
+    }
     if (word == "pool") in >> one.pool;
     if (word == "unbound") greeting.bound.reset();
     if (word == "as") greeting.bound = NodeId(static_cast<std::uint32_t>(integer(in)));
   }
   greeting.incarnation = replica::Incarnation(one.incarnation);
   greeting.pool = one.pool;
+  one.beats = true;
   core_->greeted(called, greeting, now_);
 }
 
@@ -180,6 +214,7 @@ void ScriptedCluster::report(std::istream& in) {
     if (word == "unheard") report.unheard.push_back(node_in(in));
     if (word == "shard") report.replicas.push_back(replica_in(in));
   }
+  for (const ReplicaReport& each : report.replicas) node(called).leads.erase(each.shard);
   core_->reported(called, report, now_);
 }
 
@@ -228,7 +263,7 @@ std::optional<NodeCall> ScriptedCluster::take_call(std::istream& in) {
 void ScriptedCluster::answer(std::istream& in) {
   const auto call = take_call(in);
   if (!call) return;
-  NodeReply reply = *obedience(*call);
+  NodeReply reply = obedience(*call);
   auto* fenced = std::get_if<replica::NewTermAnswer>(&reply);
   for (std::string word; in >> word;) {
     if (word == "unconfirmed") {
@@ -263,27 +298,53 @@ void ScriptedCluster::set_head(std::istream& in) {
   one.heads[shard] = entry_of(word_in(in));
 }
 
-std::optional<NodeReply> ScriptedCluster::obedience(const NodeCall& call) {
+NodeReply ScriptedCluster::obedience(const NodeCall& call) {
   Node& one = node(name(call.to));
+  remember(one, call);
   if (std::holds_alternative<replica::BecomeLeader>(call.what)) return LeadershipTaken{};
   if (std::holds_alternative<replica::ChangeMembers>(call.what)) return MembersTaken{true};
   if (std::holds_alternative<DeleteReplica>(call.what)) return ReplicaDeleted{};
-  replica::NewTermAnswer answer{.term = call.term(), .head = {}};
-  if (const auto head = one.heads.find(call.shard); head != one.heads.end()) answer.head = head->second;
-  return answer;
+  return replica::NewTermAnswer{.term = call.term(), .head = one.heads[call.shard]};
+}
+
+void ScriptedCluster::remember(Node& one, const NodeCall& call) {
+  const auto* lead = std::get_if<replica::BecomeLeader>(&call.what);
+  const auto* change = std::get_if<replica::ChangeMembers>(&call.what);
+  if (lead == nullptr && change == nullptr) {
+    one.leads.erase(call.shard);
+    return;
+  }
+  ReplicaReport& report = one.leads[call.shard];
+  report.shard = call.shard;
+  report.role = ReplicaReport::Role::leader;
+  report.term = call.term();
+  report.version = lead != nullptr ? lead->membership.version : change->membership.version;
+  report.confirmed = report.version;
+  report.serving = true;
+  report.head = one.heads[call.shard].offset;
+  report.followers.clear();
+  for (const auto& [id, called] : name_of_) report.followers.push_back({.node = id, .matched = report.head, .streaming = true});
 }
 
 // --- time and store
 
 void ScriptedCluster::wait(std::istream& in) {
   const TimePoint end = now_ + std::chrono::milliseconds(integer(in));
-  while (core_->next_tick() < end) {
-    now_ = std::max(now_, core_->next_tick());
+  while (now_ < end) {
+    now_ = std::min({end, std::max(now_ + 1ms, core_->next_tick()), beaten_at_ + 100ms});
+    if (now_ >= beaten_at_ + 100ms) beat();
     core_->tick(now_);
     carry_out();
   }
-  now_ = end;
-  core_->tick(now_);
+}
+
+void ScriptedCluster::beat() {
+  beaten_at_ = now_;
+  for (const auto& [called, one] : nodes_) {
+    NodeReport report;
+    for (const auto& [shard, leading] : one.leads) report.replicas.push_back(leading);
+    if (one.beats) core_->reported(called, report, now_);
+  }
 }
 
 void ScriptedCluster::store() {
@@ -327,7 +388,7 @@ void ScriptedCluster::carry_out(Effects effects) {
   }
   for (const NodeCall& call : effects.calls) {
     show(call);
-    if (node(name(call.to)).obeys) core_->replied(call, *obedience(call), now_);
+    if (node(name(call.to)).obeys) core_->replied(call, obedience(call), now_);
     else calls_.push_back(call);
   }
   if (storing_ && stores_at_once_) store();
@@ -429,4 +490,4 @@ NodeId ScriptedCluster::node_in(std::istream& in) {
   return NodeId(static_cast<std::uint32_t>(std::atoi(called.c_str())));
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control

@@ -25,13 +25,18 @@ class ScriptedCluster {
     std::uint64_t incarnation = 1;
     std::string pool;
     bool obeys = false;
+    bool beats = false;   // reports by itself that there is nothing new
     std::map<ShardId, replica::EntryId> heads;
+    std::map<ShardId, ReplicaReport> leads;   // as it obeyed, and says when it beats
   };
 
   void take_office(std::istream& in);
   void describe_server(std::istream& in);
   void describe_namespace(std::istream& in);
   void configure();
+  void found(std::istream& in);
+  void beat();
+  void break_off(const std::string& called);
   void greet(std::istream& in);
   void report(std::istream& in);
   ReplicaReport replica_in(std::istream& in);
@@ -51,7 +56,8 @@ class ScriptedCluster {
   void show(const StatusCommit& commit);
   void show(const NodeCall& call);
   void show(const Publication& publication);
-  std::optional<NodeReply> obedience(const NodeCall& call);
+  NodeReply obedience(const NodeCall& call);
+  void remember(Node& one, const NodeCall& call);
   std::optional<NodeCall> take_call(std::istream& in);
   std::string name(NodeId node) const;
   std::string names(const std::vector<NodeId>& nodes) const;
@@ -65,6 +71,7 @@ class ScriptedCluster {
   std::optional<StatusCommit> storing_;
   bool stores_at_once_ = true;
   bool shows_publications_ = false;
+  TimePoint beaten_at_{1s};
   std::vector<NodeCall> calls_;
   std::map<std::string, Node> nodes_;
   std::map<NodeId, std::string> name_of_;
