@@ -8,6 +8,7 @@
 namespace skerry::control {
 
 void Desk::look_at(ShardId shard, TimePoint when) {
+  when = std::max(when, now + 1ms);   // what is due now is being looked at
   const auto [found, fresh] = time_of_.try_emplace(shard, when);
   if (!fresh) {
     if (found->second <= when) return;

@@ -21,7 +21,7 @@ constexpr Duration telling_patience = 500ms;           // with the one that is t
 
 Duration pause_after(int attempts) {
   if (attempts <= 1) return Duration();   // once, at once: what came between was probably a restart
-  return std::min<Duration>(pause_max, pause_min * (1 << std::min(attempts, 10)));
+  return std::min<Duration>(pause_max, pause_min * (1 << std::min(attempts - 2, 10)));
 }
 
 bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
@@ -85,7 +85,10 @@ void Elections::again(ShardId id, Election& election, std::string trouble) {
   if (election.stage == Stage::telling) --promised_[election.chosen];
   election.trouble = std::move(trouble);
   election.stage = Stage::pausing;
-  election.resume_at = desk_.now + pause_after(election.attempts);
+  election.answers.clear();
+  const Duration pause = pause_after(election.attempts);
+  election.resume_at = desk_.now + pause;
+  if (pause == Duration()) return desk_.look_at(id);
   desk_.look_at(id, election.resume_at);
 }
 
@@ -237,13 +240,13 @@ NodeId Elections::best_of(const ShardStatus& shard, const Election& election, co
 }
 
 void Elections::tell(ShardId id, Election& election) {
-  if (election.told.out) return desk_.look_at(id, election.telling_until);
   if (desk_.now >= election.telling_until || desk_.detector.condition(election.chosen) == NodeCondition::failed) {
     return again(id, election, fmt::format("{} did not take the lead", desk_.name_of(election.chosen)));
   }
+  desk_.look_at(id, election.telling_until);
+  if (election.told.out) return;
   if (desk_.now < election.told.again_at) return desk_.look_at(id, election.told.again_at);
   election.told.out = true;
-  desk_.look_at(id, election.telling_until);
   desk_.call({.to = election.chosen, .shard = id, .what = election.telling, .patience = limits::node_call_patience});
 }
 

@@ -136,6 +136,12 @@ std::optional<ElectionWish> Leadership::cause_of_wishes(ShardId id, const ShardS
   if (!desk_.detector.responds(transfer.to)) return std::nullopt;
   ++transfer.attempts;
   transfer.again_at = desk_.now + transfer_pause;
+  // One that lags far behind would not get it: it may catch up.
+  const auto lags = [&transfer](const ReplicaReport::Follower& each) { return each.node == transfer.to && !each.streaming; };
+  if (report != nullptr && std::ranges::any_of(report->followers, lags)) {
+    desk_.look_at(id, transfer.again_at);
+    return std::nullopt;
+  }
   return ElectionWish{desk_.name_of(transfer.to) + " is to lead", transfer.to, leader};
 }
 

@@ -176,7 +176,8 @@ bool MemberSteps::is_gone_for_good(NodeId id) const {
 }
 
 void MemberSteps::ask_to_delete(ShardId id, NodeId node, Asked& asked) {
-  if (const auto failed = desk_.detector.failed_since(node)) desk_.look_at(id, *failed + removed_node_patience);
+  const auto failed = desk_.detector.failed_since(node);
+  if (failed && desk_.book.find(node)->removed) desk_.look_at(id, *failed + removed_node_patience);
   if (asked.out || !desk_.detector.responds(node)) return;
   if (desk_.now < asked.again_at) return desk_.look_at(id, asked.again_at);
   asked.out = true;
