@@ -54,6 +54,10 @@ constexpr std::size_t append_entries_max = 1024;   // in one message
 constexpr std::size_t follower_entries_in_flight_max = 8192;   // sent and not acknowledged; then the follower waits its turn
 constexpr std::size_t follower_bytes_in_flight_max = 16 << 20;   // of them; one more message may begin below it
 constexpr auto append_patience = 500ms;   // with a follower that acknowledges nothing, before it is asked where it stands
+constexpr std::size_t follower_cache_bytes_max = 4 << 20;   // of a shard's entries, kept in memory for followers only
+constexpr std::size_t node_queued_bytes_max = 64 << 20;   // of entries that wait to be written to one node; more is dropped
+constexpr auto node_silence_max = 1s;   // a stream to another node that answers no heartbeat for so long is made again
+constexpr auto node_reconnect_pause = 50ms;   // before that
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
 
 }   // namespace skerry::limits

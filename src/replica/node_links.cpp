@@ -18,11 +18,6 @@ namespace {
 
 constexpr auto link_method = "/skerry.replica.v1.Replication/Link";
 constexpr auto instance_header = "skerry-instance", from_header = "skerry-from", to_header = "skerry-to";
-// A stream that answers no heartbeat for so long is made again: the node, or the way to it, is not what it was.
-constexpr Duration silence_max = 1s;
-constexpr Duration reconnect_pause = 50ms;
-// Of what waits to be written to one node. Beyond it messages are dropped, as a network drops them.
-constexpr std::size_t queued_bytes_max = 64 << 20;
 
 std::optional<NodeId> node_in(std::optional<std::string_view> text) {
   std::uint32_t value = 0;
@@ -40,9 +35,10 @@ class NodeLinks::Outbound {
  public:
   Outbound(NodeLinks& links, NodeId node, net::Address address)
       : links_(links), node_(node), address_(std::move(address)),
-        channel_(rpc::Channel::make(
-            links.core_, links.network_, address_,
-            {.connect_timeout = silence_max, .backoff_min = reconnect_pause, .backoff_max = reconnect_pause * 4})),
+        channel_(rpc::Channel::make(links.core_, links.network_, address_,
+                                    {.connect_timeout = limits::node_silence_max,
+                                     .backoff_min = limits::node_reconnect_pause,
+                                     .backoff_max = limits::node_reconnect_pause * 4})),
         ready_(links.core_), tasks_(links.core_) {
     tasks_.spawn(run());
   }
@@ -50,7 +46,7 @@ class NodeLinks::Outbound {
   const net::Address& address() const { return address_; }
 
   void send(ShardId shard, const Append& message, std::span<const BytesView> entries) {
-    if (!connected_ || queued_bytes_ > queued_bytes_max) return;
+    if (!connected_ || queued_bytes_ > limits::node_queued_bytes_max) return;
     for (const BytesView entry : entries) queued_bytes_ += entry.size();
     write(message, shard, entries, *queued_.add_appends());
     ready_.wake_all();
@@ -68,7 +64,7 @@ class NodeLinks::Outbound {
       connected_ = false;
       queued_.Clear();
       queued_bytes_ = 0;
-      co_await links_.core_.sleep_for(reconnect_pause);
+      co_await links_.core_.sleep_for(limits::node_reconnect_pause);
     }
   }
 
@@ -100,7 +96,7 @@ class NodeLinks::Outbound {
 
   Task<> beat(rpc::ClientCall& call) {
     for (;;) {
-      if (links_.core_.now() - answered_ > silence_max) co_return call.cancel();
+      if (links_.core_.now() - answered_ > limits::node_silence_max) co_return call.cancel();
       // The time of sending is when it is queued: what waits makes the lease shorter, not longer.
       write(links_.leases_.heartbeat(node_, links_.core_.clock().now()), *queued_.mutable_heartbeat());
       ready_.wake_all();

@@ -85,6 +85,7 @@ Result<> ReplicaDriver::become_leader(BecomeLeader told) {
 }
 
 Result<bool> ReplicaDriver::change_members(ChangeMembers told) {
+  if (failure_) return fail(*failure_);
   const MembershipVersion version = told.membership.version;
   TRY(Effects effects, parts_.replica.change_members(std::move(told)));
   carry_out(std::move(effects));
@@ -122,7 +123,9 @@ Result<> ReplicaDriver::append(NodeId from, const Append& message, std::span<con
 }
 
 void ReplicaDriver::answered(NodeId from, const AppendAnswer& answer) {
-  if (!failure_) carry_out(parts_.replica.answered(from, answer, now()));
+  if (failure_) return;
+  carry_out(parts_.replica.answered(from, answer, now()));
+  trim_cache();   // what it has acknowledged may be needed no more
 }
 
 void ReplicaDriver::hear(Term term) {
@@ -192,6 +195,7 @@ void ReplicaDriver::carry_out(Effects effects, Incoming incoming) {
   if (effects.commit) {
     parts_.listener.on_committed(*effects.commit);
     apply_committed();
+    if (failure_) return;
   }
   if (effects.answer && parts_.peers != nullptr) parts_.peers->send(effects.answer->to, parts_.shard, effects.answer->message);
   if (effects.fenced) {
@@ -247,7 +251,7 @@ void ReplicaDriver::apply_committed() {
   Offset applied = replica.applied();
   while (applied < replica.commit()) {
     const Bytes* entry = cache_.find(applied.next());
-    if (entry == nullptr || (!replica.leads() && engine_is_full())) {
+    if (entry == nullptr || (!replica.leads() && !parts_.room.any())) {
       catching_up_ = true;
       tasks_.spawn(catch_up());
       break;
@@ -286,17 +290,20 @@ Task<Result<>> ReplicaDriver::apply_from_log() {
   constexpr std::size_t chunk_bytes = 4 << 20;
   ReplicaCore& replica = parts_.replica;
   while (replica.applied() < replica.commit()) {
-    while (auto full = engine_is_full()) {
+    while (auto full = parts_.room.refusal()) {
       // A start that can't go on says why; a follower waits until it can.
-      if (parts_.peers == nullptr && parts_.engine->obstacle()) co_return fail(*std::move(full));
+      if (parts_.peers == nullptr && parts_.room.obstructed()) co_return fail(*std::move(full));
       co_await parts_.core.sleep_for(10ms);
     }
     const Offset next = replica.applied().next();
     CO_TRY(const auto entries, co_await parts_.log.read(parts_.shard, next, chunk_bytes));
+    Offset applied = replica.applied();
     for (const disk::LogEntry& entry : entries) {
       if (entry.offset > replica.commit()) break;
-      CO_TRYV(apply_logged(entry));
+      CO_TRYV(apply_logged(applied.next(), entry));
+      applied = entry.offset;
     }
+    if (applied > replica.applied()) applied_to(applied);
     if (entries.empty()) {
       co_return fail(Errc::corrupt,
                      fmt::format("the log of shard {} has no entry {}, but one after it", parts_.shard.value(), next.value()));
@@ -306,8 +313,7 @@ Task<Result<>> ReplicaDriver::apply_from_log() {
   co_return Result<>{};
 }
 
-Result<> ReplicaDriver::apply_logged(const disk::LogEntry& entry) {
-  const Offset due = parts_.replica.applied().next();
+Result<> ReplicaDriver::apply_logged(Offset due, const disk::LogEntry& entry) {
   if (entry.offset != due) {
     return fail(Errc::corrupt, fmt::format("the log of shard {} gave entry {} where {} was due", parts_.shard.value(),
                                            entry.offset.value(), due.value()));
@@ -318,16 +324,7 @@ Result<> ReplicaDriver::apply_logged(const disk::LogEntry& entry) {
   }
   ++replayed_entries_;
   replayed_bytes_ += entry.payload.size();
-  applied_to(entry.offset);
   return {};
-}
-
-std::optional<Error> ReplicaDriver::engine_is_full() const {
-  if (parts_.engine == nullptr || parts_.engine->has_room()) return std::nullopt;
-  const std::optional<Error> obstacle = parts_.engine->obstacle();
-  return Error{
-      make_error_code(Errc::resource_exhausted),
-      fmt::format("not applied: memory is full of what is not on disk yet; {}", obstacle ? obstacle->message() : "try again")};
 }
 
 // Entries stay for followers that take part, not for those that have to be brought up from the log.
@@ -336,7 +333,7 @@ void ReplicaDriver::trim_cache() {
   for (const FollowerProgress& follower : parts_.replica.followers()) {
     if (follower.mode() == FollowerProgress::Mode::streaming) needed = std::min(needed, follower.matched().next());
   }
-  cache_.trim(needed, parts_.replica.applied(), cache_bytes_max);
+  cache_.trim(needed, parts_.replica.applied(), limits::follower_cache_bytes_max);
 }
 
 // --- sending

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "disk/log.hpp"
+#include "replica/engine_room.hpp"
 #include "replica/entry_cache.hpp"
 #include "replica/peers.hpp"
 #include "replica/replica_core.hpp"
@@ -44,7 +45,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
     ReplicaListener& listener;
     Peers* peers;   // null: a cluster of one
     std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
-    const store::Engine* engine;   // asked for room; null: it always has
+    EngineRoom room;
   };
   explicit ReplicaDriver(Parts parts);
   ~ReplicaDriver() override;
@@ -83,7 +84,6 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
  private:
   static constexpr Duration tick_interval_min = 5ms;
-  static constexpr std::size_t cache_bytes_max = 4 << 20;   // of entries that are kept for followers only
   struct Logged {
     disk::Sequence sequence;
     LogPosition position;
@@ -113,8 +113,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   Result<> apply(Offset offset, BytesView entry);
   Task<> catch_up();
   Task<Result<>> apply_from_log();
-  Result<> apply_logged(const disk::LogEntry& entry);
-  std::optional<Error> engine_is_full() const;
+  Result<> apply_logged(Offset due, const disk::LogEntry& entry);
 
   // --- sending
   void send_soon() { parts_.core.at_turn_end(*this); }

@@ -67,8 +67,8 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
                 .listener = *this,
                 .peers = options.seat ? options.seat->peers : nullptr,
                 .engine_health = options.engine_health,
-                .engine = options.engine}),
-        pipeline({core, id, machine, driver, *this, options.engine}) {
+                .room = EngineRoom(options.engine)}),
+        pipeline({core, id, machine, driver, *this, EngineRoom(options.engine)}) {
     report.durable = engine.durable();
   }
 
