@@ -58,6 +58,11 @@ constexpr std::size_t follower_cache_bytes_max = 4 << 20;   // of a shard's entr
 constexpr std::size_t node_queued_bytes_max = 64 << 20;   // of entries that wait to be written to one node; more is dropped
 constexpr auto node_silence_max = 1s;   // a stream to another node that answers no heartbeat for so long is made again
 constexpr auto node_reconnect_pause = 50ms;   // before that
+constexpr std::size_t snapshots_sent_at_once_max = 2;   // by a node; other followers that need one wait their turn
+constexpr std::size_t snapshot_bytes_per_second_max = 64 << 20;   // of all that a node sends
+constexpr auto snapshot_patience = 30s;   // with a follower that takes nothing more of one
+// Of the bytes that the log may keep: so many times of them are kept for a follower that is being sent the state before.
+constexpr int snapshot_log_factor = 4;
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
 
 }   // namespace skerry::limits

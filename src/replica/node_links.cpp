@@ -17,6 +17,7 @@ namespace skerry::replica {
 namespace {
 
 constexpr auto link_method = "/skerry.replica.v1.Replication/Link";
+constexpr auto snapshot_method = "/skerry.replica.v1.Replication/SendSnapshot";
 constexpr auto instance_header = "skerry-instance", from_header = "skerry-from", to_header = "skerry-to";
 
 std::optional<NodeId> node_in(std::optional<std::string_view> text) {
@@ -44,6 +45,14 @@ class NodeLinks::Outbound {
   }
 
   const net::Address& address() const { return address_; }
+  const std::shared_ptr<rpc::Channel>& channel() const { return channel_; }
+  rpc::CallOptions call_options() const {
+    rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
+    options.metadata.add(instance_header, links_.identity_.instance);
+    options.metadata.add(from_header, std::to_string(links_.identity_.self.value()));
+    options.metadata.add(to_header, std::to_string(node_.value()));
+    return options;
+  }
 
   void send(ShardId shard, const Append& message, std::span<const BytesView> entries) {
     if (!connected_ || queued_bytes_ > limits::node_queued_bytes_max) return;
@@ -69,11 +78,7 @@ class NodeLinks::Outbound {
   }
 
   Task<> serve_stream() {
-    rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
-    options.metadata.add(instance_header, links_.identity_.instance);
-    options.metadata.add(from_header, std::to_string(links_.identity_.self.value()));
-    options.metadata.add(to_header, std::to_string(node_.value()));
-    auto call = co_await channel_->open(link_method, std::move(options));
+    auto call = co_await channel_->open(link_method, call_options());
     if (!call) co_return;
     connected_ = true;
     answered_ = links_.core_.now();
@@ -131,7 +136,7 @@ class NodeLinks::Outbound {
   NodeLinks& links_;
   const NodeId node_;
   const net::Address address_;
-  std::unique_ptr<rpc::Channel> channel_;
+  const std::shared_ptr<rpc::Channel> channel_;   // shared with who opens a call on it
   bool connected_ = false;
   TimePoint answered_;   // a heartbeat
   wire::LinkRequest queued_;
@@ -220,7 +225,8 @@ class NodeLinks::Inbound {
 // --- all of them
 
 NodeLinks::NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases, NodeIdentity identity)
-    : core_(core), network_(network), group_(group), leases_(leases), identity_(std::move(identity)), tasks_(core) {}
+    : core_(core), network_(network), group_(group), leases_(leases), identity_(std::move(identity)),
+      snapshots_(core, group, [this](NodeId to) { return call_for_snapshot(to); }), tasks_(core) {}
 
 NodeLinks::~NodeLinks() = default;
 
@@ -228,6 +234,9 @@ void NodeLinks::register_in(rpc::Methods& methods) {
   methods.bidirectional<v1::LinkRequest, v1::LinkAnswer>(
       link_method, [this](rpc::ServerCall& call, rpc::Requests<v1::LinkRequest>& requests,
                           rpc::Replies<v1::LinkAnswer>& replies) { return answer_link(call, requests, replies); });
+  methods.bidirectional<v1::SnapshotRequest, v1::SnapshotAnswer>(
+      snapshot_method, [this](rpc::ServerCall& call, rpc::Requests<v1::SnapshotRequest>& requests,
+                              rpc::Replies<v1::SnapshotAnswer>& replies) { return answer_snapshot(call, requests, replies); });
 }
 
 std::expected<NodeId, rpc::Status> NodeLinks::check_caller(const rpc::ServerCall& call) const {
@@ -256,6 +265,24 @@ Task<rpc::Status> NodeLinks::answer_link(rpc::ServerCall& call, rpc::Requests<v1
   co_return co_await inbound.serve();
 }
 
+Task<rpc::Status> NodeLinks::answer_snapshot(rpc::ServerCall& call, rpc::Requests<v1::SnapshotRequest>& requests,
+                                             rpc::Replies<v1::SnapshotAnswer>& replies) {
+  const auto from = check_caller(call);
+  if (!from) co_return from.error();
+  co_return co_await snapshots_.receive(*from, requests, replies);
+}
+
+Task<Result<std::unique_ptr<rpc::ClientCall>>> NodeLinks::call_for_snapshot(NodeId to) {
+  const auto link = outbound_.find(to);
+  if (link == outbound_.end()) co_return fail(Errc::unavailable, fmt::format("where node {} is, is not known", to.value()));
+  const std::shared_ptr<rpc::Channel> channel = link->second->channel();
+  co_return co_await channel->open(snapshot_method, link->second->call_options());
+}
+
+Task<Result<>> NodeLinks::send_snapshot(NodeId to, SnapshotSender sender) {
+  co_return co_await snapshots_.send(to, std::move(sender));
+}
+
 void NodeLinks::set_nodes(std::map<NodeId, net::Address> nodes) {
   nodes.erase(identity_.self);
   for (auto each = outbound_.begin(); each != outbound_.end();) {
@@ -276,6 +303,7 @@ void NodeLinks::set_nodes(std::map<NodeId, net::Address> nodes) {
 Task<> NodeLinks::let_go(std::unique_ptr<Outbound> link) { co_await link->stop(); }
 
 Task<> NodeLinks::stop() {
+  snapshots_.stop();
   set_nodes({});
   co_await tasks_.join();
 }

@@ -13,7 +13,8 @@
 namespace skerry::replica {
 
 ReplicaDriver::ReplicaDriver(Parts parts)
-    : parts_(std::move(parts)), stamps_(parts_.core.clock().wall(), parts_.core.clock().now()), changed_(parts_.core),
+    : parts_(std::move(parts)), stamps_(parts_.core.clock().wall(), parts_.core.clock().now()),
+      reception_({parts_.core, parts_.state, parts_.shard, parts_.machine.order(), parts_.room}), changed_(parts_.core),
       tasks_(parts_.core) {
   parts_.log.add_listener(*this);
 }
@@ -32,7 +33,10 @@ Task<Result<>> ReplicaDriver::open() {
   co_return Result<>{};
 }
 
-Task<> ReplicaDriver::stop() { co_await tasks_.cancel_and_join(); }
+Task<> ReplicaDriver::stop() {
+  reception_.close();
+  co_await tasks_.cancel_and_join();
+}
 
 // --- the leader's own
 
@@ -179,6 +183,7 @@ void ReplicaDriver::fail_with(Error reason) {
   if (parts_.peers != nullptr) {
     Effects effects = parts_.replica.resign(now());
     if (effects.lost_above) parts_.listener.on_lost();
+    stop_snapshots();
   }
   parts_.listener.on_failed(*failure_);
   changed_.wake_all();
@@ -189,6 +194,7 @@ void ReplicaDriver::fail_with(Error reason) {
 void ReplicaDriver::carry_out(Effects effects, Incoming incoming) {
   if (effects.lost_above) {
     parts_.listener.on_lost();
+    stop_snapshots();
     changed_.wake_all();
   }
   if (auto done = change_log(effects, incoming); !done) return fail_with(std::move(done).error());
@@ -217,6 +223,7 @@ Result<> ReplicaDriver::change_log(const Effects& effects, Incoming incoming) {
     TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, parts_.replica.term(), parts_.replica.version()));
     logged(sequence);
   }
+  if (effects.install) TRYV(log_installation(*effects.install));
   if (effects.cut_above) {
     cache_.cut_above(*effects.cut_above);
     TRY(const disk::Sequence sequence, parts_.log.truncate(parts_.shard, *effects.cut_above));
@@ -247,7 +254,7 @@ Result<> ReplicaDriver::propose_barrier() {
 
 void ReplicaDriver::apply_committed() {
   ReplicaCore& replica = parts_.replica;
-  if (catching_up_ || failure_) return;
+  if (catching_up_ || installing_ || failure_) return;
   Offset applied = replica.applied();
   while (applied < replica.commit()) {
     const Bytes* entry = cache_.find(applied.next());
@@ -289,14 +296,16 @@ Task<> ReplicaDriver::catch_up() {
 Task<Result<>> ReplicaDriver::apply_from_log() {
   constexpr std::size_t chunk_bytes = 4 << 20;
   ReplicaCore& replica = parts_.replica;
-  while (replica.applied() < replica.commit()) {
+  while (replica.applied() < replica.commit() && !installing_) {
     while (auto full = parts_.room.refusal()) {
       // A start that can't go on says why; a follower waits until it can.
       if (parts_.peers == nullptr && parts_.room.obstructed()) co_return fail(*std::move(full));
       co_await parts_.core.sleep_for(10ms);
     }
     const Offset next = replica.applied().next();
-    CO_TRY(const auto entries, co_await parts_.log.read(parts_.shard, next, chunk_bytes));
+    const auto read = co_await parts_.log.read(parts_.shard, next, chunk_bytes);
+    if (replica.applied().next() != next) continue;   // a snapshot came meanwhile
+    CO_TRY(const auto entries, std::move(read));
     Offset applied = replica.applied();
     for (const disk::LogEntry& entry : entries) {
       if (entry.offset > replica.commit()) break;
@@ -348,7 +357,7 @@ void ReplicaDriver::on_turn_end() {
 void ReplicaDriver::send_to(NodeId node) {
   if (feeding_.contains(node)) return;
   while (const auto plan = parts_.replica.next_send(node)) {
-    if (plan->kind == SendPlan::Kind::snapshot) return;
+    if (plan->kind == SendPlan::Kind::snapshot) return begin_snapshot(node);
     const Offset first = plan->previous.offset.next();
     if (plan->last >= first && cache_.find(first) == nullptr) {
       feeding_.insert(node);
@@ -384,6 +393,7 @@ Task<> ReplicaDriver::feed(NodeId node) {
 // False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes again.
 Task<bool> ReplicaDriver::send_from_log(NodeId node) {
   const auto wanted = parts_.replica.next_send(node);
+  if (wanted && wanted->kind == SendPlan::Kind::snapshot) begin_snapshot(node);
   if (!wanted || wanted->kind == SendPlan::Kind::snapshot) co_return false;
   const Offset from = wanted->previous.offset.next();
   if (wanted->last < from || cache_.find(from) != nullptr) co_return false;
@@ -393,6 +403,7 @@ Task<bool> ReplicaDriver::send_from_log(NodeId node) {
     co_return false;
   }
   const auto plan = parts_.replica.next_send(node);   // the world may have changed
+  if (plan && plan->kind == SendPlan::Kind::snapshot) begin_snapshot(node);
   if (!plan || plan->kind == SendPlan::Kind::snapshot) co_return false;
   if (plan->previous.offset.next() != from || plan->last < from) co_return true;
   views_.clear();
