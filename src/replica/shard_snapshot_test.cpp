@@ -170,6 +170,25 @@ TEST_P(ShardSnapshotTest, a_crash_at_any_moment_of_an_installation_leaves_log_an
   }
 }
 
+TEST_P(ShardSnapshotTest, the_state_is_not_taken_before_the_log_has_synced_that_it_was) {
+  const std::uint32_t away = follower();
+  write(5);
+  world.cut(away);
+  write(30);
+  trim_beyond(away);
+  const Offset had = world.shard(away).status().applied;
+  world.disk(away).faults.sync_takes = 1s;
+  world.mend(away);
+  ASSERT_TRUE(world.wait([&] { return world.log(away).snapshot > had; }));
+  world.pass(700ms);   // the engine is made durable meanwhile
+  EXPECT_EQ(world.shard(away).status().applied, had);
+  world.crash(away);
+  world.disk(away).faults.sync_takes = {};
+  const auto started = world.start(away);
+  ASSERT_TRUE(started) << started.error().message();
+  expect_equal(away);
+}
+
 TEST_P(ShardSnapshotTest, a_sender_that_dies_in_the_middle_is_replaced_by_the_next_leader) {
   const std::uint32_t away = follower(), old = leader;
   world.cut(away);
