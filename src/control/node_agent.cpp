@@ -241,7 +241,7 @@ void NodeAgent::report(Attendance& attendance, v1::Report& report) {
   for (const auto& each : parts_.record.value().nodes().nodes()) {
     if (each.node() == parts_.record.value().node()) continue;
     const auto heard = parts_.links.heard(NodeId(each.node()));
-    if (!heard || now - *heard > limits::node_silence_max) report.add_unheard(each.node());
+    if (!heard || now - *heard > limits::node_unheard_after) report.add_unheard(each.node());
   }
 }
 
