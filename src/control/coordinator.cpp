@@ -109,6 +109,7 @@ class Coordinator::Office final : public ServerLinkListener {
 
   // --- the servers
   void on_greeted(const std::string& name, Greeting greeting) override {
+    unreached_.erase(name);
     core_->greeted(name, std::move(greeting), now());
     act();
   }
@@ -121,6 +122,11 @@ class Coordinator::Office final : public ServerLinkListener {
     act();
   }
   void on_connect_failed(const std::string& name, const std::string& why) override {
+    // That it can't be reached is said once; of what comes after that, what is new.
+    const auto [known, first] = unreached_.try_emplace(name, why);
+    if (!first && std::exchange(known->second, why) != why) {
+      parts_.logger.warn("a server still can't be reached", {{"server", name}, {"reason", why}});
+    }
     core_->connect_failed(name, why, now());
     act();
   }
@@ -133,6 +139,7 @@ class Coordinator::Office final : public ServerLinkListener {
   Parts& parts_;
   std::unique_ptr<CoordinatorCore> core_;
   std::map<std::string, std::unique_ptr<ServerLink>> links_;
+  std::map<std::string, std::string> unreached_;   // by name: why
   bool acting_ = false, lost_ = false;
   WaitList due_;
   TaskScope tasks_;

@@ -2,6 +2,7 @@
 #include "node/cluster_node.hpp"
 
 #include "node/public_server.hpp"
+#include "rpc/refusal.hpp"
 #include "runtime/process_metrics.hpp"
 
 namespace skerry::node {
@@ -36,8 +37,10 @@ net::Address node_address(net::Address configured, CoreId core) {
 }
 
 ClusterNode::ClusterNode(AppletContext& context, ClusterNodeOptions options, Sharded<serve::ShardHost>* hosts)
-    : context_(context), log_(context.log("node")), options_(std::move(options)), disk_(context.core), network_(context.core),
-      health_(context.core) {
+    : context_(context), log_(context.log("node")), options_(std::move(options)), disk_(context.core),
+      security_(context.get<Security>()), plain_network_(context.core),
+      internal_network_(context.core, plain_network_, {security_.internal_tls(), rpc::refusal_without_tls}),
+      peer_network_(context.core, plain_network_, {security_.peer_tls()}), health_(context.core) {
   options_.storage.engine.cache_bytes /= context.cores().size();
   hosts->set(context_.core.id(), this);
 }
@@ -50,7 +53,9 @@ Task<Result<>> ClusterNode::start() {
   CO_TRY(storage_,
          co_await NodeStorage::open(context_, disk_, options_.folder->node_path(number), number, options_.storage));
   leases_.emplace(replica::Incarnation(record_->value().incarnation()), context_.core.clock().now());
-  links_ = std::make_unique<replica::NodeLinks>(context_.core, network_, storage_->group(), *leases_);
+  const SecurityOptions& security = security_.options();
+  net::Network& to_peers = security.peer_tls ? static_cast<net::Network&>(peer_network_) : plain_network_;
+  links_ = std::make_unique<replica::NodeLinks>(context_.core, to_peers, storage_->group(), *leases_);
   agent_ = std::make_unique<control::NodeAgent>(control::NodeAgent::Parts{.core = context_.core,
                                                                           .log = storage_->log(),
                                                                           .group = storage_->group(),
@@ -66,7 +71,12 @@ Task<Result<>> ClusterNode::start() {
   agent_->register_in(methods_);
   health_.add_to(methods_);
   health_.set("", rpc::Health::Serving::yes);
-  server_ = rpc::Server::make(context_.core, network_, methods_, {});
+  rpc::ServerOptions server;
+  server.on_handshake_failed = [this](const net::Address& peer, const Error& why) {
+    security_.note_handshake("internal", peer, why);
+  };
+  net::Network& inside = security.internal_tls ? static_cast<net::Network&>(internal_network_) : plain_network_;
+  server_ = rpc::Server::make(context_.core, inside, methods_, server);
   co_await agent_->start();
   storage_->group().start();
   CO_TRY(const net::Address address, server_->start(node_address(options_.internal_address, context_.core.id())));

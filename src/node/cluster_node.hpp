@@ -8,7 +8,9 @@
 #include "control/node_agent.hpp"
 #include "disk/machine_disk.hpp"
 #include "net/tcp.hpp"
+#include "net/tls_network.hpp"
 #include "node/node_storage.hpp"
+#include "node/security.hpp"
 #include "node/server_folder.hpp"
 #include "rpc/health.hpp"
 #include "rpc/server.hpp"
@@ -51,7 +53,9 @@ class ClusterNode final : public serve::ShardHost, private control::NodeListener
   Logger log_;
   ClusterNodeOptions options_;
   disk::MachineDisk disk_;
-  net::TcpNetwork network_;
+  Security& security_;
+  net::TcpNetwork plain_network_;
+  net::TlsNetwork internal_network_, peer_network_;   // used where their TLS is on
   rpc::Health health_;
   rpc::Methods methods_;
   std::unique_ptr<control::NodeRecord> record_;

@@ -39,7 +39,7 @@ void warn_of_ports(const ClusterServerOptions& options, const Logger& log) {
   const SecurityOptions& security = options.security;
   const bool tokens = security.auth.on();
   warn_of_exposure({options.public_address, "public", security.public_tls, tokens}, log);
-  warn_of_exposure({options.internal_address, "internal", std::nullopt, false}, log);
+  warn_of_exposure({options.internal_address, "internal", security.internal_tls, false}, log);
   if (!options.admin_address) return;
   warn_of_exposure({*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth}, log);
 }

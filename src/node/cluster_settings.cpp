@@ -15,6 +15,7 @@ ClusterServerSettings::ClusterServerSettings()
            "Where the coordinator and the other servers connect, host:port. Loopback unless you say otherwise.")
       .flags("-i,--internal-addr")
       .also("server.internal.bindAddress");
+  serving_.declare_internal(settings_, "replication");
   settings_
       .add("authority-validation", check_authority_,
            "Answer clients only at addresses that the cluster's configuration names, allowExtraAuthorities included.")
@@ -57,6 +58,8 @@ CoordinatorSettings::CoordinatorSettings() {
       .also("observability.metric.bindAddress");
   settings_.add("insecure", insecure_, "Say nothing about an address that other machines can reach without authentication.")
       .flags("--insecure");
+  security_.declare(settings_);
+  security_.declare_internal(settings_, "controller");
   settings_
       .add("metadata.provider", provider_,
            "Where the cluster's status is kept. memory: nowhere, for trying things out; file: in a folder.")
@@ -81,6 +84,7 @@ Result<CoordinatorOptions> CoordinatorSettings::options() const {
     TRY(options.admin_address, address_setting(metrics_address_, "metrics.address"));
   }
   options.insecure = insecure_;
+  TRY(options.security, security_.options());
   options.metadata.provider = provider_ == "memory" ? MetadataOptions::Provider::memory : MetadataOptions::Provider::file;
   options.metadata.folder = folder_;
   if (folder_.empty()) return fail(Errc::invalid_argument, "metadata.dir: name a folder");

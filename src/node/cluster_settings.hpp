@@ -36,6 +36,7 @@ class CoordinatorSettings {
  private:
   Settings settings_;
   LoggingSettings logging_;
+  SecuritySettings security_;
   std::string public_address_ = "127.0.0.1:6651";
   std::string internal_address_ = "127.0.0.1:6650";
   std::string metrics_address_ = "127.0.0.1:8081";

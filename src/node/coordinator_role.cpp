@@ -10,6 +10,7 @@
 #include "node/admin_server.hpp"
 #include "node/exposure.hpp"
 #include "node/threshold.hpp"
+#include "rpc/refusal.hpp"
 
 namespace skerry::node {
 namespace {
@@ -37,17 +38,29 @@ SeenFile look_at(const std::string& path) {
 
 CoordinatorRole::CoordinatorRole(AppletContext& context, CoordinatorOptions options, App* app)
     : context_(context), app_(app), log_(context.log("coordinator")), options_(std::move(options)), disk_(context.core),
-      network_(context.core), in_memory_(context.core), metadata_(make_metadata()), health_(context.core), tasks_(context.core) {
+      security_(context.get<Security>()), plain_network_(context.core),
+      public_network_(context.core, plain_network_, {security_.public_tls(), rpc::refusal_without_tls}),
+      internal_network_(context.core, plain_network_, {security_.internal_tls(), rpc::refusal_without_tls}),
+      peer_network_(context.core, plain_network_, {security_.peer_tls()}), in_memory_(context.core), metadata_(make_metadata()), health_(context.core), tasks_(context.core) {
   coordinator_ = std::make_unique<control::Coordinator>(
       control::Coordinator::Parts{.core = context.core,
-                                  .network = network_,
+                                  .network = network(options_.security.peer_tls, peer_network_),
                                   .metadata = *metadata_,
                                   .logger = log_,
                                   .give_up = [this](Error why) { app_->fail(why.message()); }});
   health_.add_to(public_methods_);
   health_.add_to(internal_methods_);
-  public_server_ = rpc::Server::make(context.core, network_, public_methods_, {});
-  internal_server_ = rpc::Server::make(context.core, network_, internal_methods_, {});
+  rpc::ServerOptions for_people = server_options("public");
+  for_people.guard = security_.guard();
+  public_server_ = rpc::Server::make(context.core, network(options_.security.public_tls, public_network_), public_methods_, for_people);
+  internal_server_ = rpc::Server::make(context.core, network(options_.security.internal_tls, internal_network_), internal_methods_,
+                                       server_options("internal"));
+}
+
+rpc::ServerOptions CoordinatorRole::server_options(const char* port) {
+  rpc::ServerOptions options;
+  options.on_handshake_failed = [this, port](const net::Address& peer, const Error& why) { security_.note_handshake(port, peer, why); };
+  return options;
 }
 
 CoordinatorRole::~CoordinatorRole() = default;
@@ -124,15 +137,19 @@ int run_coordinator(CoordinatorOptions options, LogRegistry& log) {
       if (const auto free = threshold.check_free(*options.admin_address); !free) return refuse(free.error());
     }
   }
-  const auto security = SecurityFiles::open({});
+  const auto security = SecurityFiles::open(options.security);
   if (!security) return refuse(security.error());
   options.app.placement = *CorePlacement::parse("1", false);
   App app(options.app, clock, log);
   if (!options.insecure) {
     const Logger logger = log.logger("coordinator");
-    warn_of_exposure({options.public_address, "public", std::nullopt, false}, logger);
-    warn_of_exposure({options.internal_address, "internal", std::nullopt, false}, logger);
-    if (options.admin_address) warn_of_exposure({*options.admin_address, "metrics", std::nullopt, false}, logger);
+    const SecurityOptions& secured = options.security;
+    const bool tokens = secured.auth.on();
+    warn_of_exposure({options.public_address, "public", secured.public_tls, tokens}, logger);
+    warn_of_exposure({options.internal_address, "internal", secured.internal_tls, false}, logger);
+    if (options.admin_address) {
+      warn_of_exposure({*options.admin_address, "metrics", secured.admin_tls, tokens && secured.admin_auth}, logger);
+    }
   }
   app.add<Security>("security", *security);
   if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address, .json_api = true});

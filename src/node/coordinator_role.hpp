@@ -9,6 +9,8 @@
 #include "disk/machine_disk.hpp"
 #include "net/file_stamp.hpp"
 #include "net/tcp.hpp"
+#include "net/tls_network.hpp"
+#include "node/security.hpp"
 #include "rpc/health.hpp"
 #include "rpc/server.hpp"
 #include "runtime/app.hpp"
@@ -29,6 +31,7 @@ struct CoordinatorOptions {
   net::Address internal_address;   // health, and other coordinators
   std::optional<net::Address> admin_address;
   bool insecure = false;
+  SecurityOptions security;
   MetadataOptions metadata;
   std::string config_file;         // the cluster's configuration, watched
   AppOptions app;                  // without its placement
@@ -48,6 +51,10 @@ class CoordinatorRole {
 
  private:
   std::unique_ptr<control::Metadata> make_metadata();
+  net::Network& network(const std::optional<net::TlsOptions>& tls, net::TlsNetwork& secure) {
+    return tls ? static_cast<net::Network&>(secure) : plain_network_;
+  }
+  rpc::ServerOptions server_options(const char* port);
   Task<> watch_config();
   void read_config(std::string text);
 
@@ -56,7 +63,9 @@ class CoordinatorRole {
   Logger log_;
   const CoordinatorOptions options_;
   disk::MachineDisk disk_;
-  net::TcpNetwork network_;
+  Security& security_;
+  net::TcpNetwork plain_network_;
+  net::TlsNetwork public_network_, internal_network_, peer_network_;   // used where their TLS is on
   control::MetadataShared in_memory_;   // of the memory provider: gone with the process
   std::unique_ptr<control::Metadata> metadata_;
   std::unique_ptr<control::Coordinator> coordinator_;

@@ -21,6 +21,46 @@ void SecuritySettings::declare(Settings& settings) {
       .limits(100ms, 1h);
 }
 
+void SecuritySettings::declare_internal(Settings& settings, const std::string& also) {
+  declare_tls(settings, internal_tls_, {"internal", "--internal-tls", "server.internal"});
+  settings.add("peer.tls.enabled", peer_.enabled, "Call the internal ports of others with TLS. On when a file is named.")
+      .flags("--peer-tls-enabled")
+      .also(also + ".tls.enabled");
+  settings.add("peer.tls.trusted-ca-file", peer_.trusted_ca_file, "Who signs the certificates of others (PEM).")
+      .flags("--peer-tls-trusted-ca-file")
+      .also(also + ".tls.trustedCaFile");
+  settings.add("peer.tls.cert-file", peer_.cert_file, "This process's own certificate towards others (PEM).")
+      .flags("--peer-tls-cert-file")
+      .also(also + ".tls.certFile");
+  settings.add("peer.tls.key-file", peer_.key_file, "Its private key (PEM), without a passphrase.")
+      .flags("--peer-tls-key-file")
+      .also(also + ".tls.keyFile");
+  settings.add("peer.tls.server-name", peer_.server_name, "The name that their certificates bear, where it is not the address.")
+      .flags("--peer-tls-server-name")
+      .also(also + ".tls.serverName");
+  settings
+      .add("peer.tls.insecure-skip-verify", peer_.skip_verify,
+           "Believe any certificate: only for experiments, since anybody on the way can read and answer.")
+      .flags("--peer-tls-insecure-skip-verify")
+      .also(also + ".tls.insecureSkipVerify");
+}
+
+Result<std::optional<net::TlsOptions>> SecuritySettings::peer_options() const {
+  const bool on = peer_.enabled || !peer_.cert_file.empty() || !peer_.trusted_ca_file.empty() || peer_.skip_verify;
+  if (!on) return std::nullopt;
+  if (peer_.cert_file.empty() != peer_.key_file.empty()) {
+    return fail(Errc::invalid_argument, "peer.tls: a certificate and its key belong together: set both cert-file and key-file");
+  }
+  net::TlsOptions options;
+  options.cert_file = peer_.cert_file;
+  options.key_file = peer_.key_file;
+  options.trusted_ca_file = peer_.trusted_ca_file;
+  options.server_name = peer_.server_name;
+  options.verify_peer = peer_.skip_verify ? net::VerifyPeer::no : net::VerifyPeer::yes;
+  options.alpn = {"h2"};
+  return options;
+}
+
 void SecuritySettings::declare_tls(Settings& settings, Tls& tls, const TlsNames& names) {
   const std::string section = names.port + ".tls", also = names.oxia_section + ".tls";
   const std::string& flags = names.flags;
@@ -136,6 +176,11 @@ Result<SecurityOptions> SecuritySettings::options() const {
   SecurityOptions options;
   TRY(options.public_tls, tls_options(public_tls_, "public.tls"));
   TRY(options.admin_tls, tls_options(metrics_tls_, "metrics.tls"));
+  if (internal_tls_.enabled_setting != nullptr) {
+    TRY(options.internal_tls, tls_options(internal_tls_, "internal.tls"));
+    TRY(options.peer_tls, peer_options());
+    if (options.internal_tls) options.internal_tls->alpn = {"h2"};
+  }
   if (options.public_tls) options.public_tls->alpn = {"h2"};
   if (options.admin_tls) options.admin_tls->alpn = {"http/1.1"};
   TRY(options.auth, auth_options());

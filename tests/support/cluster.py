@@ -24,6 +24,7 @@ class Process:
         self.public, self.internal = free_port(), free_port()
         self.process = None
         self.paused = False
+        self.extra = []   # more flags
 
     @property
     def address(self):
@@ -42,7 +43,7 @@ class Process:
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none"]
+        command = [str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
