@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -78,6 +79,9 @@ class Process:
 class DataServer(Process):
     def arguments(self):
         return ["server", "--data-dir", str(self.folder / "data")]
+
+    def lose_data(self):
+        shutil.rmtree(self.folder / "data")
 
 
 class Coordinator(Process):
