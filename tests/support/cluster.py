@@ -26,14 +26,15 @@ class Process:
         self.process = None
         self.paused = False
         self.extra = []   # more flags
+        self.host, self.prefix = "127.0.0.1", []   # the machine, and the words that make a command run there
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.public}"
+        return f"{self.host}:{self.public}"
 
     @property
     def internal_address(self):
-        return f"127.0.0.1:{self.internal}"
+        return f"{self.host}:{self.internal}"
 
     @property
     def pid(self):
@@ -44,7 +45,7 @@ class Process:
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
+        command = [*self.prefix, str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
