@@ -72,9 +72,13 @@ ClusterSimReport ClusterSim::run() {
   heal_all();
   const std::uint64_t before = report_.puts;
   const bool goes_on = wait(progress_within, [&] { return serving() != nullptr && report_.puts > before + 20 && is_level(); });
-  if (!goes_on) fail(fmt::format("no progress within {} s after the last fault", progress_within / 1s));
+  if (!goes_on) fail(fmt::format("no progress within {} s after the last fault: {}", progress_within / 1s, why_not()));
   if (report_.failure.empty()) check_states();
   if (report_.failure.empty()) read_all();
+  for (const auto& client : clients_) {
+    if (client->pending) history_.add(std::move(client->pending->operation));
+    client->pending.reset();
+  }
   if (report_.failure.empty()) fail(history_.violation());
   report_.trace_hash = trace_.hash();
   return report_;
@@ -87,7 +91,7 @@ void ClusterSim::fail(std::string why) {
 // --- the world goes on
 
 void ClusterSim::step() {
-  world_.step();
+  if (!world_.step()) world_.clock.advance(1ms);   // no machine runs
   for (const auto& client : clients_) work(*client);
   check_servers();
 }
@@ -151,7 +155,8 @@ void ClusterSim::put(Client& client, replica::Shard& shard) {
                                .ended = TimePoint::max(),
                                .version = std::nullopt};
   replica::Ticket ticket = shard.propose(request->request());
-  client.pending = Client::Pending{std::move(request), std::move(ticket), nodes_[client.at % nodes_.size()].get(), std::move(operation)};
+  client.pending =
+      Client::Pending{std::move(request), std::move(ticket), nodes_[client.at % nodes_.size()].get(), std::move(operation)};
 }
 
 void ClusterSim::hear(Client& client) {
@@ -321,29 +326,45 @@ bool ClusterSim::is_level() const {
          office->why_not_yet(shard_id).empty();
 }
 
+std::string ClusterSim::why_not() const {
+  const NodeMachine* leader = serving();
+  const auto* office = coordinator_->coordinator() != nullptr ? coordinator_->coordinator()->in_office() : nullptr;
+  std::string why = leader == nullptr ? "nobody serves" : fmt::format("{} serves", leader->host());
+  if (office == nullptr) return why + ", no coordinator is in office";
+  const std::string waits = office->why_not_yet(shard_id);
+  return fmt::format("{}, {}", why, waits.empty() ? "the coordinator waits for nothing" : waits);
+}
+
 void ClusterSim::check_states() {
   // Nobody asks any more, so that all come to the same entry.
   for (const auto& client : clients_) client->next = TimePoint::max();
   const auto& members = coordinator_->coordinator()->in_office()->status().shards.at(shard_id).members;
   report_.members_version = members.version.value();
-  std::vector<NodeMachine*> replicas;
-  for (const auto& node : nodes_) {
-    const NodeMachine* const led = serving();
-    if (led == nullptr) return fail("nobody serves any more, and nothing had happened");
-    if (node->shard(shard_id) != nullptr) replicas.push_back(node.get());
-  }
   const auto level = [&] {
     const NodeMachine* leader = serving();
     if (leader == nullptr) return false;
     const Offset commit = leader->shard(shard_id)->commit();
     std::size_t equal = 0;
-    for (const NodeMachine* node : replicas) equal += node->shard(shard_id) != nullptr && node->shard(shard_id)->status().applied == commit;
+    for (const auto& node : nodes_)
+      equal += node->shard(shard_id) != nullptr && node->shard(shard_id)->status().applied == commit;
     return equal >= replicas_;
   };
-  if (!wait(progress_within, level)) return fail("the replicas do not come to the same entry");
+  if (!wait(progress_within, level)) {
+    std::string places;
+    for (const auto& node : nodes_) {
+      if (node->shard(shard_id) == nullptr) continue;
+      const auto status = node->shard(shard_id)->status();
+      places += fmt::format("; {}{}: term {} head {} commit {} applied {}", node->host(),
+                            node->shard(shard_id)->serves() ? " serves" : "", status.term.value(), status.head.offset.value(),
+                            status.commit.value(), status.applied.value());
+      for (const auto& each : status.followers)
+        places += fmt::format(" [{} mode {} matched {}]", each.node.value(), static_cast<int>(each.mode), each.matched.value());
+    }
+    return fail("the replicas do not come to the same entry" + places);
+  }
   std::optional<std::pair<std::uint32_t, std::string>> first;
   const Offset commit = serving()->shard(shard_id)->commit();
-  for (NodeMachine* node : replicas) {
+  for (const auto& node : nodes_) {
     if (node->shard(shard_id) == nullptr || node->shard(shard_id)->status().applied != commit) continue;
     store::SnapshotSource source(**node->engine().shard(shard_id), {.shard = shard_id});
     bool done = false;
@@ -354,7 +375,8 @@ void ClusterSim::check_states() {
     node->tasks().spawn(drain(source, done));
     while (!done) world_.step();
     if (!first) first = {source.place().crc, node->host()};
-    if (first->first != source.place().crc) return fail(fmt::format("{} and {} differ at entry {}", first->second, node->host(), commit.value()));
+    if (first->first != source.place().crc)
+      return fail(fmt::format("{} and {} differ at entry {}", first->second, node->host(), commit.value()));
   }
 }
 

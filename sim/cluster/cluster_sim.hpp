@@ -78,6 +78,7 @@ class ClusterSim {
   // --- at the end
   NodeMachine* serving() const;
   bool is_level() const;
+  std::string why_not() const;   // level, for people
   void check_states();
   void read_all();
 
@@ -96,4 +97,4 @@ class ClusterSim {
   ClusterSimReport report_;
 };
 
-}  // namespace skerry::sim
+}   // namespace skerry::sim

@@ -13,8 +13,8 @@ using Operation = History::Operation;
 using Kind = Operation::Kind;
 
 std::string describe(const Operation& each) {
-  return fmt::format("{} of {} as version {}", each.kind == Kind::put ? "put" : "get", each.value.empty() ? "nothing" : each.value,
-                     each.version->value());
+  return fmt::format("{} of {} as version {}", each.kind == Kind::put ? "put" : "get",
+                     each.value.empty() ? "nothing" : each.value, each.version->value());
 }
 
 // A get must have seen something that was put, before its end, under the version that it was put with.

@@ -34,4 +34,4 @@ class History {
   std::vector<Operation> operations_;
 };
 
-}  // namespace skerry::sim
+}   // namespace skerry::sim

@@ -44,11 +44,13 @@ Task<Result<>> NodeMachine::open() {
   CO_TRYV(co_await disk().sync_folder("/"));
   CO_TRYV(co_await disk().sync_folder("/node-0"));
   CO_TRY(record_, co_await control::NodeRecord::open(core(), disk(), "/node-0/cluster-node"));
-  CO_TRY(node_log_, co_await disk::Log::open(core(), disk(), "/node-0/log", {.segment_bytes = 64 << 10, .spare_segments_max = 2}));
+  CO_TRY(node_log_,
+         co_await disk::Log::open(core(), disk(), "/node-0/log", {.segment_bytes = 64 << 10, .spare_segments_max = 2}));
   CO_TRY(engine_, co_await store::MemoryEngine::open(core(), disk(), "/node-0/engine"));
   group_ = std::make_unique<replica::ShardGroup>(
       core(), *node_log_, *engine_,
-      replica::ShardGroupOptions{.wal_retention_time = 2s, .wal_retention_bytes = 64 << 10, .replay_bytes_max = 32 << 10, .trim_interval = 1s});
+      replica::ShardGroupOptions{
+          .wal_retention_time = 2s, .wal_retention_bytes = 64 << 10, .replay_bytes_max = 32 << 10, .trim_interval = 1s});
   leases_.emplace(replica::Incarnation(record_->value().incarnation()), core().clock().now());
   links_ = std::make_unique<replica::NodeLinks>(core(), network(), *group_, *leases_);
   agent_ = std::make_unique<control::NodeAgent>(control::NodeAgent::Parts{.core = core(),
@@ -96,12 +98,10 @@ Task<Result<>> CoordinatorMachine::open() {
   CO_TRYV(disk().make_folders("/metadata"));
   CO_TRYV(co_await disk().sync_folder("/"));
   metadata_ = std::make_unique<control::MetadataFile>(core(), disk(), control::MetadataFile::Options{"/metadata", host()});
-  coordinator_ = std::make_unique<control::Coordinator>(
-      control::Coordinator::Parts{.core = core(),
-                                  .network = network(),
-                                  .metadata = *metadata_,
-                                  .logger = logger(),
-                                  .give_up = [this](Error why) { give_up(std::move(why)); }});
+  coordinator_ = std::make_unique<control::Coordinator>(control::Coordinator::Parts{
+      .core = core(), .network = network(), .metadata = *metadata_, .logger = logger(), .give_up = [this](Error why) {
+        give_up(std::move(why));
+      }});
   CO_TRYV(coordinator_->configure(*config_));
   coordinator_->start();
   co_return Result<>{};

@@ -23,15 +23,17 @@ class Machine {
       : world_(world), fabric_(fabric), log_(log), host_(std::move(host)) {}
   virtual ~Machine() = default;
 
-  void boot();    // a process; it opens by itself
+  void boot();   // a process; it opens by itself
   void crash();   // with the power
-  void kill();    // the process only
+  void kill();   // the process only
   void pause(TimePoint until) { world_.pause_core(*core_, until); }
 
   const std::string& host() const { return host_; }
   bool running() const { return core_ != nullptr; }
   std::uint64_t life() const { return life_; }
-  const std::optional<Error>& failure() const { return failure_; }   // it could not start, which a simulated disk's faults never explain
+  const std::optional<Error>& failure() const {
+    return failure_;
+  }   // it could not start, which a simulated disk's faults never explain
   Core& core() { return *core_; }
   TaskScope& tasks() { return *tasks_; }
   disk::SimulatedDiskState platters;
@@ -108,4 +110,4 @@ class CoordinatorMachine final : public Machine {
   std::unique_ptr<control::Coordinator> coordinator_;
 };
 
-}  // namespace skerry::sim
+}   // namespace skerry::sim

@@ -28,8 +28,8 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
   const ClusterSimOptions options = options_of(arguments, seed);
   const ClusterSimReport report = ClusterSim(options).run();
   if (!arguments.quiet || !report.failure.empty()) {
-    fmt::print("seed {}: {} nodes, {} puts, {} refused, {} in doubt, {} gets, {} faults, term {}, membership {}, trace {:016x}\n", seed,
-               options.nodes, report.puts, report.refused, report.unknown, report.gets, report.faults, report.terms,
+    fmt::print("seed {}: {} nodes, {} puts, {} refused, {} in doubt, {} gets, {} faults, term {}, membership {}, trace {:016x}\n",
+               seed, options.nodes, report.puts, report.refused, report.unknown, report.gets, report.faults, report.terms,
                report.members_version, report.trace_hash);
   }
   if (!report.failure.empty()) {
