@@ -34,6 +34,7 @@ class WatchedLog final : public disk::Log {
   Result<disk::Sequence> trim(ShardId shard, Offset first_kept) override { return log_->trim(shard, first_kept); }
   bool has_room(std::size_t records, std::size_t bytes) const override { return log_->has_room(records, bytes); }
   disk::Sequence synced() const override { return log_->synced(); }
+  std::optional<TimePoint> waiting_since() const override { return log_->waiting_since(); }
   Task<Result<>> wait_synced(disk::Sequence sequence) override { return log_->wait_synced(sequence); }
   void add_listener(disk::LogListener& listener) override { log_->add_listener(listener); }
   void remove_listener(disk::LogListener& listener) override { log_->remove_listener(listener); }

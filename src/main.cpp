@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
   app.fallthrough();
   Command chosen;
   add_standalone_command(app, chosen);
+  add_cluster_server_command(app, chosen);
+  add_coordinator_command(app, chosen);
   add_client_command(app, chosen);
   add_admin_command(app, chosen);
   add_shell_command(app, chosen);

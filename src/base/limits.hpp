@@ -54,7 +54,26 @@ constexpr std::size_t append_entries_max = 1024;   // in one message
 constexpr std::size_t follower_entries_in_flight_max = 8192;   // sent and not acknowledged; then the follower waits its turn
 constexpr std::size_t follower_bytes_in_flight_max = 16 << 20;   // of them; one more message may begin below it
 constexpr auto append_patience = 500ms;   // with a follower that acknowledges nothing, before it is asked where it stands
+constexpr auto node_unheard_after = 300ms;   // of another node's heartbeats, before it is reported as unheard
+constexpr auto replica_report_interval = 200ms;   // at which a node tells its coordinator how far its replicas are
+constexpr auto usage_report_interval = 1s;   // and what it uses
+constexpr auto server_connect_patience = 400ms;   // with a server that does not answer the coordinator's connecting
+constexpr auto server_retry_pause = 20ms;   // between attempts
+constexpr auto replica_release_patience = 10s;   // with requests that still use a replica that is to be deleted
+constexpr std::size_t follower_cache_bytes_max = 4 << 20;   // of a shard's entries, kept in memory for followers only
+constexpr std::size_t node_queued_bytes_max = 64 << 20;   // of entries that wait to be written to one node; more is dropped
+constexpr auto node_silence_max = 1s;   // a stream to another node that answers no heartbeat for so long is made again
+constexpr auto node_reconnect_pause = 50ms;   // before that
+constexpr std::size_t snapshots_sent_at_once_max = 2;   // by a node; other followers that need one wait their turn
+constexpr std::size_t snapshot_bytes_per_second_max = 64 << 20;   // of all that a node sends
+constexpr auto snapshot_patience = 30s;   // with a follower that takes nothing more of one
+// Of the bytes that the log may keep: so many times of them are kept for a follower that is being sent the state before.
+constexpr int snapshot_log_factor = 4;
 constexpr std::size_t fenced_news_max = 1024;   // in one answer to a heartbeat; the promise counts with the last of them
+
+// --- the coordinator's status
+constexpr std::size_t metadata_bytes_max = 64 << 20;   // of keys and values in all: it is kept and sent whole
+constexpr std::size_t metadata_change_bytes_max = 8 << 20;   // of one change; one is one entry and one message
 
 // --- the coordinator
 constexpr std::uint32_t namespace_shards_max = 4096;   // when it is created; each costs memory and a place in every checkpoint

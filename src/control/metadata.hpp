@@ -27,13 +27,14 @@ class Metadata {
 
   struct Office {
     std::int64_t epoch = 0;   // higher than of all who held it before
-    MetadataItems items;      // everything, as of now
+    MetadataItems items;   // everything, as of now
   };
   // Waits until this process may act, for as long as it takes, then tells what there is.
   virtual Task<Result<Office>> take_office() = 0;
   // Makes all of the changes, or none. In the order of the calls; may be called again before it returns.
   // Fails with aborted when another coordinator has taken office, io_failed when they can't be kept; after either this process
-  // acts no more until it has taken office again, and whether they were kept is unknown.
+  // acts no more until it has taken office again, and whether they were kept is unknown. With resource_exhausted when the status would
+  // be too large; nothing has changed then.
   virtual Task<Result<>> commit(std::vector<MetadataChange> changes) = 0;
   // Returns when this process must not act any more: lost to another, or given up. At once when it isn't in office.
   virtual Task<> wait_ousted() = 0;

@@ -54,7 +54,7 @@ struct Assignments {
   };
   Revision revision;
   std::map<std::string, std::vector<Shard>> namespaces;
-  std::vector<std::string> extra_authorities;
+  std::vector<std::string> authorities;   // addresses at which nodes may be called
 };
 
 // For one node's next order. What is not given has not changed.

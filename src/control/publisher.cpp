@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/publisher.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace skerry::control {
@@ -60,7 +62,10 @@ void Publisher::gather_holdings() {
 
 void Publisher::gather_assignments() {
   Assignments gathered;
-  if (desk_.config) gathered.extra_authorities = desk_.config->extra_authorities;
+  for (const auto& [id, node] : desk_.book.status().nodes) {
+    if (!node.lost) gathered.authorities.push_back(node.public_address);
+  }
+  if (desk_.config) std::ranges::copy(desk_.config->extra_authorities, std::back_inserter(gathered.authorities));
   for (const auto& [name, space] : desk_.book.status().namespaces) {
     if (!space.deleting) gathered.namespaces[name];
   }
@@ -72,7 +77,7 @@ void Publisher::gather_assignments() {
     gathered.namespaces[shard.name_space].push_back(std::move(told));
   }
   if (assignments_ && assignments_->namespaces == gathered.namespaces &&
-      assignments_->extra_authorities == gathered.extra_authorities) {
+      assignments_->authorities == gathered.authorities) {
     return;
   }
   gathered.revision = next_revision();

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "disk/disk.hpp"
 #include "runtime/task.hpp"
 
@@ -96,6 +98,8 @@ class Log {
   virtual bool has_room(std::size_t records, std::size_t payload_bytes) const = 0;
 
   virtual Sequence synced() const = 0;
+  // When the oldest of what is not durable yet was appended; nothing when all is.
+  virtual std::optional<TimePoint> waiting_since() const = 0;
   // Returns once everything up to `sequence` is durable; fails with the reason when the log has stopped.
   virtual Task<Result<>> wait_synced(Sequence sequence) = 0;
   virtual void add_listener(LogListener& listener) = 0;

@@ -44,7 +44,8 @@
 //      40  8  sequence         of a batch, a summary and a footer: of the next record; they take none of their own
 //
 // A batch is a record of kind `batch` and the records that follow; it is written by one write and is kept or cut as a whole.
-// The offset of a term record is the version of the membership that came with the term, or -1; of a truncation the last entry kept; of a snapshot its own; of a trim the first kept.
+// The offset of a term record is the version of the membership that came with the term, or -1; of a truncation the last entry
+// kept; of a snapshot its own; of a trim the first kept.
 namespace skerry::disk {
 
 constexpr std::uint64_t segment_data_start = 4096;

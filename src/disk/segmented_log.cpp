@@ -137,6 +137,10 @@ Result<> SegmentedLog::next_segment(std::size_t bytes) {
   return {};
 }
 
+std::optional<TimePoint> SegmentedLog::waiting_since() const {
+  return queue_.empty() ? std::nullopt : std::optional(queue_.front().begun);
+}
+
 SegmentedLog::Batch& SegmentedLog::open_batch() {
   if (!queue_.empty() && !queue_.back().closed && queue_.back().segment == segments_.back()) return queue_.back();
   if (segments_.back()->begun()) return start_batch(nullptr);
@@ -147,7 +151,7 @@ SegmentedLog::Batch& SegmentedLog::open_batch() {
 SegmentedLog::Batch& SegmentedLog::start_batch(const Bytes* summary) {
   const auto& segment = segments_.back();
   if (!segment->begun()) segment->first_sequence = next_sequence_;
-  Batch& batch = queue_.emplace_back(segment, segment->end, next_sequence_, Bytes(record_header_bytes, '\0'));
+  Batch& batch = queue_.emplace_back(segment, segment->end, next_sequence_, Bytes(record_header_bytes, '\0'), core_.now());
   segment->end += record_header_bytes;
   gathered_bytes_ += record_header_bytes;
   // Readers walk over it before it is written; write() puts in what is known then.

@@ -32,6 +32,7 @@ class SegmentedLog final : public Log, private TurnHook {
   Result<Sequence> trim(ShardId shard, Offset first_kept) override;
 
   Sequence synced() const override { return Sequence(synced_); }
+  std::optional<TimePoint> waiting_since() const override;
   Task<Result<>> wait_synced(Sequence sequence) override;
   void add_listener(LogListener& listener) override;
   void remove_listener(LogListener& listener) override;
@@ -55,6 +56,7 @@ class SegmentedLog final : public Log, private TurnHook {
     std::uint64_t position;
     std::uint64_t first_sequence;
     Bytes bytes;           // header and records
+    TimePoint begun;
     bool closed = false;   // on its way to the disk
   };
   // Segments before `generation` can go once `sequence` is synced.

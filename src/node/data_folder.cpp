@@ -11,21 +11,11 @@
 namespace skerry::node {
 namespace {
 
-constexpr std::string_view lock_name = "LOCK";
-constexpr std::string_view format_name = "skerry-format";
 constexpr std::string_view status_name = "cluster-status.yaml";
-constexpr std::string_view format_words = "skerry data folder, format ";
 constexpr std::string_view checksum_words = "# checksum of all above: ";
 constexpr const char* identity_name = "/identity";
-constexpr auto lock_patience = 2s;
-constexpr auto lock_retry = 20ms;
 
 std::string checksum_line(const std::string& text) { return fmt::format("{}{:08x}\n", checksum_words, crc32c(text)); }
-
-bool is_ours(const std::string& name) {
-  return name == lock_name || name.starts_with(status_name) || name.starts_with(format_name) || name.starts_with("node-") ||
-         name == "lost+found";
-}
 
 std::string_view order_name(store::KeyOrder order) { return order == store::KeyOrder::natural ? "natural" : "hierarchical"; }
 
@@ -72,19 +62,17 @@ Result<> fulfil(const FolderWish& wish, ClusterStatus& status) {
 }
 
 Task<Result<std::unique_ptr<DataFolder>>> DataFolder::open(disk::Disk& disk, std::string path, FolderWish wish, Random& random) {
-  std::unique_ptr<DataFolder> folder(new DataFolder(disk, std::move(path)));
-  CO_TRYV(disk.make_folders(folder->path_));
-  CO_TRY(folder->created_, folder->is_new());
-  CO_TRYV(co_await folder->lock());
+  CO_TRY(auto claim, co_await FolderClaim::open(disk, std::move(path), FolderRole::standalone));
+  std::unique_ptr<DataFolder> folder(new DataFolder(disk, std::move(claim)));
+  folder->created_ = !folder->claim_->marked();
   if (folder->created_) {
     folder->status_.instance_id = fmt::format("{:016x}{:016x}", random.next(), random.next());
     folder->status_.nodes = wish.nodes;
   } else {
-    CO_TRYV(folder->check_format());
     CO_TRYV(folder->load());
   }
   if (Result<> done = fulfil(wish, folder->status_); !done) {
-    co_return fail(done.error().code, fmt::format("{}: {}", folder->path_, done.error().message()));
+    co_return fail(done.error().code, fmt::format("{}: {}", folder->claim_->path(), done.error().message()));
   }
   for (auto& [name, space] : folder->status_.namespaces) {
     for (auto& [id, shard] : space.shards) shard.term = shard.term.next();
@@ -95,26 +83,11 @@ Task<Result<std::unique_ptr<DataFolder>>> DataFolder::open(disk::Disk& disk, std
     CO_TRYV(folder->check_nodes());
   }
   CO_TRYV(co_await folder->save(disk, folder->status_));
-  if (folder->created_) CO_TRYV(co_await folder->mark());
+  if (folder->created_) CO_TRYV(co_await folder->claim_->mark());
   co_return std::move(folder);
 }
 
-std::string DataFolder::node_path(std::uint32_t node) const { return fmt::format("{}/node-{}", path_, node); }
-
-// A process that was killed holds its locks until the system has taken it apart.
-Task<Result<>> DataFolder::lock() {
-  Core& core = Core::of(co_await asio::this_coro::executor);
-  const TimePoint patience_ends = core.clock().now() + lock_patience;
-  for (;;) {
-    Result<std::unique_ptr<disk::FolderLock>> held = disk_.lock(path_);
-    if (held) {
-      lock_ = *std::move(held);
-      co_return Result<>{};
-    }
-    if (held.error() != Errc::already_exists || core.clock().now() >= patience_ends) co_return fail(held.error());
-    co_await core.sleep_for(lock_retry);
-  }
-}
+std::string DataFolder::node_path(std::uint32_t node) const { return fmt::format("{}/node-{}", claim_->path(), node); }
 
 std::string DataFolder::identity_of(std::uint32_t node) const {
   return fmt::format("cluster {} node {}\n", status_.instance_id, node);
@@ -125,7 +98,7 @@ Task<Result<>> DataFolder::make_nodes() {
     CO_TRYV(disk_.make_folders(node_path(node)));
     CO_TRYV(co_await disk::replace_file(disk_, node_path(node) + identity_name, identity_of(node)));
   }
-  co_return co_await disk_.sync_folder(path_);
+  co_return co_await disk_.sync_folder(claim_->path());
 }
 
 Result<> DataFolder::check_nodes() const {
@@ -147,42 +120,8 @@ Result<> DataFolder::check_nodes() const {
   return {};
 }
 
-// New: empty, or left by a start that was killed before it had written the marker, which comes last.
-Result<bool> DataFolder::is_new() const {
-  TRY(const std::vector<std::string> names, disk_.list(path_));
-  TRY(const bool marked, disk_.exists(file(format_name)));
-  if (marked) return false;
-  for (const std::string& name : names) {
-    if (!is_ours(name)) {
-      return fail(Errc::invalid_argument,
-                  fmt::format("{} is no Skerry data folder and not empty (it holds \"{}\"): choose an empty or "
-                              "a new folder",
-                              path_, name));
-    }
-  }
-  return true;
-}
-
-Result<> DataFolder::check_format() const {
-  TRY(const Bytes text, disk::read_file(disk_, file(format_name)));
-  int found = 0;
-  const char* const digits = text.data() + format_words.size();
-  const bool readable =
-      text.starts_with(format_words) && std::from_chars(digits, text.data() + text.size(), found).ec == std::errc{};
-  if (!readable || found < 1) {
-    return fail(Errc::corrupt, fmt::format("{} does not say which format the data folder has: restore the file from a backup",
-                                           file(format_name)));
-  }
-  if (found > format) {
-    return fail(Errc::unsupported,
-                fmt::format("{} has format {}, and this program reads up to {}: start the newer Skerry that wrote it", path_,
-                            found, format));
-  }
-  return {};
-}
-
 Result<> DataFolder::load() {
-  const std::string path = file(status_name);
+  const std::string path = claim_->file(status_name);
   const std::string remedy = "restore it from a backup of this data folder";
   TRY(const bool there, disk_.exists(path));
   if (!there) return fail(Errc::corrupt, fmt::format("{} is missing: {}", path, remedy));
@@ -200,17 +139,13 @@ Result<> DataFolder::load() {
 
 Task<Result<>> DataFolder::save(disk::Disk& disk, const ClusterStatus& status) {
   const std::string text = status.to_yaml();
-  co_return co_await disk::replace_file(disk, file(status_name), text + checksum_line(text));
+  co_return co_await disk::replace_file(disk, claim_->file(status_name), text + checksum_line(text));
 }
 
 Task<Result<>> DataFolder::replace_status(disk::Disk& disk, ClusterStatus status) {
   CO_TRYV(co_await save(disk, status));
   status_ = std::move(status);
   co_return Result<>{};
-}
-
-Task<Result<>> DataFolder::mark() {
-  co_return co_await disk::replace_file(disk_, file(format_name), fmt::format("{}{}\n", format_words, format));
 }
 
 }  // namespace skerry::node

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "disk/disk.hpp"
 #include "node/cluster_status.hpp"
+#include "node/folder_claim.hpp"
 #include "runtime/random.hpp"
 #include "runtime/task.hpp"
 
@@ -26,16 +27,13 @@ struct FolderWish {
 };
 
 // The data folder of a process that serves data: a lock, a format marker, the status document and a folder per node.
-//   LOCK                  held while a process runs on the folder
-//   skerry-format         "skerry data folder, format 1"
+//   LOCK, skerry-format   see FolderClaim
 //   cluster-status.yaml   see ClusterStatus; replaced atomically, its last line is a checksum of all above it
 //   node-K/               log and engine of node K, and `identity`: the cluster's id and K. A node that is gone, or another
 //                         cluster's, is refused: to serve its shards as empty would lose them without a word
 // Opened at start, before any core runs, and closed after the last; between, the first core alone changes the status.
 class DataFolder {
  public:
-  static constexpr int format = 1;
-
   // Creates or opens. Every start takes higher terms: the status with them is durable when this returns. Waits a moment for a
   // process that is just ending.
   // Fails with already_exists (another process), invalid_argument (not a data folder, or a wish that contradicts it),
@@ -50,21 +48,15 @@ class DataFolder {
   bool created() const { return created_; }   // by this start
 
  private:
-  DataFolder(disk::Disk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
-  std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-  Result<bool> is_new() const;
-  Result<> check_format() const;
+  DataFolder(disk::Disk& disk, std::unique_ptr<FolderClaim> claim) : disk_(disk), claim_(std::move(claim)) {}
   Result<> load();
   Task<Result<>> save(disk::Disk& disk, const ClusterStatus& status);
-  Task<Result<>> mark();
-  Task<Result<>> lock();
   Task<Result<>> make_nodes();
   Result<> check_nodes() const;
   std::string identity_of(std::uint32_t node) const;
 
   disk::Disk& disk_;
-  std::string path_;
-  std::unique_ptr<disk::FolderLock> lock_;
+  std::unique_ptr<FolderClaim> claim_;
   ClusterStatus status_;
   bool created_ = false;
 };

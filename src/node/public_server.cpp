@@ -3,6 +3,7 @@
 
 #include "node/admin_namespaces.hpp"
 #include "node/admin_server.hpp"
+#include "node/cluster_node.hpp"
 #include "rpc/refusal.hpp"
 
 namespace skerry::node {
@@ -11,8 +12,8 @@ namespace {
 // How long calls that are running when the process stops may take to end.
 constexpr auto drain_time = 3s;
 
-net::PortUse port_use(const AppletContext& context) {
-  if (context.cores().size() == 1) return net::PortUse::alone;
+net::PortUse port_use(const AppletContext& context, PublicPort port) {
+  if (port == PublicPort::each_core || context.cores().size() == 1) return net::PortUse::alone;
   return context.core.id() == CoreId{0} ? net::PortUse::first : net::PortUse::join;
 }
 
@@ -25,15 +26,15 @@ Tracer* tracer_of(const AppletContext& context) {
 
 PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts)
     : context_(context), log_(context.log("public")), options_(std::move(options)), security_(context.get<Security>()),
-      tracer_(tracer_of(context)), network_(context.core, {.port = port_use(context)}),
+      tracer_(tracer_of(context)), network_(context.core, {.port = port_use(context, options_.port)}),
       secure_network_(context.core, network_, {security_.public_tls(), rpc::refusal_without_tls}),
-      method_metrics_(context.metrics()), directory_(context.core), oxia_(context.core, *hosts, directory_, {}),
-      store_v1_(context.core, *hosts, directory_, serve::AuthorityCheck::off), admin_(context.sharded<NamespaceAdmin>()),
-      health_(context.core) {
-  directory_.set(options_.assignments);   // before any core listens
+      method_metrics_(context.metrics()), directory_(context.core),
+      oxia_(context.core, *hosts, directory_, {options_.authority_check}),
+      store_v1_(context.core, *hosts, directory_, options_.authority_check), health_(context.core) {
+  if (options_.assignments) directory_.set(options_.assignments);   // before any core listens
   oxia_.register_in(methods_);
   store_v1_.register_in(methods_);
-  admin_.register_in(methods_);
+  if (const auto* namespaces = context.find_sharded<NamespaceAdmin>()) admin_.emplace(*namespaces).register_in(methods_);
   health_.add_to(methods_);
   reflection_.add_to(methods_);
   rpc::ServerOptions server;
@@ -57,6 +58,12 @@ Task<Result<>> PublicServer::start() {
   }
   health_.set("", rpc::Health::Serving::yes);
   health_.set("oxia-readiness", rpc::Health::Serving::yes);
+  if (options_.port == PublicPort::each_core) {
+    CO_TRY(const net::Address address, listen(node_address(options_.address, context_.core.id())));
+    if (context_.core.id() == CoreId{0}) offer_json();
+    log_.info("Started Grpc server", {{"address", address.text()}});
+    co_return Result<>{};
+  }
   if (context_.core.id() != CoreId{0}) co_return Result<>{};   // the first core starts them all
   CO_TRY(const net::Address address, listen(options_.address));
   const auto& siblings = context_.sharded<PublicServer>();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "net/tcp.hpp"
 #include "net/tls_network.hpp"
@@ -19,13 +20,20 @@
 
 namespace skerry::node {
 
-struct PublicServerOptions {
-  net::Address address;
-  std::shared_ptr<const serve::Assignments> assignments;
+// Who listens where.
+enum class PublicPort {
+  shared,     // every core on the one address, and the kernel spreads the connections
+  each_core   // core K on a port of its own, see node_address()
 };
 
-// The store's public port: every core listens on it and the kernel spreads the connections; a request for another core's shard
-// travels there. Starts after Storage, stops before it: running calls get a few seconds to end.
+struct PublicServerOptions {
+  net::Address address;
+  std::shared_ptr<const serve::Assignments> assignments;   // null: told later; until then nothing can be answered
+  PublicPort port = PublicPort::shared;
+  serve::AuthorityCheck authority_check = serve::AuthorityCheck::off;
+};
+
+// The store's public port. On a shared one a request for another core's shard travels there. Starts after Storage, stops before it: running calls get a few seconds to end.
 class PublicServer {
  public:
   PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts);
@@ -53,7 +61,7 @@ class PublicServer {
   serve::ShardDirectory directory_;
   serve::OxiaService oxia_;
   serve::StoreV1Service store_v1_;
-  AdminService admin_;
+  std::optional<AdminService> admin_;   // where this process manages namespaces
   rpc::Health health_;
   rpc::Reflection reflection_;
   rpc::Methods methods_;

@@ -9,13 +9,6 @@ namespace {
 constexpr std::size_t users_file_bytes_max = 32 << 20, key_file_bytes_max = 1 << 20;
 constexpr auto told_every = 1s;
 
-Result<std::unique_ptr<net::TlsFiles>> open_tls(const std::optional<net::TlsOptions>& options, const char* port) {
-  if (!options) return nullptr;
-  auto files = net::TlsFiles::open(*options, net::TlsRole::server);
-  if (!files) return fail(files.error().code, fmt::format("TLS of the {} port: {}", port, files.error().message()));
-  return *std::move(files);
-}
-
 net::HttpResponse refusal(int status, std::string text) {
   net::HttpResponse response{.status = status, .body = std::move(text) + "\n"};
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
@@ -24,12 +17,34 @@ net::HttpResponse refusal(int status, std::string text) {
 
 }  // namespace
 
+// Where TLS is used, and what people call that.
+struct SecurityFiles::TlsUse {
+  const char* name;
+  net::TlsRole role;
+  std::optional<net::TlsOptions> SecurityOptions::* options;
+  std::shared_ptr<const net::TlsContext> SecurityState::* context;
+};
+
+const std::vector<SecurityFiles::TlsUse>& SecurityFiles::tls_uses() {
+  static const std::vector<TlsUse> uses{
+      {"the public port", net::TlsRole::server, &SecurityOptions::public_tls, &SecurityState::public_tls},
+      {"the metrics port", net::TlsRole::server, &SecurityOptions::admin_tls, &SecurityState::admin_tls},
+      {"the internal port", net::TlsRole::server, &SecurityOptions::internal_tls, &SecurityState::internal_tls},
+      {"connections to other nodes", net::TlsRole::client, &SecurityOptions::peer_tls, &SecurityState::peer_tls}};
+  return uses;
+}
+
 Result<std::shared_ptr<SecurityFiles>> SecurityFiles::open(SecurityOptions options) {
   std::shared_ptr<SecurityFiles> files(new SecurityFiles(std::move(options)));
-  TRY(files->public_tls_, open_tls(files->options_.public_tls, "public"));
-  TRY(files->admin_tls_, open_tls(files->options_.admin_tls, "metrics"));
-  if (files->public_tls_) files->state_.public_tls = files->public_tls_->current();
-  if (files->admin_tls_) files->state_.admin_tls = files->admin_tls_->current();
+  for (const TlsUse& use : tls_uses()) {
+    auto& tls = files->tls_.emplace_back();
+    const auto& wanted = files->options_.*use.options;
+    if (!wanted) continue;
+    auto opened = net::TlsFiles::open(*wanted, use.role);
+    if (!opened) return fail(opened.error().code, fmt::format("TLS of {}: {}", use.name, opened.error().message()));
+    tls = *std::move(opened);
+    files->state_.*use.context = tls->current();
+  }
   files->auth_seen_ = files->auth_stamps();   // before reading: a change meanwhile is found later
   if (files->options_.auth.on()) {
     TRY(files->state_.authenticator, files->load_authenticator());
@@ -61,16 +76,15 @@ Result<std::shared_ptr<const auth::Authenticator>> SecurityFiles::load_authentic
 
 std::vector<SecurityFiles::Change> SecurityFiles::refresh() {
   std::vector<Change> changes;
-  const auto note = [&](const char* what, const Result<>& outcome) {
-    changes.push_back({what, outcome ? std::nullopt : std::optional(outcome.error())});
+  const auto note = [&](std::string what, const Result<>& outcome) {
+    changes.push_back({std::move(what), outcome ? std::nullopt : std::optional(outcome.error())});
   };
-  if (const auto outcome = public_tls_ ? public_tls_->refresh() : std::nullopt) {
-    state_.public_tls = public_tls_->current();
-    note("certificate of the public port", *outcome);
-  }
-  if (const auto outcome = admin_tls_ ? admin_tls_->refresh() : std::nullopt) {
-    state_.admin_tls = admin_tls_->current();
-    note("certificate of the metrics port", *outcome);
+  for (std::size_t at = 0; at < tls_.size(); ++at) {
+    const auto outcome = tls_[at] ? tls_[at]->refresh() : std::nullopt;
+    if (!outcome) continue;
+    const TlsUse& use = tls_uses()[at];
+    state_.*use.context = tls_[at]->current();
+    note(fmt::format("certificate of {}", use.name), *outcome);
   }
   if (auto stamps = auth_stamps(); stamps != auth_seen_) {
     auth_seen_ = std::move(stamps);
@@ -98,7 +112,8 @@ Security::Security(AppletContext& context, std::shared_ptr<SecurityFiles> files)
 
 Task<Result<>> Security::start() {
   if (context_.core.id() == CoreId{0}) show_expiry();
-  if (state_.public_tls || state_.admin_tls || state_.authenticator) tasks_.spawn(watch());
+  const bool any_tls = state_.public_tls || state_.admin_tls || state_.internal_tls || state_.peer_tls;
+  if (any_tls || state_.authenticator) tasks_.spawn(watch());
   co_return Result<>{};
 }
 
@@ -149,6 +164,8 @@ void Security::show_expiry() const {
   };
   show("public", state_.public_tls);
   show("metrics", state_.admin_tls);
+  show("internal", state_.internal_tls);
+  show("peers", state_.peer_tls);
 }
 
 net::TlsContexts Security::public_tls() {
@@ -156,6 +173,12 @@ net::TlsContexts Security::public_tls() {
 }
 net::TlsContexts Security::admin_tls() {
   return [this] { return state_.admin_tls; };
+}
+net::TlsContexts Security::internal_tls() {
+  return [this] { return state_.internal_tls; };
+}
+net::TlsContexts Security::peer_tls() {
+  return [this] { return state_.peer_tls; };
 }
 
 void Security::note_handshake(const char* port, const net::Address& peer, const Error& why) {

@@ -24,6 +24,8 @@ struct AuthOptions {
 struct SecurityOptions {
   std::optional<net::TlsOptions> public_tls = {};   // nothing: that port is plain
   std::optional<net::TlsOptions> admin_tls = {};
+  std::optional<net::TlsOptions> internal_tls = {};   // where coordinators and nodes are called
+  std::optional<net::TlsOptions> peer_tls = {};       // towards those ports of others; nothing: they are plain
   AuthOptions auth = {};                            // off: everybody may do everything
   bool admin_auth = true;                           // whether the admin port asks too, where authentication is on
   Duration reload_interval = 5s;                    // how often the files are looked at
@@ -31,7 +33,7 @@ struct SecurityOptions {
 
 // What keeps a process safe, as of one reading of its files. Immutable, shared by the cores.
 struct SecurityState {
-  std::shared_ptr<const net::TlsContext> public_tls = {}, admin_tls = {};
+  std::shared_ptr<const net::TlsContext> public_tls = {}, admin_tls = {}, internal_tls = {}, peer_tls = {};
   std::shared_ptr<const auth::Authenticator> authenticator = {};   // null: authentication is off
 };
 
@@ -50,12 +52,14 @@ class SecurityFiles {
   std::vector<Change> refresh();     // looks at all files
 
  private:
+  struct TlsUse;
+  static const std::vector<TlsUse>& tls_uses();
   explicit SecurityFiles(SecurityOptions options) : options_(std::move(options)) {}
   std::vector<net::FileStamp> auth_stamps() const;
   Result<std::shared_ptr<const auth::Authenticator>> load_authenticator() const;
 
   const SecurityOptions options_;
-  std::unique_ptr<net::TlsFiles> public_tls_, admin_tls_;
+  std::vector<std::unique_ptr<net::TlsFiles>> tls_;   // in the order of the uses; null where there is no TLS
   std::vector<net::FileStamp> auth_seen_;
   SecurityState state_;
 };
@@ -72,6 +76,8 @@ class Security {
   const SecurityOptions& options() const { return files_options_; }
   net::TlsContexts public_tls();   // for a TlsNetwork: each connection gets the newest
   net::TlsContexts admin_tls();
+  net::TlsContexts internal_tls();
+  net::TlsContexts peer_tls();
   serve::AccessGuard* guard() { return guard_ ? &*guard_ : nullptr; }   // null: authentication is off
   // Called on this core after each look at the files, so that callers who run out or change are found. Null takes it away.
   void set_recheck(std::function<void()> recheck) { recheck_ = std::move(recheck); }

@@ -13,6 +13,9 @@ namespace skerry::node {
 class SecuritySettings {
  public:
   void declare(Settings& settings);
+  // Of processes that are part of a cluster: their internal port, and how they call those of others. `also` is the section that Oxia's
+  // files have for the latter.
+  void declare_internal(Settings& settings, const std::string& also);
   // After settings.load(). Reads nothing.
   Result<SecurityOptions> options() const;
 
@@ -23,12 +26,21 @@ class SecuritySettings {
     bool client_auth = false;
     const Setting* enabled_setting = nullptr;
   };
-  static void declare_tls(Settings& settings, Tls& tls, const std::string& section, const std::string& flags, const char* port);
+  struct TlsNames {
+    std::string port, flags, oxia_section;
+  };
+  static void declare_tls(Settings& settings, Tls& tls, const TlsNames& names);
   void declare_auth(Settings& settings);
   static Result<std::optional<net::TlsOptions>> tls_options(const Tls& tls, const std::string& section);
   Result<AuthOptions> auth_options() const;
+  Result<std::optional<net::TlsOptions>> peer_options() const;
 
-  Tls public_tls_, metrics_tls_;
+  Tls public_tls_, metrics_tls_, internal_tls_;
+  struct Peer {
+    bool enabled = false, skip_verify = false;
+    std::string cert_file, key_file, trusted_ca_file, server_name;
+  };
+  Peer peer_;
   bool auth_enabled_ = false, metrics_auth_ = true;
   std::string provider_, provider_params_, users_file_;
   Duration reload_interval_ = 5s;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "node/cluster_settings.hpp"
 #include "node/standalone_settings.hpp"
 
 namespace skerry::node {
@@ -16,17 +17,18 @@ namespace {
 constexpr const char* schema_title = "Configuration of `skerry standalone`";
 
 // Loads file, environment and flags. An empty path means no file.
-Result<> load(StandaloneSettings& standalone, const std::string& path, bool with_environment) {
+template <class RoleSettings>
+Result<> load(RoleSettings& role, const std::string& path, bool with_environment) {
   SettingSources sources;
   if (with_environment) sources.environment = process_environment();
   if (!path.empty()) {
     sources.file_name = path;
     TRY(sources.file_text, read_settings_file(path));
   }
-  TRYV(standalone.settings().load(sources));
-  TRYV(standalone.log_options());
-  TRYV(standalone.options());
-  for (const std::string& warning : standalone.settings().warnings()) fmt::print(stderr, "Warning: {}\n", warning);
+  TRYV(role.settings().load(sources));
+  TRYV(role.log_options());
+  TRYV(role.options());
+  for (const std::string& warning : role.settings().warnings()) fmt::print(stderr, "Warning: {}\n", warning);
   return {};
 }
 
@@ -35,11 +37,26 @@ int refuse(const Error& error) {
   return exit_usage;
 }
 
-int run(StandaloneSettings& standalone, const std::string& path) {
-  if (const Result<> loaded = load(standalone, path, true); !loaded) return refuse(loaded.error());
+int start(StandaloneOptions options, LogRegistry& log) { return run_standalone(std::move(options), log); }
+int start(CoordinatorOptions options, LogRegistry& log) { return run_coordinator(std::move(options), log); }
+int start(ClusterServerOptions options, LogRegistry& log) { return run_cluster_server(std::move(options), log); }
+
+template <class RoleSettings>
+int run(RoleSettings& role, const std::string& path) {
+  if (const Result<> loaded = load(role, path, true); !loaded) return refuse(loaded.error());
   const SystemClock clock;
-  LogRegistry log(clock, *standalone.log_options());
-  return run_standalone(*standalone.options(), log);
+  LogRegistry log(clock, *role.log_options());
+  return start(*role.options(), log);
+}
+
+// A subcommand that runs until a signal ends it. `file_flags` name the configuration file.
+template <class RoleSettings>
+void add_role(CLI::App& command, Command& chosen, const char* file_flags) {
+  const auto role = std::make_shared<RoleSettings>();
+  const auto path = std::make_shared<std::string>();
+  command.add_option(file_flags, *path, "Configuration file (YAML)")->type_name("FILE");
+  role->settings().add_flags(command);
+  command.callback([&chosen, role, path] { chosen = [role, path] { return run(*role, *path); }; });
 }
 
 int check(const std::string& path) {
@@ -77,11 +94,30 @@ void add_standalone_command(CLI::App& app, Command& chosen) {
                                "variables, variables over the file. `skerry config show` prints all with where they come from.\n"
                                "What is on by default is switched off with =false: --notifications-enabled=false.\n"
                                "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
-  const auto standalone = std::make_shared<StandaloneSettings>();
-  const auto path = std::make_shared<std::string>();
-  command.add_option("--config", *path, "Configuration file (YAML)")->type_name("FILE");
-  standalone->settings().add_flags(command);
-  command.callback([&chosen, standalone, path] { chosen = [standalone, path] { return run(*standalone, *path); }; });
+  add_role<StandaloneSettings>(command, chosen, "--config");
+}
+
+void add_cluster_server_command(CLI::App& app, Command& chosen) {
+  CLI::App& command =
+      *app.add_subcommand("server", "Run storage nodes of a cluster in this process")
+           ->footer(
+               "Example:\n  skerry server -p 10.0.0.1:6648 -i 10.0.0.1:6649 --data-dir /var/lib/skerry\n\n"
+               "The node joins when a coordinator whose configuration names its addresses calls; until then it waits.\n"
+               "Every flag is also a key of the YAML file and a variable SKERRY_…; Oxia's files and flags are taken as they are.\n"
+               "Ctrl-C stops gracefully; killing it loses nothing that was acknowledged.");
+  add_role<ClusterServerSettings>(command, chosen, "--config,--sconfig");
+}
+
+void add_coordinator_command(CLI::App& app, Command& chosen) {
+  CLI::App& command =
+      *app.add_subcommand("coordinator", "Run the coordinator of a cluster: it elects, places and repairs")
+           ->footer(
+               "Example of a cluster's configuration, metadata/cluster.yaml:\n"
+               "  namespaces:\n    - {name: default, initialShardCount: 4, replicationFactor: 3}\n"
+               "  servers:\n    - {name: one, public: 10.0.0.1:6648, internal: 10.0.0.1:6649}\n\n"
+               "It is watched: what changes there is carried out while everything runs. Data flows without a coordinator, but nothing\n"
+               "fails over. Every flag is also a key of the YAML file and a variable SKERRY_…; Oxia's files and flags are taken.");
+  add_role<CoordinatorSettings>(command, chosen, "--config,--sconfig");
 }
 
 void add_config_command(CLI::App& app, Command& chosen) {

@@ -9,7 +9,9 @@
 
 #include "node/admin_namespaces.hpp"
 #include "node/admin_server.hpp"
+#include "node/exposure.hpp"
 #include "node/public_server.hpp"
+#include "node/threshold.hpp"
 #include "node/tracing.hpp"
 #include "runtime/settings.hpp"
 
@@ -27,65 +29,18 @@ std::uint32_t nodes_for(const StandaloneOptions& options, std::size_t cores) {
   return std::min(std::max(shards, 1U), static_cast<std::uint32_t>(cores));
 }
 
-Task<> open_folder(disk::Disk& disk, Core& core, std::string path, FolderWish wish,
-                   std::optional<Result<std::unique_ptr<DataFolder>>>& outcome) {
-  outcome.emplace(co_await DataFolder::open(disk, std::move(path), std::move(wish), core.random()));
-}
-
-// What comes before the process has cores: the folder tells how many there should be.
-class Threshold {
- public:
-  explicit Threshold(const Clock& clock) : core_(CoreId{0}, clock, Random::system_seed()), disk_(core_), tasks_(core_) {}
-
-  // Before anything is made on disk: a start that fails for its port should leave nothing behind.
-  Result<> check_free(const net::Address& address) {
-    net::TcpNetwork network(core_);
-    TRY(const auto probe, network.listen(address));
-    return {};
-  }
-
-  Result<std::unique_ptr<DataFolder>> open(const std::string& path, FolderWish wish) {
-    std::optional<Result<std::unique_ptr<DataFolder>>> outcome;
-    tasks_.spawn(open_folder(disk_, core_, path, std::move(wish), outcome));
-    while (!outcome) {
-      if (!core_.run_turn()) core_.wait(no_deadline);
-    }
-    return *std::move(outcome);
-  }
-
- private:
-  Core core_;
-  disk::MachineDisk disk_;
-  TaskScope tasks_;
-};
-
 Result<CorePlacement> place(const StandaloneOptions& options, std::uint32_t nodes) {
   if (!options.cores.empty()) return CorePlacement::parse(options.cores, options.pin);
   return CorePlacement::parse(std::to_string(std::min(nodes, processors())), options.pin);
 }
 
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
-
-// The user's choice is taken, but not in silence.
-void warn_of_exposure(const StandaloneOptions& options, const Logger& log) {
+void warn_of_ports(const StandaloneOptions& options, const Logger& log) {
   if (options.insecure) return;
   const SecurityOptions& security = options.security;
-  const auto warn = [&](const net::Address& address, const char* what, const std::optional<net::TlsOptions>& tls, bool tokens) {
-    if (is_loopback(address.host)) return;
-    const bool certificates = tls && tls->client_auth == net::ClientAuth::require;
-    if (!tokens && !certificates) {
-      log.warn("other machines may reach this address, and nobody is asked who they are; --insecure silences this",
-               {{"port", what}, {"address", address.text()}});
-    } else if (!tls) {
-      log.warn(
-          "other machines may reach this address, and without TLS whoever listens on the way reads tokens and records; "
-          "--insecure silences this",
-          {{"port", what}, {"address", address.text()}});
-    }
-  };
   const bool tokens = security.auth.on();
-  warn(options.public_address, "public", security.public_tls, tokens);
-  if (options.admin_address) warn(*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth);
+  warn_of_exposure({options.public_address, "public", security.public_tls, tokens}, log);
+  if (!options.admin_address) return;
+  warn_of_exposure({*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth}, log);
 }
 
 // Whoever may call there may read and write everything.
@@ -93,7 +48,7 @@ bool serves_json(const StandaloneOptions& options) {
   if (options.json_api != ServeJson::by_itself) return options.json_api == ServeJson::yes;
   const SecurityOptions& security = options.security;
   const bool certificates = security.admin_tls && security.admin_tls->client_auth == net::ClientAuth::require;
-  return is_loopback(options.admin_address->host) || security.auth.on() || certificates;
+  return is_loopback(*options.admin_address) || security.auth.on() || certificates;
 }
 
 int refuse(const Error& error) {
@@ -116,7 +71,9 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   if (options.admin_address) {
     if (const Result<> free = threshold.check_free(*options.admin_address); !free) return refuse(free.error());
   }
-  const auto folder = threshold.open(options.data_folder, {nodes_for(options, wished->count), options.namespaces});
+  const auto folder =
+      threshold.run(DataFolder::open(threshold.disk(), options.data_folder,
+                                     {nodes_for(options, wished->count), options.namespaces}, threshold.core().random()));
   if (!folder) return refuse(folder.error());
   Result<CorePlacement> placement = place(options, (*folder)->status().nodes);
   if (!placement) return refuse(placement.error());
@@ -129,8 +86,8 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   log.logger("standalone")
       .info((*folder)->created() ? "made a new data folder" : "opened the data folder",
             {{"path", options.data_folder}, {"nodes", (*folder)->status().nodes}, {"cores", cores}});
-  warn_of_exposure(options, log.logger("standalone"));
-  if (options.storage.log.durable == disk::Durable::no) {
+  warn_of_ports(options, log.logger("standalone"));
+  if (options.storage.node.log.durable == disk::Durable::no) {
     log.logger("standalone").warn("writes are acknowledged before they are on disk: a power failure may lose the last of them");
   }
   app.add<Security>("security", *security);

@@ -5,22 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "disk/log.hpp"
 #include "disk/machine_disk.hpp"
 #include "node/data_folder.hpp"
-#include "replica/shard_group.hpp"
+#include "node/node_storage.hpp"
 #include "runtime/applets.hpp"
 #include "serve/shard_directory.hpp"
-#include "store/table_engine.hpp"
 
 namespace skerry::node {
 
 struct StorageOptions {
   const DataFolder* folder = nullptr;       // outlives the applet
-  std::string log_folder;                   // holds node-K/log in place of the data folder; empty: the data folder
-  disk::LogOptions log;
-  replica::ShardGroupOptions group;
-  store::TableEngineOptions engine;         // its budget is the process's, shared evenly by the nodes
+  NodeStorageOptions node;                  // of each; the engine's budget is the process's, shared evenly by the nodes
 };
 
 // The nodes of a nodepool: node K, with its log, engine and shards, lives on core K modulo the number of cores.
@@ -43,22 +38,18 @@ class Storage final : public serve::ShardHost {
   static CoreId core_of(std::uint32_t node, std::size_t cores) { return CoreId(static_cast<std::uint32_t>(node % cores)); }
 
  private:
-  struct Node;
   Task<Result<>> open(std::uint32_t number);
-  Task<Result<>> open_shards(Node& node);
-  Task<Result<>> open_shard(Node& node, const std::string& name, const NamespaceStatus& space, ShardId id);
-  Node& node_of(std::uint32_t number) const;
-  Task<> close(Node& node);
+  Task<Result<>> open_shards(NodeStorage& node);
+  Task<Result<>> open_shard(NodeStorage& node, const std::string& name, const NamespaceStatus& space, ShardId id);
+  NodeStorage& node_of(std::uint32_t number) const;
   void report(const replica::Shard& shard, const std::string& space) const;
 
-  Core& core_;
+  AppletContext& context_;
   std::size_t cores_;
-  Blocking& blocking_;
-  Metrics& metrics_;
   Logger log_;
   StorageOptions options_;
   disk::MachineDisk disk_;
-  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<std::unique_ptr<NodeStorage>> nodes_;
   std::map<ShardId, replica::Shard*> shards_;
 };
 

@@ -65,6 +65,22 @@ void write(const HeartbeatAnswer& message, wire::HeartbeatAnswer& out) {
   }
 }
 
+void write(const SnapshotHeader& message, ShardId shard, BytesView head, wire::SnapshotOffer& out) {
+  out.set_shard(shard.value());
+  out.set_term(message.term.value());
+  out.set_membership_version(message.version.value());
+  write(message.entry, *out.mutable_entry());
+  out.set_head(head.data(), head.size());
+}
+
+void write(const store::SnapshotPlace& message, wire::SnapshotPlace& out) {
+  out.set_blocks(message.blocks);
+  out.set_records(message.records);
+  out.set_crc(message.crc);
+  out.set_space(static_cast<std::uint32_t>(message.space));
+  out.set_key(message.key);
+}
+
 Result<Append> read(const wire::Append& in) {
   if (!is_id(in.shard()) || !is_id(in.term()) || !is_id(in.membership_version()) || !is_id(in.previous()) ||
       !is_id(in.entries_term()) || !is_id(in.commit())) {
@@ -112,6 +128,21 @@ Result<HeartbeatAnswer> read(const wire::HeartbeatAnswer& in) {
     out.news.push_back({ShardId(each.shard()), Term(each.term())});
   }
   return out;
+}
+
+Result<SnapshotHeader> read(const wire::SnapshotOffer& in) {
+  if (!is_id(in.shard()) || !is_id(in.term()) || !is_id(in.membership_version()) || !is_id(in.entry()))
+    return refuse("a snapshot");
+  return SnapshotHeader{
+      .term = Term(in.term()), .version = MembershipVersion(in.membership_version()), .entry = read(in.entry())};
+}
+
+store::SnapshotPlace read(const wire::SnapshotPlace& in) {
+  return {.blocks = in.blocks(),
+          .records = in.records(),
+          .crc = in.crc(),
+          .space = store::Space{static_cast<std::uint8_t>(in.space())},
+          .key = in.key()};
 }
 
 }  // namespace skerry::replica

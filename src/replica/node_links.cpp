@@ -6,6 +6,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "replica/link_messages.hpp"
 #include "rpc/channel.hpp"
@@ -17,12 +18,8 @@ namespace skerry::replica {
 namespace {
 
 constexpr auto link_method = "/skerry.replica.v1.Replication/Link";
+constexpr auto snapshot_method = "/skerry.replica.v1.Replication/SendSnapshot";
 constexpr auto instance_header = "skerry-instance", from_header = "skerry-from", to_header = "skerry-to";
-// A stream that answers no heartbeat for so long is made again: the node, or the way to it, is not what it was.
-constexpr Duration silence_max = 1s;
-constexpr Duration reconnect_pause = 50ms;
-// Of what waits to be written to one node. Beyond it messages are dropped, as a network drops them.
-constexpr std::size_t queued_bytes_max = 64 << 20;
 
 std::optional<NodeId> node_in(std::optional<std::string_view> text) {
   std::uint32_t value = 0;
@@ -40,17 +37,26 @@ class NodeLinks::Outbound {
  public:
   Outbound(NodeLinks& links, NodeId node, net::Address address)
       : links_(links), node_(node), address_(std::move(address)),
-        channel_(rpc::Channel::make(
-            links.core_, links.network_, address_,
-            {.connect_timeout = silence_max, .backoff_min = reconnect_pause, .backoff_max = reconnect_pause * 4})),
+        channel_(rpc::Channel::make(links.core_, links.network_, address_,
+                                    {.connect_timeout = limits::node_silence_max,
+                                     .backoff_min = limits::node_reconnect_pause,
+                                     .backoff_max = limits::node_reconnect_pause * 4})),
         ready_(links.core_), tasks_(links.core_) {
     tasks_.spawn(run());
   }
 
   const net::Address& address() const { return address_; }
+  const std::shared_ptr<rpc::Channel>& channel() const { return channel_; }
+  rpc::CallOptions call_options() const {
+    rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
+    options.metadata.add(instance_header, links_.identity_->instance);
+    options.metadata.add(from_header, std::to_string(links_.identity_->self.value()));
+    options.metadata.add(to_header, std::to_string(node_.value()));
+    return options;
+  }
 
   void send(ShardId shard, const Append& message, std::span<const BytesView> entries) {
-    if (!connected_ || queued_bytes_ > queued_bytes_max) return;
+    if (!connected_ || queued_bytes_ > limits::node_queued_bytes_max) return;
     for (const BytesView entry : entries) queued_bytes_ += entry.size();
     write(message, shard, entries, *queued_.add_appends());
     ready_.wake_all();
@@ -68,16 +74,12 @@ class NodeLinks::Outbound {
       connected_ = false;
       queued_.Clear();
       queued_bytes_ = 0;
-      co_await links_.core_.sleep_for(reconnect_pause);
+      co_await links_.core_.sleep_for(limits::node_reconnect_pause);
     }
   }
 
   Task<> serve_stream() {
-    rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
-    options.metadata.add(instance_header, links_.identity_.instance);
-    options.metadata.add(from_header, std::to_string(links_.identity_.self.value()));
-    options.metadata.add(to_header, std::to_string(node_.value()));
-    auto call = co_await channel_->open(link_method, std::move(options));
+    auto call = co_await channel_->open(link_method, call_options());
     if (!call) co_return;
     connected_ = true;
     answered_ = links_.core_.now();
@@ -100,7 +102,7 @@ class NodeLinks::Outbound {
 
   Task<> beat(rpc::ClientCall& call) {
     for (;;) {
-      if (links_.core_.now() - answered_ > silence_max) co_return call.cancel();
+      if (links_.core_.now() - answered_ > limits::node_silence_max) co_return call.cancel();
       // The time of sending is when it is queued: what waits makes the lease shorter, not longer.
       write(links_.leases_.heartbeat(node_, links_.core_.clock().now()), *queued_.mutable_heartbeat());
       ready_.wake_all();
@@ -135,7 +137,7 @@ class NodeLinks::Outbound {
   NodeLinks& links_;
   const NodeId node_;
   const net::Address address_;
-  std::unique_ptr<rpc::Channel> channel_;
+  const std::shared_ptr<rpc::Channel> channel_;   // shared with who opens a call on it
   bool connected_ = false;
   TimePoint answered_;   // a heartbeat
   wire::LinkRequest queued_;
@@ -223,32 +225,42 @@ class NodeLinks::Inbound {
 
 // --- all of them
 
-NodeLinks::NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases, NodeIdentity identity)
-    : core_(core), network_(network), group_(group), leases_(leases), identity_(std::move(identity)), tasks_(core) {}
+NodeLinks::NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases)
+    : core_(core), network_(network), group_(group), leases_(leases),
+      snapshots_(core, group, [this](NodeId to) { return call_for_snapshot(to); }), tasks_(core) {}
 
 NodeLinks::~NodeLinks() = default;
+
+void NodeLinks::join(NodeIdentity identity) {
+  SKERRY_ASSERT(!identity_);
+  identity_ = std::move(identity);
+}
 
 void NodeLinks::register_in(rpc::Methods& methods) {
   methods.bidirectional<v1::LinkRequest, v1::LinkAnswer>(
       link_method, [this](rpc::ServerCall& call, rpc::Requests<v1::LinkRequest>& requests,
                           rpc::Replies<v1::LinkAnswer>& replies) { return answer_link(call, requests, replies); });
+  methods.bidirectional<v1::SnapshotRequest, v1::SnapshotAnswer>(
+      snapshot_method, [this](rpc::ServerCall& call, rpc::Requests<v1::SnapshotRequest>& requests,
+                              rpc::Replies<v1::SnapshotAnswer>& replies) { return answer_snapshot(call, requests, replies); });
 }
 
 std::expected<NodeId, rpc::Status> NodeLinks::check_caller(const rpc::ServerCall& call) const {
   const auto refuse = [](std::string why) {
     return std::unexpected(rpc::Status(rpc::Code::failed_precondition, std::move(why)));
   };
-  if (call.header(instance_header) != identity_.instance) {
+  if (!identity_) return refuse("this node belongs to no cluster yet: its coordinator has not called");
+  if (call.header(instance_header) != identity_->instance) {
     return refuse(
         fmt::format("this node belongs to the cluster {}, the caller to {}: a data folder was moved, or an address is wrong",
-                    identity_.instance, call.header(instance_header).value_or("none")));
+                    identity_->instance, call.header(instance_header).value_or("none")));
   }
-  if (node_in(call.header(to_header)) != identity_.self) {
+  if (node_in(call.header(to_header)) != identity_->self) {
     return refuse(fmt::format("this is node {}, the caller looks for {}: an address is wrong or out of date",
-                              identity_.self.value(), call.header(to_header).value_or("none")));
+                              identity_->self.value(), call.header(to_header).value_or("none")));
   }
   const auto from = node_in(call.header(from_header));
-  if (!from || *from == identity_.self) return refuse("the caller does not say which node it is");
+  if (!from || *from == identity_->self) return refuse("the caller does not say which node it is");
   return *from;
 }
 
@@ -260,8 +272,27 @@ Task<rpc::Status> NodeLinks::answer_link(rpc::ServerCall& call, rpc::Requests<v1
   co_return co_await inbound.serve();
 }
 
+Task<rpc::Status> NodeLinks::answer_snapshot(rpc::ServerCall& call, rpc::Requests<v1::SnapshotRequest>& requests,
+                                             rpc::Replies<v1::SnapshotAnswer>& replies) {
+  const auto from = check_caller(call);
+  if (!from) co_return from.error();
+  co_return co_await snapshots_.receive(*from, requests, replies);
+}
+
+Task<Result<std::unique_ptr<rpc::ClientCall>>> NodeLinks::call_for_snapshot(NodeId to) {
+  const auto link = outbound_.find(to);
+  if (link == outbound_.end()) co_return fail(Errc::unavailable, fmt::format("where node {} is, is not known", to.value()));
+  const std::shared_ptr<rpc::Channel> channel = link->second->channel();
+  co_return co_await channel->open(snapshot_method, link->second->call_options());
+}
+
+Task<Result<>> NodeLinks::send_snapshot(NodeId to, SnapshotSender sender) {
+  co_return co_await snapshots_.send(to, std::move(sender));
+}
+
 void NodeLinks::set_nodes(std::map<NodeId, net::Address> nodes) {
-  nodes.erase(identity_.self);
+  SKERRY_ASSERT(identity_ || nodes.empty());
+  if (identity_) nodes.erase(identity_->self);
   for (auto each = outbound_.begin(); each != outbound_.end();) {
     const auto wanted = nodes.find(each->first);
     if (wanted != nodes.end() && wanted->second.text() == each->second->address().text()) {
@@ -280,6 +311,7 @@ void NodeLinks::set_nodes(std::map<NodeId, net::Address> nodes) {
 Task<> NodeLinks::let_go(std::unique_ptr<Outbound> link) { co_await link->stop(); }
 
 Task<> NodeLinks::stop() {
+  snapshots_.stop();
   set_nodes({});
   co_await tasks_.join();
 }

@@ -3,12 +3,14 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/stream.hpp"
 #include "replica/node_leases.hpp"
 #include "replica/peers.hpp"
 #include "replica/shard_group.hpp"
+#include "replica/snapshot_streams.hpp"
 #include "rpc/methods.hpp"
 #include "runtime/task_scope.hpp"
 
@@ -31,8 +33,11 @@ struct NodeIdentity {
 class NodeLinks final : public Peers {
  public:
   // All must outlive it.
-  NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases, NodeIdentity identity);
+  NodeLinks(Core& core, net::Network& network, ShardGroup& group, NodeLeases& leases);
   ~NodeLinks() override;
+
+  // Until then the node belongs nowhere, and answers nobody. Once.
+  void join(NodeIdentity identity);
 
   void register_in(rpc::Methods& methods);   // the answering side; on a server that stops before this
   // Where the other nodes are. Those that are not named any more are let go.
@@ -41,6 +46,7 @@ class NodeLinks final : public Peers {
 
   void send(NodeId to, ShardId shard, const Append& message, std::span<const BytesView> entries) override;
   void send(NodeId to, ShardId shard, const AppendAnswer& message) override;
+  Task<Result<>> send_snapshot(NodeId to, SnapshotSender sender) override;
 
   // When the other was last heard: an answer to a heartbeat, or a heartbeat. Nothing: never.
   std::optional<TimePoint> heard(NodeId node) const;
@@ -51,6 +57,9 @@ class NodeLinks final : public Peers {
 
   Task<rpc::Status> answer_link(rpc::ServerCall& call, rpc::Requests<v1::LinkRequest>& requests,
                                 rpc::Replies<v1::LinkAnswer>& replies);
+  Task<rpc::Status> answer_snapshot(rpc::ServerCall& call, rpc::Requests<v1::SnapshotRequest>& requests,
+                                    rpc::Replies<v1::SnapshotAnswer>& replies);
+  Task<Result<std::unique_ptr<rpc::ClientCall>>> call_for_snapshot(NodeId to);
   std::expected<NodeId, rpc::Status> check_caller(const rpc::ServerCall& call) const;
   static Task<> let_go(std::unique_ptr<Outbound> link);
   void take(NodeId from, const HeartbeatNews& news);
@@ -60,10 +69,11 @@ class NodeLinks final : public Peers {
   net::Network& network_;
   ShardGroup& group_;
   NodeLeases& leases_;
-  const NodeIdentity identity_;
+  std::optional<NodeIdentity> identity_;
   std::map<NodeId, std::unique_ptr<Outbound>> outbound_;
   std::map<NodeId, Inbound*> inbound_;   // the newest from each; they live in their handlers' frames
   std::map<NodeId, TimePoint> heard_;
+  SnapshotStreams snapshots_;
   TaskScope tasks_;
 };
 

@@ -25,12 +25,14 @@ struct TestNode {
   Task<Result<>> start() {
     CO_TRY(log, co_await disk::Log::open(core, disk, "/log", {.segment_bytes = 1 << 20}));
     CO_TRY(engine, co_await store::MemoryEngine::open(core, disk, "/engine"));
-    group = std::make_unique<ShardGroup>(core, *log, *engine, ShardGroupOptions{});
-    links = std::make_unique<NodeLinks>(core, network, *group, leases, identity);
+    group = std::make_unique<ShardGroup>(core, *log, *engine, housekeeping.value_or(ShardGroupOptions{}));
+    links = std::make_unique<NodeLinks>(core, network, *group, leases);
+    links->join(identity);
     links->register_in(methods);
     server = rpc::Server::make(core, network, methods, {});
     CO_TRYV(server->start(address));
     CO_TRYV(co_await group->open(shard_id, {.seat = Seat{id, &leases, links.get()}}));
+    if (housekeeping) group->start();
     co_return Result<>{};
   }
   Task<Result<>> stop() {
@@ -51,6 +53,7 @@ struct TestNode {
   disk::SimulatedDisk disk;
   NodeLeases leases;
   NodeIdentity identity;
+  std::optional<ShardGroupOptions> housekeeping;
   rpc::Methods methods;
   std::unique_ptr<disk::Log> log;
   std::unique_ptr<store::MemoryEngine> engine;
@@ -66,8 +69,11 @@ struct NodeLinksTest : testing::Test {
   std::map<NodeId, net::Address> addresses;
   Term term{0};
 
+  std::optional<ShardGroupOptions> housekeeping;   // of nodes that are added
+
   TestNode& add(std::uint32_t number, std::string instance = "one") {
     auto& node = *nodes.emplace_back(std::make_unique<TestNode>(world.core, fabric, number, std::move(instance)));
+    node.housekeeping = housekeeping;
     const auto started = run(node.start());
     EXPECT_TRUE(started) << started.error().message();
     addresses[node.id] = node.address;
@@ -95,9 +101,14 @@ struct NodeLinksTest : testing::Test {
     return holds();
   }
   void lead(TestNode& leader) {
+    std::vector<TestNode*> voters;
+    for (const auto& node : nodes) voters.push_back(node.get());
+    lead(leader, voters);
+  }
+  void lead(TestNode& leader, const std::vector<TestNode*>& voters) {
     term = term.next();
     BecomeLeader told{.term = term};
-    for (const auto& node : nodes) {
+    for (TestNode* node : voters) {
       told.membership.voters.push_back(node->id);
       const auto answer = run(node->shard().new_term({.term = term}));
       ASSERT_TRUE(answer) << answer.error().message();
@@ -178,6 +189,87 @@ TEST_F(NodeLinksTest, a_node_of_another_cluster_is_refused) {
   world.advance(500ms);
   EXPECT_FALSE(nodes[0]->links->heard(NodeId(2)));
   EXPECT_FALSE(nodes[1]->links->heard(NodeId(1)));
+}
+
+// Logs that keep next to nothing, so that who was away needs the state.
+struct NodeLinksSnapshotTest : NodeLinksTest {
+  NodeLinksSnapshotTest() {
+    housekeeping = ShardGroupOptions{
+        .wal_retention_bytes = 1 << 10, .replay_bytes_max = 1 << 10, .checkpoint_interval = 50ms, .trim_interval = 50ms};
+  }
+  void write_and_trim(TestNode& leader, int records, std::size_t bytes) {
+    for (int i = 0; i < records; ++i) {
+      ASSERT_TRUE(put(leader, "key" + std::to_string(i), Bytes(bytes, static_cast<char>('a' + i % 26))));
+    }
+    ASSERT_TRUE(wait([&] {
+      return leader.log->shard(shard_id).first > Offset(records - 5) || leader.log->shard(shard_id).first == no_offset;
+    }));
+  }
+  bool is_level(TestNode& node, TestNode& leader) { return node.shard().status().applied == leader.shard().commit(); }
+  // The others are told apart by their number, and voters are those that are there at first.
+  bool teach(TestNode& leader, const std::vector<TestNode*>& learners) {
+    version = version.next();
+    ChangeMembers told{.term = term, .membership = {.version = version, .old_voters = {}, .voters = {leader.id}, .learners = {}}};
+    for (const TestNode* each : learners) told.membership.learners.push_back(each->id);
+    return leader.shard().change_members(told).has_value();
+  }
+  MembershipVersion version{0};
+};
+
+TEST_F(NodeLinksSnapshotTest, a_state_of_many_blocks_is_sent_and_taken) {
+  TestNode &leader = add(1), &other = add(2);
+  lead(leader, {&leader});
+  write_and_trim(leader, 60, 100'000);
+  ASSERT_TRUE(teach(leader, {&other}));
+  ASSERT_TRUE(wait([&] { return is_level(other, leader); }));
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(state(other, "key" + std::to_string(i)).size(), 100'000U);
+  ASSERT_TRUE(put(leader, "after", "it"));
+  EXPECT_TRUE(wait([&] { return state(other, "after") == "it"; }));
+}
+
+TEST_F(NodeLinksSnapshotTest, a_stream_that_breaks_goes_on_where_the_receiver_stands) {
+  TestNode &leader = add(1), &other = add(2);
+  lead(leader, {&leader});
+  write_and_trim(leader, 200, 100'000);
+  ASSERT_TRUE(teach(leader, {&other}));
+  for (int i = 0; i < 20 && !is_level(other, leader); ++i) {   // less time between two than the whole takes
+    world.advance(120ms);
+    fabric.break_connections("node1", "node2");
+  }
+  ASSERT_TRUE(is_level(other, leader));
+  EXPECT_EQ(state(other, "key199").size(), 100'000U);
+}
+
+TEST_F(NodeLinksSnapshotTest, a_node_sends_few_at_once_and_not_too_fast) {
+  TestNode& leader = add(1);
+  lead(leader, {&leader});
+  const std::size_t total = 100 * 200'000;
+  write_and_trim(leader, 100, 200'000);
+  std::vector<TestNode*> learners;
+  for (std::uint32_t number = 2; number <= 6; ++number) learners.push_back(&add(number));
+  const TimePoint begun = world.clock.now();
+  ASSERT_TRUE(teach(leader, learners));
+  std::vector<TimePoint> level;
+  ASSERT_TRUE(wait([&] {
+    const auto count = std::ranges::count_if(learners, [&](TestNode* each) { return is_level(*each, leader); });
+    while (level.size() < static_cast<std::size_t>(count)) level.push_back(world.clock.now());
+    return level.size() == learners.size();
+  }));
+  const Duration pace = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(static_cast<double>(total) / limits::snapshot_bytes_per_second_max));
+  EXPECT_GT(level[0] - begun, pace * 3 / 2);   // two share the pace
+  EXPECT_GT(level[2] - begun, pace * 5 / 2);   // the third began when one of them had ended
+  EXPECT_GT(level[4] - begun, pace * 9 / 2);
+}
+
+TEST_F(NodeLinksSnapshotTest, a_replica_that_has_it_all_takes_none) {
+  TestNode &leader = add(1), &other = add(2);
+  lead(leader);
+  write_and_trim(leader, 20, 1000);
+  ASSERT_TRUE(wait([&] { return is_level(other, leader); }));
+  fabric.break_connections("node1", "node2");
+  ASSERT_TRUE(put(leader, "after", "it"));
+  EXPECT_TRUE(wait([&] { return state(other, "after") == "it"; }));
 }
 
 }  // namespace

@@ -137,6 +137,12 @@ void NotificationHub::applied(Offset offset, BytesView entry) {
   ring_.push(std::make_shared<store::NotificationBatch>(*std::move(batch)));
 }
 
+void NotificationHub::replaced(Offset offset) {
+  last_ = offset;
+  ring_ = store::NotificationRing(parts_.ring_bytes);
+  end_followers();
+}
+
 void NotificationHub::end_followers() {
   ++ended_;
   wake();

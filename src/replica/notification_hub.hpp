@@ -28,6 +28,8 @@ class NotificationHub {
 
   // Entries in order, as they are applied.
   void applied(Offset offset, BytesView entry);
+  // The state has become that after this entry; what was before can't be followed from here. Ends followers.
+  void replaced(Offset offset);
   void wake() { news_.wake_all(); }
   // Ends every follower with not_serving, those of now or, after stop(), also those to come.
   void end_followers();

@@ -138,6 +138,7 @@ class ReplicaCore {
   Term term() const { return term_; }
   MembershipVersion version() const { return version_; }
   Offset last() const { return last_; }
+  std::optional<Term> term_of(Offset offset) const { return terms_.term_of(offset); }   // nothing: not known any more
   EntryId head() const { return {terms_.term_of(last_).value_or(no_term), last_}; }
   Offset commit() const { return commit_; }
   Offset applied() const { return applied_; }

@@ -13,7 +13,8 @@
 namespace skerry::replica {
 
 ReplicaDriver::ReplicaDriver(Parts parts)
-    : parts_(std::move(parts)), stamps_(parts_.core.clock().wall(), parts_.core.clock().now()), changed_(parts_.core),
+    : parts_(std::move(parts)), stamps_(parts_.core.clock().wall(), parts_.core.clock().now()),
+      reception_({parts_.core, parts_.state, parts_.shard, parts_.machine.order(), parts_.room}), changed_(parts_.core),
       tasks_(parts_.core) {
   parts_.log.add_listener(*this);
 }
@@ -32,7 +33,10 @@ Task<Result<>> ReplicaDriver::open() {
   co_return Result<>{};
 }
 
-Task<> ReplicaDriver::stop() { co_await tasks_.cancel_and_join(); }
+Task<> ReplicaDriver::stop() {
+  reception_.close();
+  co_await tasks_.cancel_and_join();
+}
 
 // --- the leader's own
 
@@ -85,6 +89,7 @@ Result<> ReplicaDriver::become_leader(BecomeLeader told) {
 }
 
 Result<bool> ReplicaDriver::change_members(ChangeMembers told) {
+  if (failure_) return fail(*failure_);
   const MembershipVersion version = told.membership.version;
   TRY(Effects effects, parts_.replica.change_members(std::move(told)));
   carry_out(std::move(effects));
@@ -122,7 +127,9 @@ Result<> ReplicaDriver::append(NodeId from, const Append& message, std::span<con
 }
 
 void ReplicaDriver::answered(NodeId from, const AppendAnswer& answer) {
-  if (!failure_) carry_out(parts_.replica.answered(from, answer, now()));
+  if (failure_) return;
+  carry_out(parts_.replica.answered(from, answer, now()));
+  trim_cache();   // what it has acknowledged may be needed no more
 }
 
 void ReplicaDriver::hear(Term term) {
@@ -176,6 +183,7 @@ void ReplicaDriver::fail_with(Error reason) {
   if (parts_.peers != nullptr) {
     Effects effects = parts_.replica.resign(now());
     if (effects.lost_above) parts_.listener.on_lost();
+    stop_snapshots();
   }
   parts_.listener.on_failed(*failure_);
   changed_.wake_all();
@@ -186,12 +194,14 @@ void ReplicaDriver::fail_with(Error reason) {
 void ReplicaDriver::carry_out(Effects effects, Incoming incoming) {
   if (effects.lost_above) {
     parts_.listener.on_lost();
+    stop_snapshots();
     changed_.wake_all();
   }
   if (auto done = change_log(effects, incoming); !done) return fail_with(std::move(done).error());
   if (effects.commit) {
     parts_.listener.on_committed(*effects.commit);
     apply_committed();
+    if (failure_) return;
   }
   if (effects.answer && parts_.peers != nullptr) parts_.peers->send(effects.answer->to, parts_.shard, effects.answer->message);
   if (effects.fenced) {
@@ -213,6 +223,7 @@ Result<> ReplicaDriver::change_log(const Effects& effects, Incoming incoming) {
     TRY(const disk::Sequence sequence, parts_.log.record_term(parts_.shard, parts_.replica.term(), parts_.replica.version()));
     logged(sequence);
   }
+  if (effects.install) TRYV(log_installation(*effects.install));
   if (effects.cut_above) {
     cache_.cut_above(*effects.cut_above);
     TRY(const disk::Sequence sequence, parts_.log.truncate(parts_.shard, *effects.cut_above));
@@ -243,11 +254,11 @@ Result<> ReplicaDriver::propose_barrier() {
 
 void ReplicaDriver::apply_committed() {
   ReplicaCore& replica = parts_.replica;
-  if (catching_up_ || failure_) return;
+  if (catching_up_ || installing_ || failure_) return;
   Offset applied = replica.applied();
   while (applied < replica.commit()) {
     const Bytes* entry = cache_.find(applied.next());
-    if (entry == nullptr || (!replica.leads() && engine_is_full())) {
+    if (entry == nullptr || (!replica.leads() && !parts_.room.any())) {
       catching_up_ = true;
       tasks_.spawn(catch_up());
       break;
@@ -285,18 +296,23 @@ Task<> ReplicaDriver::catch_up() {
 Task<Result<>> ReplicaDriver::apply_from_log() {
   constexpr std::size_t chunk_bytes = 4 << 20;
   ReplicaCore& replica = parts_.replica;
-  while (replica.applied() < replica.commit()) {
-    while (auto full = engine_is_full()) {
+  while (replica.applied() < replica.commit() && !installing_) {
+    while (auto full = parts_.room.refusal()) {
       // A start that can't go on says why; a follower waits until it can.
-      if (parts_.peers == nullptr && parts_.engine->obstacle()) co_return fail(*std::move(full));
+      if (parts_.peers == nullptr && parts_.room.obstructed()) co_return fail(*std::move(full));
       co_await parts_.core.sleep_for(10ms);
     }
     const Offset next = replica.applied().next();
-    CO_TRY(const auto entries, co_await parts_.log.read(parts_.shard, next, chunk_bytes));
+    const auto read = co_await parts_.log.read(parts_.shard, next, chunk_bytes);
+    if (replica.applied().next() != next) continue;   // a snapshot came meanwhile
+    CO_TRY(const auto entries, std::move(read));
+    Offset applied = replica.applied();
     for (const disk::LogEntry& entry : entries) {
       if (entry.offset > replica.commit()) break;
-      CO_TRYV(apply_logged(entry));
+      CO_TRYV(apply_logged(applied.next(), entry));
+      applied = entry.offset;
     }
+    if (applied > replica.applied()) applied_to(applied);
     if (entries.empty()) {
       co_return fail(Errc::corrupt,
                      fmt::format("the log of shard {} has no entry {}, but one after it", parts_.shard.value(), next.value()));
@@ -306,8 +322,7 @@ Task<Result<>> ReplicaDriver::apply_from_log() {
   co_return Result<>{};
 }
 
-Result<> ReplicaDriver::apply_logged(const disk::LogEntry& entry) {
-  const Offset due = parts_.replica.applied().next();
+Result<> ReplicaDriver::apply_logged(Offset due, const disk::LogEntry& entry) {
   if (entry.offset != due) {
     return fail(Errc::corrupt, fmt::format("the log of shard {} gave entry {} where {} was due", parts_.shard.value(),
                                            entry.offset.value(), due.value()));
@@ -318,16 +333,7 @@ Result<> ReplicaDriver::apply_logged(const disk::LogEntry& entry) {
   }
   ++replayed_entries_;
   replayed_bytes_ += entry.payload.size();
-  applied_to(entry.offset);
   return {};
-}
-
-std::optional<Error> ReplicaDriver::engine_is_full() const {
-  if (parts_.engine == nullptr || parts_.engine->has_room()) return std::nullopt;
-  const std::optional<Error> obstacle = parts_.engine->obstacle();
-  return Error{
-      make_error_code(Errc::resource_exhausted),
-      fmt::format("not applied: memory is full of what is not on disk yet; {}", obstacle ? obstacle->message() : "try again")};
 }
 
 // Entries stay for followers that take part, not for those that have to be brought up from the log.
@@ -336,7 +342,7 @@ void ReplicaDriver::trim_cache() {
   for (const FollowerProgress& follower : parts_.replica.followers()) {
     if (follower.mode() == FollowerProgress::Mode::streaming) needed = std::min(needed, follower.matched().next());
   }
-  cache_.trim(needed, parts_.replica.applied(), cache_bytes_max);
+  cache_.trim(needed, parts_.replica.applied(), limits::follower_cache_bytes_max);
 }
 
 // --- sending
@@ -351,7 +357,7 @@ void ReplicaDriver::on_turn_end() {
 void ReplicaDriver::send_to(NodeId node) {
   if (feeding_.contains(node)) return;
   while (const auto plan = parts_.replica.next_send(node)) {
-    if (plan->kind == SendPlan::Kind::snapshot) return;
+    if (plan->kind == SendPlan::Kind::snapshot) return begin_snapshot(node);
     const Offset first = plan->previous.offset.next();
     if (plan->last >= first && cache_.find(first) == nullptr) {
       feeding_.insert(node);
@@ -387,6 +393,7 @@ Task<> ReplicaDriver::feed(NodeId node) {
 // False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes again.
 Task<bool> ReplicaDriver::send_from_log(NodeId node) {
   const auto wanted = parts_.replica.next_send(node);
+  if (wanted && wanted->kind == SendPlan::Kind::snapshot) begin_snapshot(node);
   if (!wanted || wanted->kind == SendPlan::Kind::snapshot) co_return false;
   const Offset from = wanted->previous.offset.next();
   if (wanted->last < from || cache_.find(from) != nullptr) co_return false;
@@ -396,6 +403,7 @@ Task<bool> ReplicaDriver::send_from_log(NodeId node) {
     co_return false;
   }
   const auto plan = parts_.replica.next_send(node);   // the world may have changed
+  if (plan && plan->kind == SendPlan::Kind::snapshot) begin_snapshot(node);
   if (!plan || plan->kind == SendPlan::Kind::snapshot) co_return false;
   if (plan->previous.offset.next() != from || plan->last < from) co_return true;
   views_.clear();

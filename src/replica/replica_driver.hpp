@@ -2,14 +2,17 @@
 #pragma once
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <vector>
 
 #include "disk/log.hpp"
+#include "replica/engine_room.hpp"
 #include "replica/entry_cache.hpp"
 #include "replica/peers.hpp"
 #include "replica/replica_core.hpp"
+#include "replica/snapshot_reception.hpp"
 #include "replica/stamp_source.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/core.hpp"
@@ -25,6 +28,7 @@ class ReplicaListener {
   virtual void on_committed(Offset up_to) = 0;                 // before it is applied
   virtual void on_applied(Offset offset, BytesView entry, const store::Applied& applied) = 0;
   virtual void on_applied_all() = 0;                           // nothing more is committed for now
+  virtual void on_replaced(Offset offset) = 0;                 // the state is another: that after this entry
   virtual void on_serving() = 0;                               // leads, and all of older terms is applied
   virtual void on_lost() = 0;   // leads no more: what it has proposed and is not applied is in doubt
   virtual void on_failed(const Error& reason) = 0;   // log or engine can keep nothing more
@@ -39,12 +43,15 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
     Core& core;
     disk::Log& log;
     ShardId shard;
+    store::ShardEngine& state;
     store::StateMachine& machine;
     ReplicaCore& replica;
     ReplicaListener& listener;
     Peers* peers;   // null: a cluster of one
     std::function<Result<>()> engine_health;   // asked after each entry; null: it never fails
-    const store::Engine* engine;   // asked for room; null: it always has
+    EngineRoom room;
+    // Makes the engine durable before a view of it is pinned for long; null: that is not needed.
+    std::function<Task<Result<>>()> checkpoint = nullptr;
   };
   explicit ReplicaDriver(Parts parts);
   ~ReplicaDriver() override;
@@ -75,7 +82,13 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void answered(NodeId from, const AppendAnswer& answer);
   void hear(Term term);
   void probe(NodeId node);
+  // Takes the state that the leader on `from` sends, unless what is here is as good. Returns when this replica stands at its entry for
+  // good. `head` is the block.
+  Task<Result<>> receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks);
+  // The oldest entry that will be wanted by who is being sent a snapshot.
+  std::optional<Offset> wanted_after_snapshots() const;
 
+  const std::optional<Error>& failure() const { return failure_; }   // why it keeps nothing more
   std::uint64_t replayed_entries() const { return replayed_entries_; }
   std::uint64_t replayed_bytes() const { return replayed_bytes_; }
   std::uint64_t entries_logged() const { return entries_logged_; }
@@ -83,7 +96,6 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
  private:
   static constexpr Duration tick_interval_min = 5ms;
-  static constexpr std::size_t cache_bytes_max = 4 << 20;   // of entries that are kept for followers only
   struct Logged {
     disk::Sequence sequence;
     LogPosition position;
@@ -101,6 +113,12 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void arm_tick();
 
   // --- effects
+  struct Sending {
+    TaskScope::Handle task;
+    Offset offset = no_offset;   // of the state; no_offset before it is its turn
+  };
+  class SendingPlace;
+
   void carry_out(Effects effects, Incoming incoming = {});
   Result<> change_log(const Effects& effects, Incoming incoming);
   void logged(disk::Sequence sequence);
@@ -113,8 +131,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   Result<> apply(Offset offset, BytesView entry);
   Task<> catch_up();
   Task<Result<>> apply_from_log();
-  Result<> apply_logged(const disk::LogEntry& entry);
-  std::optional<Error> engine_is_full() const;
+  Result<> apply_logged(Offset due, const disk::LogEntry& entry);
 
   // --- sending
   void send_soon() { parts_.core.at_turn_end(*this); }
@@ -124,6 +141,14 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   Task<bool> send_from_log(NodeId node);
   void trim_cache();
 
+  // --- snapshots (replica_snapshots.cpp)
+  void begin_snapshot(NodeId node);
+  Task<> send_snapshot(Term term, NodeId node);
+  Task<Result<std::unique_ptr<store::SnapshotSource>>> open_snapshot(Term term, NodeId node);
+  void stop_snapshots();
+  Result<> log_installation(EntryId entry);
+  Task<> install(disk::Sequence logged);
+
   Parts parts_;
   StampSource stamps_;
   Stamp newest_stamp_{};   // of what is logged
@@ -131,6 +156,9 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   std::deque<Logged> logged_;   // not synced yet: one for each turn
   bool turn_open_ = false;   // the newest of them is this turn's
   bool catching_up_ = false;   // applies from the log, in a task
+  bool installing_ = false;   // the log says that the state is another, and is not synced yet
+  SnapshotReception reception_;
+  std::map<std::pair<Term, NodeId>, Sending> sending_;   // are being sent the state, in which term of ours
   std::set<NodeId> feeding_;   // are being sent what is read from the log
   std::vector<BytesView> views_;   // what goes into the next message; kept for its room
   std::optional<NewTermAnswer> answer_;

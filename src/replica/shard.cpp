@@ -35,6 +35,16 @@ Recovered recovered_state(const disk::Log& log, ShardId shard, Offset applied) {
   return recovered;
 }
 
+// The log decides what becomes of a state that was staged when a crash came.
+void settle_staged(store::ShardEngine& engine, const disk::LogShard& logged) {
+  const auto staged = engine.staged();
+  if (staged && logged.snapshot == *staged && engine.applied() < *staged) {
+    engine.take_staged();
+  } else if (staged) {
+    engine.stage_anew();
+  }
+}
+
 // The engine holds more than the log: never by a crash of ours, unless the log runs without syncs.
 Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset applied, ShardId id, LogBehind what) {
   if (what == LogBehind::refuse) {
@@ -62,13 +72,15 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
         driver({.core = core,
                 .log = log,
                 .shard = id,
+                .state = engine,
                 .machine = machine,
                 .replica = replica,
                 .listener = *this,
                 .peers = options.seat ? options.seat->peers : nullptr,
                 .engine_health = options.engine_health,
-                .engine = options.engine}),
-        pipeline({core, id, machine, driver, *this, options.engine}) {
+                .room = EngineRoom(options.engine),
+                .checkpoint = options.checkpoint}),
+        pipeline({core, id, machine, driver, *this, EngineRoom(options.engine)}) {
     report.durable = engine.durable();
   }
 
@@ -89,6 +101,11 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
   void on_applied_all() override {
     notifications.wake();
     pipeline.applied_all();
+  }
+  void on_replaced(Offset offset) override {
+    notifications.replaced(offset);
+    sequences.end_followers();
+    expiry = SessionExpiry(core.now());
   }
   void on_serving() override {
     expiry = SessionExpiry(core.now());   // each has its whole timeout again
@@ -133,6 +150,7 @@ Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, sto
                                                  ShardOptions options) {
   const TimePoint begun = core.clock().now();
   const disk::LogShard logged = log.shard(id);
+  settle_staged(engine, logged);
   if (logged.last < engine.applied()) {
     CO_TRYV(co_await log_ends_early(log, logged, engine.applied(), id, options.log_behind));
   } else if (logged.last > engine.applied() && (logged.first == no_offset || logged.first > engine.applied().next())) {
@@ -326,18 +344,26 @@ ReplicaStatus Shard::status() const {
                        .confirmed = replica.confirmed_version(),
                        .head = replica.head(),
                        .commit = replica.commit(),
-                       .applied = replica.applied(),
+                       .applied = parts_->machine.applied(),
                        .durable = parts_->engine.durable(),
                        .leader = replica.leader(),
-                       .followers = {}};
+                       .followers = {},
+                       .failure = parts_->driver.failure()};
   for (const FollowerProgress& each : replica.followers()) {
     status.followers.push_back({each.node(), each.mode(), each.matched()});
   }
   return status;
 }
 
+std::uint64_t Shard::approximate_bytes() const { return parts_->engine.approximate_bytes(); }
+
+Task<Result<>> Shard::receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks) {
+  co_return co_await parts_->driver.receive_snapshot(from, header, std::move(head), blocks);
+}
+
 // --- for the group
 
+std::optional<Offset> Shard::wanted_after_snapshots() const { return parts_->driver.wanted_after_snapshots(); }
 ShardId Shard::id() const { return parts_->id; }
 Term Shard::term() const { return parts_->replica.term(); }
 Offset Shard::commit() const { return parts_->replica.commit(); }

@@ -45,6 +45,8 @@ struct ShardOptions {
   std::function<Result<>()> engine_health = nullptr;
   // Asked whether it has room for more; a ShardGroup gives its own. Null: it always has.
   const store::Engine* engine = nullptr;
+  // Asked before a view of the state is pinned for long; a ShardGroup lets its engine write what it holds in memory. Null: nothing.
+  std::function<Task<Result<>>()> checkpoint = nullptr;
 };
 
 // What opening a shard had to do.
@@ -85,6 +87,7 @@ struct ReplicaStatus {
   Offset commit = no_offset, applied = no_offset, durable = no_offset;   // durable: in the engine
   std::optional<NodeId> leader;
   std::vector<Follower> followers;   // of a leader
+  std::optional<Error> failure;      // log or engine can keep nothing more
 };
 
 // One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves: reads
@@ -146,7 +149,9 @@ class Shard {
   void answered(NodeId from, const AppendAnswer& answer);
   void hear(Term term);
   void probe(NodeId node);
+  Task<Result<>> receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks);
   ReplicaStatus status() const;
+  std::uint64_t approximate_bytes() const;   // of its records, on disk and in memory
 
   // --- for the group
   ShardId id() const;
@@ -158,6 +163,7 @@ class Shard {
   // The newest entry stamped before `cutoff`, searched in the log; no_offset when there is none. For retention by time.
   Task<Result<Offset>> last_before(WallTime cutoff);
   void trimmed(Offset first_kept);   // the log was
+  std::optional<Offset> wanted_after_snapshots() const;   // from the log, by who is being sent one
   // Whether changes may be followed; when not, those who do are ended.
   void allow_followers(bool allowed);
   // Whoever finds the shard for others takes one, see ShardUse.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
 
@@ -22,6 +23,7 @@ Task<Result<Shard*>> ShardGroup::open(ShardId id, ShardOptions options) {
   CO_TRY(store::ShardEngine * state, engine_.shard(id));
   if (!options.engine_health) options.engine_health = [this] { return engine_.health(); };
   options.engine = &engine_;
+  options.checkpoint = [this] { return checkpoint(); };
   CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, std::move(options)));
   co_return shards_.emplace(id, std::move(shard)).first->second.get();
 }
@@ -118,6 +120,11 @@ Task<> ShardGroup::trim_loop() {
   }
 }
 
+// A follower that is being sent a snapshot goes on from the log, or it would need another: unless that takes too long.
+bool ShardGroup::keeps_from(const Shard& shard, Offset wanted) const {
+  return log_.bytes_since(shard.id(), wanted) / limits::snapshot_log_factor <= options_.wal_retention_bytes;
+}
+
 Task<> ShardGroup::trim(Shard& shard) {
   const disk::LogShard logged = log_.shard(shard.id());
   if (logged.first == no_offset) co_return;
@@ -136,6 +143,9 @@ Task<> ShardGroup::trim(Shard& shard) {
     }
   }
   last_trimmed = std::min(std::max(last_trimmed, fits.previous()), shard.durable());
+  if (const auto wanted = shard.wanted_after_snapshots(); wanted && keeps_from(shard, *wanted)) {
+    last_trimmed = std::min(last_trimmed, wanted->previous());
+  }
   if (last_trimmed < logged.first) co_return;
   if (log_.trim(shard.id(), last_trimmed.next())) shard.trimmed(last_trimmed.next());
 }

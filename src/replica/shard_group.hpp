@@ -46,6 +46,7 @@ class ShardGroup final : private store::EngineListener {
   Task<> trim_loop();
   Task<> expiry_loop();
   Task<> trim(Shard& shard);
+  bool keeps_from(const Shard& shard, Offset wanted) const;
   bool checkpoint_due() const;
   void stop_writes(const Error& reason);
   void on_room_changed() override;

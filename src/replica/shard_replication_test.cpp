@@ -157,5 +157,18 @@ TEST_F(ShardReplicationTest, a_follower_whose_disk_is_full_is_brought_up_once_it
   EXPECT_EQ(state(full, "key39"), value);
 }
 
+TEST_F(ShardReplicationTest, a_replica_whose_log_has_failed_changes_no_members) {
+  const std::uint32_t failed = leader;
+  world.disk(failed).faults.fail_write = 1;
+  Ticket ticket = propose(failed, "key", "value");
+  ASSERT_TRUE(world.wait([&] { return !world.shard(failed).serves(); }));
+  ChangeMembers change{.term = world.term,
+                       .membership = {.version = MembershipVersion(1), .old_voters = {}, .voters = {}, .learners = {}}};
+  for (std::uint32_t node = 1; node <= 3; ++node) change.membership.voters.push_back(NodeId(node));
+  const auto refused = world.shard(failed).change_members(change);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), make_error_code(Errc::io_failed));
+}
+
 }  // namespace
 }  // namespace skerry::replica

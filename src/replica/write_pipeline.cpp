@@ -117,7 +117,7 @@ std::optional<Error> WritePipeline::refusal() const {
                  fmt::format("not applied: shard {} is stopping", parts_.shard.value())};
   }
   if (!parts_.replica.serves()) return not_leading("not applied: ");
-  if (auto full = engine_is_full()) return full;
+  if (auto full = parts_.room.refusal()) return full;
   if (!has_room()) {
     return Error{make_error_code(Errc::resource_exhausted),
                  fmt::format("not applied: shard {} has {} requests with {} bytes in flight; wait for answers",
@@ -131,26 +131,18 @@ Error WritePipeline::not_leading(const char* outcome) const {
           fmt::format("{}this node does not lead shard {} now; ask the one that does", outcome, parts_.shard.value())};
 }
 
-std::optional<Error> WritePipeline::engine_is_full() const {
-  if (parts_.engine == nullptr || parts_.engine->has_room()) return std::nullopt;
-  const std::optional<Error> obstacle = parts_.engine->obstacle();
-  return Error{
-      make_error_code(Errc::resource_exhausted),
-      fmt::format("not applied: memory is full of what is not on disk yet; {}", obstacle ? obstacle->message() : "try again")};
-}
-
 bool WritePipeline::has_room() const {
-  if (parts_.engine != nullptr && !parts_.engine->has_room()) return false;
+  if (!parts_.room.any()) return false;
   return queue_.size() + in_flight_.size() < limits::shard_entries_in_flight_max && bytes_ < limits::shard_bytes_in_flight_max;
 }
 
 Task<> WritePipeline::wait_for_room() {
   // A full engine that can't write its tables says so to who asks; everything else is worth waiting for.
-  while (!has_room() && !stopped_ && !stopping_ && !(engine_is_full() && obstructed())) co_await room_.wait();
+  while (!has_room() && !stopped_ && !stopping_ && (parts_.room.any() || !parts_.room.obstructed())) co_await room_.wait();
 }
 
 void WritePipeline::room_changed() {
-  if (has_room() || obstructed()) room_.wake_all();
+  if (has_room() || parts_.room.obstructed()) room_.wake_all();
 }
 
 Ticket WritePipeline::evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes) {

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "replica/engine_room.hpp"
 #include "replica/owned_request.hpp"
 #include "replica/replica_driver.hpp"
 #include "replica/ticket.hpp"
@@ -43,7 +44,7 @@ class WritePipeline final {
     store::StateMachine& machine;
     ReplicaDriver& replica;
     WriteListener& listener;
-    const store::Engine* engine;   // asked for room; null: it always has
+    EngineRoom room;
   };
   explicit WritePipeline(Parts parts);
   WritePipeline(const WritePipeline&) = delete;
@@ -100,8 +101,6 @@ class WritePipeline final {
 
   std::optional<Error> refusal() const;
   Error not_leading(const char* outcome) const;
-  std::optional<Error> engine_is_full() const;
-  bool obstructed() const { return parts_.engine != nullptr && parts_.engine->obstacle(); }
   bool must_queue() const { return !queue_.empty() || overlay_stale_; }
   Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);

@@ -22,6 +22,19 @@ std::size_t open_descriptors() {
 
 }  // namespace
 
+ProcessUsage process_usage() {
+  ProcessUsage used;
+  std::uint64_t pages = 0, resident_pages = 0;
+  if (std::ifstream file("/proc/self/statm"); file >> pages >> resident_pages) {
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    used.virtual_bytes = pages * page;
+    used.resident_bytes = resident_pages * page;
+  }
+  rusage usage{};
+  if (::getrusage(RUSAGE_SELF, &usage) == 0) used.processor_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  return used;
+}
+
 class ProcessMetrics::OfProcess final : public Collector {
  public:
   explicit OfProcess(Metrics& metrics)
@@ -37,14 +50,10 @@ class ProcessMetrics::OfProcess final : public Collector {
   }
 
   void collect() override {
-    std::uint64_t pages = 0, resident_pages = 0;
-    if (std::ifstream file("/proc/self/statm"); file >> pages >> resident_pages) {
-      const auto page = static_cast<double>(::sysconf(_SC_PAGESIZE));
-      virtual_.set(static_cast<double>(pages) * page);
-      resident_.set(static_cast<double>(resident_pages) * page);
-    }
-    rusage usage{};
-    if (::getrusage(RUSAGE_SELF, &usage) == 0) processor_.set(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    const ProcessUsage used = process_usage();
+    virtual_.set(static_cast<double>(used.virtual_bytes));
+    resident_.set(static_cast<double>(used.resident_bytes));
+    processor_.set(used.processor_seconds);
     open_.set(static_cast<double>(open_descriptors()));
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) limit_.set(static_cast<double>(limit.rlim_cur));

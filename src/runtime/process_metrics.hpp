@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -8,6 +9,13 @@
 #include "runtime/metrics.hpp"
 
 namespace skerry {
+
+// What the process has used so far.
+struct ProcessUsage {
+  double processor_seconds = 0;
+  std::uint64_t resident_bytes = 0, virtual_bytes = 0;
+};
+ProcessUsage process_usage();
 
 // The figures of the process (memory, processor time, descriptors) and of its loops (turns, busy time, stalls, mailbox depth), read
 // when metrics are asked for. Owned by App; made before the loops run, destroyed after they have ended.

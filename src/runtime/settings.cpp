@@ -108,13 +108,18 @@ Setting& Settings::declare(std::string key, SettingValue initial, std::string he
 }
 
 Setting* Settings::find(std::string_view key) {
-  const auto found = std::ranges::find(settings_, key, &Setting::key_);
+  const auto found = std::ranges::find_if(settings_, [key](const Setting& setting) {
+    return setting.key_ == key || std::ranges::find(setting.aliases_, key) != setting.aliases_.end();
+  });
   return found == settings_.end() ? nullptr : &*found;
 }
 
 bool Settings::is_section(std::string_view path) const {
-  return std::ranges::any_of(settings_, [path](const Setting& setting) {
-    return setting.key_.size() > path.size() && setting.key_.starts_with(path) && setting.key_[path.size()] == '.';
+  const auto is_below = [path](const std::string& key) {
+    return key.size() > path.size() && key.starts_with(path) && key[path.size()] == '.';
+  };
+  return std::ranges::any_of(settings_, [&](const Setting& setting) {
+    return is_below(setting.key_) || std::ranges::any_of(setting.aliases_, is_below);
   });
 }
 

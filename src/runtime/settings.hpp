@@ -28,6 +28,7 @@ namespace skerry {
 class Setting {
  public:
   Setting& flags(std::string names) { return flags_ = std::move(names), *this; }   // as CLI11 writes them: "-p,--public-addr"
+  Setting& also(std::string key) { return aliases_.push_back(std::move(key)), *this; }   // what other programs' files call it
   Setting& unit(Unit unit);                                                        // of an integer: a size, by default from 0
   template <class Min, class Max>
   Setting& limits(Min min, Max max) {
@@ -65,7 +66,7 @@ class Setting {
   SettingValue default_, value_;
   Number type_min_ = 0, type_max_ = 0;                  // what the target can hold
   std::optional<Number> min_, max_;
-  std::vector<std::string> choices_;
+  std::vector<std::string> choices_, aliases_;
   bool secret_ = false;
   std::function<void(const SettingValue&)> store_;
   CLI::Option* option_ = nullptr;

@@ -50,6 +50,10 @@ std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route(const rpc::Ser
   if (place == nullptr) return std::unexpected(oxia_status(OxiaError::shard_not_found));
   if (auto refused = refuse_access(call, directory_.namespace_of(*shard))) return std::unexpected(*std::move(refused));
   if (place->core) return Place{*place->core, *shard};
+  // A leader may know of itself before it is told so.
+  if (const replica::Shard* here = hosts_.local(core_.id()).find(*shard); here != nullptr && here->serves()) {
+    return Place{core_.id(), *shard};
+  }
   return std::unexpected(leader_hint(*shard, place->leader.value_or("")));
 }
 

@@ -14,6 +14,8 @@ namespace {
 using testing::ShardModel;
 
 constexpr std::size_t engines = 3;
+constexpr Space spaces[] = {Space::records,  Space::indexes, Space::sessions, Space::shadows,
+                            Space::requests, Space::meta,    Space::expiries};
 
 // The cursors that must agree with each other and the model, made at one moment.
 struct Walkers {
@@ -39,8 +41,12 @@ class RandomRun {
     for (int step = 0; step < steps && !::testing::Test::HasFailure(); ++step) {
       SCOPED_TRACE(step);
       const std::uint64_t dice = random_.below(100);
-      if (dice < 60) {
+      if (dice < 54) {
         apply();
+      } else if (dice < 58) {
+        stage();
+      } else if (dice < 60) {
+        replace();
       } else if (dice < 75) {
         get();
       } else if (dice < 90) {
@@ -84,6 +90,65 @@ class RandomRun {
     for (auto* subject : subjects_) {
       testing::apply_to(subject->shard(id), model.entry(model.applied()), model.applied());
       subject->core().run_turn();   // tables are written meanwhile
+    }
+  }
+
+  // A part of another state, which may never be finished.
+  void stage() {
+    const ShardId id = any_shard();
+    static_cast<void>(models_[id]);
+    if (staging_[id].whole) return;
+    testing::OwnedEntry part;
+    for (std::uint64_t left = 1 + random_.below(20); left > 0; --left) {
+      for (testing::OwnedWrite& write : testing::random_entry(random_)) {
+        if (write.kind == Write::Kind::put) part.push_back(std::move(write));
+      }
+    }
+    std::vector<Write> puts;
+    for (const testing::OwnedWrite& write : part) {
+      puts.push_back(write.view());
+      staging_[id].state[write.space][write.key] = write.value;
+    }
+    for (auto* subject : subjects_) {
+      subject->shard(id).stage(puts);
+      subject->core().run_turn();
+    }
+  }
+
+  // It is whole now; mostly it becomes the state, and sometimes it is forgotten.
+  void replace() {
+    const ShardId id = any_shard();
+    ShardModel& model = models_[id];
+    Staging& staging = staging_[id];
+    if (!staging.whole) {
+      staging.whole = Offset(model.applied().value() + 1 + static_cast<std::int64_t>(random_.below(50)));
+      for (auto* subject : subjects_) ASSERT_TRUE(subject->run(subject->shard(id).finish_staging(*staging.whole)));
+    }
+    for (auto* subject : subjects_) ASSERT_EQ(subject->shard(id).staged(), staging.whole);
+    if (*staging.whole <= model.applied() || random_.chance(0.2)) return forget_staged(id);
+    if (random_.chance(0.2)) return;   // later
+    model.replace(staging.state, *staging.whole);
+    staging_.erase(id);
+    for (auto* subject : subjects_) {
+      subject->shard(id).take_staged();
+      ASSERT_EQ(subject->shard(id).applied(), model.applied());
+      ASSERT_EQ(subject->shard(id).staged(), std::nullopt);
+      check_state(*subject, id, model);
+    }
+  }
+
+  void forget_staged(ShardId id) {
+    staging_.erase(id);
+    for (auto* subject : subjects_) subject->shard(id).stage_anew();
+  }
+
+  void check_state(testing::EngineSubject& subject, ShardId id, const ShardModel& model) {
+    SCOPED_TRACE(name(subject));
+    for (const Space space : spaces) {
+      const auto table = model.now().find(space);
+      ASSERT_EQ(difference(content(subject.shard(id), space), table == model.now().end() ? ShardModel::Table{} : table->second),
+                "")
+          << "space " << static_cast<int>(space) << " after a replacement";
     }
   }
 
@@ -164,12 +229,18 @@ class RandomRun {
   }
 
   static Task<> checkpoint_ignored(Engine& engine) { static_cast<void>(co_await engine.checkpoint()); }
+  static Task<> finish_ignored(ShardEngine& shard, Offset offset) { static_cast<void>(co_await shard.finish_staging(offset)); }
 
   // A checkpoint is under way, entries go on being applied, and the disk dies in the middle of it; or it just ends.
   void crash() {
     walkers_.clear();
+    const ShardId finishing = any_shard();
+    const Offset finished(models_[finishing].applied().value() + 100);
     for (auto* subject : subjects_) {
       if (random_.chance(0.7)) subject->die_within(random_.below(12));
+      if (!staging_[finishing].whole && random_.chance(0.5)) {
+        subject->tasks().spawn(finish_ignored(subject->shard(finishing), finished));
+      }
       if (random_.chance(0.8)) subject->tasks().spawn(checkpoint_ignored(subject->engine()));
     }
     for (std::uint64_t left = random_.below(12); left > 0; --left) {
@@ -185,6 +256,7 @@ class RandomRun {
       SCOPED_TRACE(name(*subject) + ", after a crash");
       for (const auto& [id, model] : models_) recover(subject->shard(id), model, durable[id]);
     }
+    staging_.clear();
   }
 
   void restart() {
@@ -196,6 +268,7 @@ class RandomRun {
       SCOPED_TRACE(name(*subject) + ", restarted");
       for (const auto& [id, model] : models_) recover(subject->shard(id), model, model.applied());
     }
+    staging_.clear();
   }
 
   // The state is exactly one that there was, no older than was promised; then the log is replayed.
@@ -203,13 +276,18 @@ class RandomRun {
     ASSERT_GE(shard.applied(), promised);
     ASSERT_LE(shard.applied(), model.applied());
     ASSERT_EQ(shard.durable(), shard.applied());
-    for (const Space space :
-         {Space::records, Space::indexes, Space::sessions, Space::shadows, Space::requests, Space::meta, Space::expiries}) {
+    for (const Space space : spaces) {
       const auto& state = model.at(shard.applied());
       const auto table = state.find(space);
       ASSERT_EQ(difference(content(shard, space), table == state.end() ? ShardModel::Table{} : table->second), "")
           << "space " << static_cast<int>(space) << " at offset " << shard.applied().value();
     }
+    // That the state became another was decided, and what it became is whole.
+    if (shard.applied() < model.replaced()) {
+      ASSERT_EQ(shard.staged(), model.replaced());
+      shard.take_staged();
+    }
+    shard.stage_anew();
     for (Offset next = shard.applied().next(); next <= model.applied(); next = next.next()) {
       testing::apply_to(shard, model.entry(next), next);
     }
@@ -254,6 +332,7 @@ class RandomRun {
       ASSERT_EQ(std::count(left.begin(), left.end(), id), 0);
     }
     models_.erase(id);
+    staging_.erase(id);
   }
 
   Random random_;
@@ -262,7 +341,12 @@ class RandomRun {
   testing::TableSubject tables_;
   testing::EngineSubject* const subjects_[engines] = {&memory_, &rocksdb_, &tables_};
   bool running_ = false;
+  struct Staging {
+    ShardModel::State state;
+    std::optional<Offset> whole;
+  };
   std::map<ShardId, ShardModel> models_;
+  std::map<ShardId, Staging> staging_;
   std::vector<std::unique_ptr<Walkers>> walkers_;
 };
 

@@ -33,12 +33,12 @@ class MemoryCursor final : public Cursor {
   MemoryTree::Walk walk_{tree_};
 };
 
-constexpr std::string_view file_prefix = "shard-", file_suffix = ".state";
+constexpr std::string_view file_prefix = "shard-", state_suffix = ".state", staged_suffix = ".staged";
 
-std::optional<ShardId> shard_of(std::string_view name) {
-  if (!name.starts_with(file_prefix) || !name.ends_with(file_suffix)) return std::nullopt;
+std::optional<ShardId> shard_of(std::string_view name, std::string_view suffix) {
+  if (!name.starts_with(file_prefix) || !name.ends_with(suffix)) return std::nullopt;
   name.remove_prefix(file_prefix.size());
-  name.remove_suffix(file_suffix.size());
+  name.remove_suffix(suffix.size());
   std::int64_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
   if (error != std::errc{} || end != name.data() + name.size() || id < 0) return std::nullopt;
@@ -50,6 +50,7 @@ std::optional<ShardId> shard_of(std::string_view name) {
 // One shard's state in memory.
 class MemoryShard final : public ShardEngine {
  public:
+  MemoryShard(MemoryEngine& engine, ShardId id) : engine_(engine), id_(id) {}
   Lookup try_get(Space space, BytesView key, Bytes& value) override {
     const Bytes* found = state.spaces[index(space)].find(key);
     if (found == nullptr) return Lookup::absent;
@@ -76,9 +77,39 @@ class MemoryShard final : public ShardEngine {
     for (const MemoryTree& tree : state.spaces) bytes += tree.bytes();
     return bytes;
   }
+  void stage_anew() override {
+    ++stagings;
+    next = {};
+    whole.reset();
+  }
+  void stage(std::span<const Write> puts) override {
+    SKERRY_ASSERT(!whole);
+    for (const Write& put : puts) next.spaces[index(put.space)].put(put.key, put.value);
+  }
+  Task<Result<>> finish_staging(Offset offset) override {
+    const std::uint64_t staging = stagings;
+    CO_TRYV(co_await engine_.write_staged(id_, offset));
+    if (staging != stagings) co_return fail(Errc::aborted, "another state is being staged");
+    whole = offset;
+    co_return Result<>{};
+  }
+  std::optional<Offset> staged() const override { return whole; }
+  void take_staged() override {
+    SKERRY_ASSERT(whole);
+    state = std::exchange(next, {});
+    state.applied = *std::exchange(whole, std::nullopt);
+  }
 
   MemoryState state;
   Offset durable_offset = no_offset;
+  MemoryState next;   // staged
+  std::optional<Offset> whole;
+  std::uint64_t stagings = 0;
+  bool staged_file = false;   // there is one
+
+ private:
+  MemoryEngine& engine_;
+  const ShardId id_;
 };
 
 struct MemoryEngine::Place {
@@ -87,7 +118,16 @@ struct MemoryEngine::Place {
   std::string folder;
   WaitList turns{core};
 
-  std::string file(ShardId shard) const { return fmt::format("{}/{}{}{}", folder, file_prefix, shard.value(), file_suffix); }
+  std::string file(ShardId shard) const { return fmt::format("{}/{}{}{}", folder, file_prefix, shard.value(), state_suffix); }
+  std::string staged_file(ShardId shard) const {
+    return fmt::format("{}/{}{}{}", folder, file_prefix, shard.value(), staged_suffix);
+  }
+  Task<Result<>> remove(std::string file) const {
+    CO_TRY(const bool written, disk.exists(file));
+    if (!written) co_return Result<>{};
+    CO_TRYV(disk.remove(file));
+    co_return co_await disk.sync_folder(folder);
+  }
 };
 
 // Gives the turn to write to the next, however the holder ends.
@@ -119,21 +159,27 @@ Task<Result<>> MemoryEngine::read_all() {
   CO_TRYV(place_->disk.make_folders(place_->folder));
   CO_TRY(const std::vector<std::string> names, place_->disk.list(place_->folder));
   for (const std::string& name : names) {
-    const std::optional<ShardId> id = shard_of(name);
-    if (!id) continue;
-    auto shard = std::make_unique<MemoryShard>();
-    CO_TRY(shard->state, co_await read_memory_file(place_->core, place_->disk, place_->file(*id), *id));
-    shard->durable_offset = shard->state.applied;
-    shards_.emplace(*id, std::move(shard));
+    if (const auto id = shard_of(name, state_suffix)) {
+      MemoryShard& shard = made(*id);
+      CO_TRY(shard.state, co_await read_memory_file(place_->core, place_->disk, place_->file(*id), *id));
+      shard.durable_offset = shard.state.applied;
+    } else if (const auto staged = shard_of(name, staged_suffix)) {
+      MemoryShard& shard = made(*staged);
+      CO_TRY(shard.next, co_await read_memory_file(place_->core, place_->disk, place_->staged_file(*staged), *staged));
+      shard.whole = shard.next.applied;
+      shard.staged_file = true;
+    }
   }
   co_return Result<>{};
 }
 
-Result<ShardEngine*> MemoryEngine::shard(ShardId shard) {
+MemoryShard& MemoryEngine::made(ShardId shard) {
   auto& found = shards_[shard];
-  if (!found) found = std::make_unique<MemoryShard>();
-  return found.get();
+  if (!found) found = std::make_unique<MemoryShard>(*this, shard);
+  return *found;
 }
+
+Result<ShardEngine*> MemoryEngine::shard(ShardId shard) { return &made(shard); }
 
 std::vector<ShardId> MemoryEngine::shards() const {
   std::vector<ShardId> ids;
@@ -150,11 +196,8 @@ Task<Result<>> MemoryEngine::drop(ShardId shard) {
   if (place_) {
     co_await take_turn();
     const Turn turn(*this);
-    CO_TRY(const bool written, place_->disk.exists(place_->file(shard)));
-    if (written) {
-      CO_TRYV(place_->disk.remove(place_->file(shard)));
-      CO_TRYV(co_await place_->disk.sync_folder(place_->folder));
-    }
+    CO_TRYV(co_await place_->remove(place_->staged_file(shard)));
+    CO_TRYV(co_await place_->remove(place_->file(shard)));
     shards_.erase(shard);
     co_return Result<>{};
   }
@@ -169,7 +212,27 @@ Task<Result<>> MemoryEngine::write(ShardId id) {
   if (offset == shard.durable_offset) co_return Result<>{};
   if (place_) CO_TRYV(co_await write_memory_file(place_->core, place_->disk, place_->file(id), id, shard.state));
   shard.durable_offset = offset;
+  // The staged state that took the place of one before is in the file now.
+  if (place_ && !shard.whole && std::exchange(shard.staged_file, false))
+    CO_TRYV(co_await place_->remove(place_->staged_file(id)));
   co_return Result<>{};
+}
+
+Task<Result<>> MemoryEngine::write_staged(ShardId id, Offset offset) {
+  CO_TRYV(health_);
+  MemoryShard& shard = *shards_.at(id);
+  if (!place_) co_return Result<>{};
+  co_await take_turn();
+  const Turn turn(*this);
+  const std::uint64_t staging = shard.stagings;
+  // One that was taken before must be in the file of the state first.
+  if (shard.staged_file) health_ = co_await write(id);
+  if (health_ && staging == shard.stagings) {
+    shard.next.applied = offset;
+    shard.staged_file = true;
+    health_ = co_await write_memory_file(place_->core, place_->disk, place_->staged_file(id), id, shard.next);
+  }
+  co_return health_;
 }
 
 Task<Result<>> MemoryEngine::checkpoint() {

@@ -12,7 +12,8 @@ class MemoryShard;
 
 // The engine that keeps everything in memory: for unit tests and simulation, and for namespaces that fit. A checkpoint writes
 // each changed shard whole to a checksummed file of its own, `shard-N.state`, replaced atomically (memory_file.hpp), through
-// the disk seam, so that simulation covers a crash at any step of it. Nothing is ever cold.
+// the disk seam, so that simulation covers a crash at any step of it. A whole staged state is in `shard-N.staged` until the one
+// that took its place is in the other. Nothing is ever cold.
 // Lives on its node's core; drop the shards' cursors first.
 class MemoryEngine final : public Engine {
  public:
@@ -35,7 +36,10 @@ class MemoryEngine final : public Engine {
   class Turn;
   MemoryEngine(Core& core, disk::Disk& disk, std::string folder);
   Task<Result<>> read_all();
+  MemoryShard& made(ShardId shard);
+  friend class MemoryShard;
   Task<Result<>> write(ShardId id);
+  Task<Result<>> write_staged(ShardId id, Offset offset);
   Task<> take_turn();
 
   std::unique_ptr<Place> place_;   // empty without a disk

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/rocksdb_engine.hpp"
 
-#include <rocksdb/experimental.h>
-
 #include "base/assert.hpp"
 #include "runtime/blocking.hpp"
 #include "store/rocksdb_cursor.hpp"
@@ -38,8 +36,12 @@ void read_all(RocksDbStore& store, LoadJob& job) {
 // One shard's state in the node's database.
 class RocksDbShard final : public ShardEngine {
  public:
-  RocksDbShard(std::shared_ptr<RocksDbStore> store, Blocking& blocking, ShardId id, Offset durable)
-      : applied_(durable), durable_(durable), id_(id), store_(std::move(store)), blocking_(blocking) {}
+  RocksDbShard(std::shared_ptr<RocksDbStore> store, Blocking& blocking, ShardId id, const StoredShard& stored)
+      : applied_(stored.applied), durable_(stored.applied), id_(id), store_(std::move(store)), blocking_(blocking),
+        area_(stored.area), other_used_(stored.other_used), staged_(stored.staged) {
+    set_prefixes();
+    if (other_used_ && !staged_) stage_anew();
+  }
 
   Lookup try_get(Space space, BytesView key, Bytes& value) override {
     set_key(space, key);
@@ -76,7 +78,7 @@ class RocksDbShard final : public ShardEngine {
   }
 
   std::unique_ptr<Cursor> cursor(Space space) override {
-    return std::make_unique<RocksDbCursor>(store_, blocking_, loaded_, key_prefix(id_, space));
+    return std::make_unique<RocksDbCursor>(store_, blocking_, loaded_, prefix(space));
   }
 
   // Written at once, so that it is visible at once. Sixteen puts in one batch go 1.5 times as fast as one by one, but reads would
@@ -84,14 +86,59 @@ class RocksDbShard final : public ShardEngine {
   void apply(std::span<const Write> writes, Offset offset) override {
     batch_.Clear();
     for (const Write& write : writes) add(write);
-    char raw[8];
-    const std::uint64_t stored = to_little_endian(static_cast<std::uint64_t>(offset.value()));
-    std::memcpy(raw, &stored, sizeof raw);
-    batch_.Put(prefix(engine_space), rocksdb::Slice(raw, sizeof raw));
-    applied_bytes_ += batch_.GetDataSize();
-    const rocksdb::Status status = store_->db->Write(without_log(), &batch_);
-    if (!status.ok()) store_->watch->failed(status);
+    batch_.Put(prefix(engine_space), applied_value(offset));
+    write_batch();
     applied_ = offset;
+  }
+
+  void stage_anew() override {
+    ++stagings_;
+    staged_.reset();
+    if (!std::exchange(other_used_, false)) return;
+    batch_.Clear();
+    erase_area(other(area_));
+    write_batch();
+  }
+
+  void stage(std::span<const Write> puts) override {
+    SKERRY_ASSERT(!staged_);
+    batch_.Clear();
+    if (!std::exchange(other_used_, true)) put_staged(std::nullopt);
+    for (const Write& put : puts) {
+      key_.assign(key_prefix(id_, put.space, other(area_))).append(put.key);
+      batch_.Put(key_, rocksdb::Slice(put.value));
+    }
+    write_batch();
+  }
+
+  Task<Result<>> finish_staging(Offset offset) override {
+    const std::uint64_t staging = stagings_;
+    batch_.Clear();
+    other_used_ = true;
+    put_staged(offset);
+    write_batch();
+    co_await blocking_.run([store = store_] {
+      const rocksdb::Status status = store->db->Flush(rocksdb::FlushOptions());
+      if (!status.ok()) store->watch->failed(status);
+    });
+    CO_TRYV(store_->watch->health());
+    if (staging != stagings_) co_return fail(Errc::aborted, "another state is being staged");
+    staged_ = offset;
+    co_return Result<>{};
+  }
+
+  std::optional<Offset> staged() const override { return staged_; }
+
+  void take_staged() override {
+    SKERRY_ASSERT(staged_);
+    applied_ = *std::exchange(staged_, std::nullopt);
+    other_used_ = false;
+    batch_.Clear();
+    erase_area(area_);
+    area_ = other(area_);
+    set_prefixes();
+    batch_.Put(prefix(engine_space), applied_value(applied_));
+    write_batch();
   }
 
   Offset applied() const override { return applied_; }
@@ -106,6 +153,23 @@ class RocksDbShard final : public ShardEngine {
   }
 
  private:
+  void set_prefixes() {
+    for (std::size_t space = 0; space < prefixes_.size(); ++space) prefixes_[space] = key_prefix(id_, Space(space), area_);
+  }
+
+  void erase_area(Area area) {
+    const Bytes start = area_prefix(id_, area);
+    batch_.DeleteRange(start, prefix_end(start));
+  }
+
+  void put_staged(std::optional<Offset> whole) { batch_.Put(key_prefix(id_, engine_space, other(area_)), staged_value(whole)); }
+
+  void write_batch() {
+    applied_bytes_ += batch_.GetDataSize();
+    const rocksdb::Status status = store_->db->Write(without_log(), &batch_);
+    if (!status.ok()) store_->watch->failed(status);
+  }
+
   const Bytes& prefix(Space space) const { return prefixes_[static_cast<std::size_t>(space)]; }
 
   void set_key(Space space, BytesView key) {
@@ -140,11 +204,11 @@ class RocksDbShard final : public ShardEngine {
   const ShardId id_;
   const std::shared_ptr<RocksDbStore> store_;
   Blocking& blocking_;
-  const std::array<Bytes, space_count> prefixes_ = [this] {
-    std::array<Bytes, space_count> out;
-    for (std::size_t space = 0; space < out.size(); ++space) out[space] = key_prefix(id_, Space(space));
-    return out;
-  }();
+  Area area_;   // that serves
+  bool other_used_;
+  std::optional<Offset> staged_;
+  std::uint64_t stagings_ = 0;
+  std::array<Bytes, space_count> prefixes_;   // of the area that serves
   const std::shared_ptr<RecentLoads> loaded_ = std::make_shared<RecentLoads>();
   std::uint64_t measured_bytes_ = 0, applied_bytes_ = 0;
   rocksdb::WriteBatch batch_;   // kept for its memory, as the next two
@@ -165,12 +229,12 @@ namespace {
 
 struct OpenJob {
   Result<std::shared_ptr<RocksDbStore>> store;
-  Result<std::map<ShardId, Offset>> offsets;
+  Result<std::map<ShardId, StoredShard>> shards;
 };
 
 void open_all(const std::string& folder, const RocksDbOptions& options, OpenJob& job) {
   job.store = open_store(folder, options);
-  if (job.store) job.offsets = read_offsets(**job.store);
+  if (job.store) job.shards = read_shards(**job.store);
 }
 
 struct FlushJob {
@@ -194,9 +258,9 @@ Task<Result<std::unique_ptr<RocksDbEngine>>> RocksDbEngine::open(Blocking& block
   const auto job = std::make_shared<OpenJob>();
   co_await members->blocking.run([folder, options, job] { open_all(folder, options, *job); });
   CO_TRY(members->store, std::move(job->store));
-  CO_TRY(const auto offsets, std::move(job->offsets));
-  for (const auto& [id, offset] : offsets) {
-    members->shards.emplace(id, std::make_shared<RocksDbShard>(members->store, members->blocking, id, offset));
+  CO_TRY(const auto shards, std::move(job->shards));
+  for (const auto& [id, stored] : shards) {
+    members->shards.emplace(id, std::make_shared<RocksDbShard>(members->store, members->blocking, id, stored));
   }
   co_return std::unique_ptr<RocksDbEngine>(new RocksDbEngine(std::move(members)));
 }
@@ -204,7 +268,7 @@ Task<Result<std::unique_ptr<RocksDbEngine>>> RocksDbEngine::open(Blocking& block
 Result<ShardEngine*> RocksDbEngine::shard(ShardId shard) {
   if (members_->store == nullptr) return fail(Errc::closed, "the engine is stopped");
   auto& found = members_->shards[shard];
-  if (!found) found = std::make_shared<RocksDbShard>(members_->store, members_->blocking, shard, no_offset);
+  if (!found) found = std::make_shared<RocksDbShard>(members_->store, members_->blocking, shard, StoredShard{});
   return found.get();
 }
 
@@ -219,17 +283,16 @@ std::vector<ShardId> RocksDbEngine::shards() const {
 Task<Result<>> RocksDbEngine::drop(ShardId shard) {
   CO_TRYV(health());
   members_->shards.erase(shard);
-  const Bytes start = key_prefix(shard, engine_space).substr(0, 4);
-  const Bytes end = prefix_end(start);
-  const rocksdb::Status status =
-      members_->store->db->DeleteRange(without_log(), members_->store->db->DefaultColumnFamily(), start, end);
+  rocksdb::WriteBatch batch;
+  for (const Area area : {Area::first, Area::second}) {
+    batch.DeleteRange(area_prefix(shard, area), prefix_end(area_prefix(shard, area)));
+  }
+  const rocksdb::Status status = members_->store->db->Write(without_log(), &batch);
   if (!status.ok()) members_->store->watch->failed(status);
   const auto job = std::make_shared<FlushJob>();
-  co_await members_->blocking.run([store = members_->store, job, start, end] {
+  co_await members_->blocking.run([store = members_->store, job, shard] {
     flush(*store, *job);
-    const rocksdb::Slice from(start), to(end);
-    // A hint that only makes space earlier: what it answers changes nothing.
-    static_cast<void>(rocksdb::experimental::SuggestCompactRange(store->db.get(), &from, &to));
+    suggest_compaction(*store, shard);
   });
   co_return health();
 }

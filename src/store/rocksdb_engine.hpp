@@ -45,7 +45,7 @@ struct RocksDbFigures {
 // tables and its applied offset are in one column family and change in one write batch, so that one flush makes both durable.
 // RocksDB flushes by itself when its memory is full, so apply() must be given only what the node's own log has synced.
 // Reads on the core look at memory only; load() and the checkpoint run through `blocking`. A failing disk shows in health();
-// apply() itself never fails. Format of a key: shard (4 bytes, big endian), space (1 byte; 0 holds the applied offset), key.
+// apply() itself never fails. Format of a key: shard and area (4 bytes, big endian), space (1 byte; 0 is the engine's own), key.
 // Lives on its node's core. Drop all cursors before stop(); destroying it without stop() loses what was not checkpointed.
 class RocksDbEngine final : public Engine {
  public:

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/experimental.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/sst_partitioner.h>
@@ -21,6 +22,7 @@
 namespace skerry::store {
 namespace {
 
+constexpr std::uint32_t area_bit = 1U << 31;
 constexpr std::string_view format_file = "SKERRY_ENGINE";
 constexpr std::string_view format_text = "skerry engine over RocksDB, format 1\n";
 
@@ -143,11 +145,30 @@ Result<> check_format(rocksdb::FileSystem& files, const std::string& folder) {
 
 }  // namespace
 
-Bytes key_prefix(ShardId shard, Space space) {
+Bytes area_prefix(ShardId shard, Area area) {
+  const auto id = static_cast<std::uint32_t>(shard.value());
+  SKERRY_ASSERT((id & area_bit) == 0);
   Bytes prefix;
-  append_big_endian(prefix, static_cast<std::uint32_t>(shard.value()));
+  append_big_endian(prefix, area == Area::first ? id : id | area_bit);
+  return prefix;
+}
+
+Bytes key_prefix(ShardId shard, Space space, Area area) {
+  Bytes prefix = area_prefix(shard, area);
   prefix.push_back(static_cast<char>(space));
   return prefix;
+}
+
+Bytes applied_value(Offset applied) {
+  Bytes value;
+  append_little_endian(value, static_cast<std::uint64_t>(applied.value()));
+  return value;
+}
+
+Bytes staged_value(std::optional<Offset> whole) {
+  Bytes value(1, whole ? '\1' : '\0');
+  append_little_endian(value, static_cast<std::uint64_t>(whole.value_or(no_offset).value()));
+  return value;
 }
 
 Bytes prefix_end(Bytes prefix) {
@@ -202,38 +223,76 @@ Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, cons
   return store;
 }
 
-Result<std::map<ShardId, Offset>> read_offsets(RocksDbStore& store) {
-  std::map<ShardId, Offset> offsets;
+namespace {
+
+Error area_without_state(const RocksDbStore& store, ShardId shard) {
+  return rocksdb_error(store.folder,
+                       rocksdb::Status::Corruption(fmt::format("shard {} has records but no applied offset", shard.value())));
+}
+
+// What the one key in an area's space 0 says. False when it makes no sense.
+bool take_area(Area area, BytesView value, StoredShard& shard) {
+  ByteReader reader(value);
+  const bool serves = value.size() == sizeof(std::uint64_t);
+  const bool whole = !serves && reader.little_endian<std::uint8_t>() != 0;
+  const Offset offset(static_cast<std::int64_t>(reader.little_endian<std::uint64_t>()));
+  if (serves) {
+    shard.area = area;
+    shard.applied = offset;
+  } else {
+    shard.other_used = true;
+    if (whole) shard.staged = offset;
+  }
+  return reader.done();
+}
+
+}  // namespace
+
+Result<std::map<ShardId, StoredShard>> read_shards(RocksDbStore& store) {
+  std::map<ShardId, StoredShard> shards;
+  std::map<ShardId, Area> staged_in;
   const std::unique_ptr<rocksdb::Iterator> it(store.db->NewIterator({}));
   it->SeekToFirst();
   while (it->Valid()) {
-    const rocksdb::Slice found = it->key();
-    ByteReader key(BytesView(found.data(), found.size()));
-    const ShardId shard(key.big_endian<std::uint32_t>());
-    const Bytes wanted = key_prefix(shard, engine_space);
-    ByteReader value(BytesView(it->value().data(), it->value().size()));
-    const Offset offset(static_cast<std::int64_t>(value.little_endian<std::uint64_t>()));
-    if (found != rocksdb::Slice(wanted) || !value.done()) {
-      return fail(rocksdb_error(
-          store.folder, rocksdb::Status::Corruption(fmt::format("shard {} has records but no applied offset", shard.value()))));
+    ByteReader key(BytesView(it->key().data(), it->key().size()));
+    const auto head = key.big_endian<std::uint32_t>();
+    const Area area = (head & area_bit) == 0 ? Area::first : Area::second;
+    const ShardId shard(head & ~area_bit);
+    const Bytes wanted = key_prefix(shard, engine_space, area);
+    StoredShard& found = shards[shard];
+    if (it->key() != rocksdb::Slice(wanted) || !take_area(area, {it->value().data(), it->value().size()}, found)) {
+      return fail(area_without_state(store, shard));
     }
-    offsets.emplace(shard, offset);
-    it->Seek(prefix_end(wanted.substr(0, 4)));
+    if (found.other_used) staged_in.try_emplace(shard, area);
+    it->Seek(prefix_end(area_prefix(shard, area)));
   }
   if (!it->status().ok()) return fail(rocksdb_error(store.folder, it->status()));
-  return offsets;
+  // Of a shard that has only a staged state the other area serves: it is empty.
+  for (const auto& [shard, area] : staged_in) shards[shard].area = other(area);
+  return shards;
 }
 
 std::uint64_t measure_shard(RocksDbStore& store, ShardId shard) {
-  const Bytes start = key_prefix(shard, engine_space).substr(0, 4);
-  const Bytes end = prefix_end(start);
-  const rocksdb::Range range(start, end);
   rocksdb::SizeApproximationOptions what;
   what.include_memtables = true;
   what.files_size_error_margin = 0.1;
-  std::uint64_t bytes = 0;
-  store.db->GetApproximateSizes(what, store.db->DefaultColumnFamily(), &range, 1, &bytes);
-  return bytes;
+  std::uint64_t sum = 0;
+  for (const Area area : {Area::first, Area::second}) {
+    const Bytes start = area_prefix(shard, area), end = prefix_end(start);
+    const rocksdb::Range range(start, end);
+    std::uint64_t bytes = 0;
+    store.db->GetApproximateSizes(what, store.db->DefaultColumnFamily(), &range, 1, &bytes);
+    sum += bytes;
+  }
+  return sum;
+}
+
+void suggest_compaction(RocksDbStore& store, ShardId shard) {
+  for (const Area area : {Area::first, Area::second}) {
+    const Bytes start = area_prefix(shard, area), end = prefix_end(start);
+    const rocksdb::Slice from(start), to(end);
+    static_cast<void>(rocksdb::experimental::SuggestCompactRange(store.db.get(), &from, &to));   // it changes nothing
+  }
 }
 
 std::shared_ptr<rocksdb::TableFactory> top_file_layout(const RocksDbStore& store) {

@@ -89,31 +89,31 @@ StateMachine::StateMachine(ShardId shard, KeyOrder order, ShardEngine& engine)
 StateMachine::~StateMachine() = default;
 
 Task<Result<>> StateMachine::open() {
-  ShardState& state = members_->state;
-  CO_TRY(const auto counters, co_await read(state.engine, Space::meta, Bytes(meta_counters)));
-  if (counters) {
-    CO_TRY(state.committed, decode_counters(*counters));
+  ShardEngine& engine = members_->state.engine;
+  ShardBookkeeping bookkeeping;
+  for (const BytesView name : {meta_counters, meta_term, meta_swept}) {
+    CO_TRY(const auto value, co_await read(engine, Space::meta, Bytes(name)));
+    if (value) CO_TRYV(bookkeeping.take(Space::meta, name, *value));
   }
-  state.tail = state.committed;
-  CO_TRY(const auto term, co_await read(state.engine, Space::meta, Bytes(meta_term)));
-  if (term) {
-    CO_TRY(state.term, decode_term(*term));
-  }
-  CO_TRY(const auto swept, co_await read(state.engine, Space::meta, Bytes(meta_swept)));
-  if (swept) {
-    CO_TRY(state.swept, decode_swept(*swept));
-  }
-  state.evaluated = state.engine.applied();
-  const auto cursor = state.engine.cursor(Space::sessions);
+  const auto cursor = engine.cursor(Space::sessions);
   cursor->seek({});
   CO_TRYV(co_await settle(*cursor));
   while (cursor->state() == Cursor::State::record) {
-    CO_TRY(const SessionId id, decode_session_key(cursor->key()));
-    CO_TRY(state.sessions[id], decode_session(cursor->value()));
+    CO_TRYV(bookkeeping.take(Space::sessions, cursor->key(), cursor->value()));
     cursor->next();
     CO_TRYV(co_await settle(*cursor));
   }
+  replaced(std::move(bookkeeping));
   co_return Result<>{};
+}
+
+void StateMachine::replaced(ShardBookkeeping bookkeeping) {
+  ShardState& state = members_->state;
+  state.committed = bookkeeping.counters;
+  state.sessions = std::move(bookkeeping.sessions);
+  state.term = bookkeeping.term;
+  state.swept = bookkeeping.swept;
+  drop_overlay();
 }
 
 Task<Result<>> StateMachine::load(Needs needs) {

@@ -11,6 +11,7 @@
 #include "store/key_order.hpp"
 #include "store/notification.hpp"
 #include "store/operations.hpp"
+#include "store/shard_bookkeeping.hpp"
 
 namespace skerry::store {
 
@@ -101,6 +102,8 @@ class StateMachine {
   Evaluation evaluate_expire(Offset offset, Stamp stamp);
   // Forgets everything in flight: this replica leads no more.
   void drop_overlay();
+  // The engine has taken a staged state, and this is what is in it. What was in flight is forgotten.
+  void replaced(ShardBookkeeping bookkeeping);
   Task<Result<>> load(Needs needs);
 
   // Applies the committed entry at applied().next(). Never fails on an entry that evaluate made; bytes that are no such entry

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/table_engine.hpp"
 
-#include <rocksdb/experimental.h>
-
 #include <algorithm>
 #include <atomic>
 
@@ -26,7 +24,7 @@ constexpr std::uint64_t blocks_step = 1 << 20;
 
 struct OpenJob {
   Result<std::shared_ptr<RocksDbStore>> store;
-  Result<std::map<ShardId, Offset>> offsets;
+  Result<std::map<ShardId, StoredShard>> shards;
   std::unique_ptr<HelperThreads> writer;
 };
 
@@ -40,7 +38,7 @@ void open_all(const std::string& folder, const TableEngineOptions& options, Open
     job.store = fail(prepared.error());
     return;
   }
-  job.offsets = read_offsets(**job.store);
+  job.shards = read_shards(**job.store);
   if (options.writer == nullptr) {
     start_unpinned(database.background_cpus, [&] { job.writer = std::make_unique<HelperThreads>(1); });
   }
@@ -56,7 +54,9 @@ std::uint64_t top_files(const RocksDbStore& store) {
 
 struct TableEngine::Members {
   Members(Core& on_core, Blocking& blocking, std::shared_ptr<RocksDbStore> store, TableLimits limits)
-      : core(on_core), ground{std::move(store), blocking, TableStack(limits), [this] { applied(); }, [this] { loaded(); }},
+      : core(on_core), ground{std::move(store),     blocking,
+                              TableStack(limits),   [this] { applied(); },
+                              [this] { loaded(); }, [this] { return make_durable(); }},
         progress(core), tasks(core) {}
 
   void applied() {
@@ -103,9 +103,9 @@ void TableEngine::Members::freeze() {
   for (const auto& [id, shard] : shards) {
     if (!shard->changed()) continue;
     offsets.emplace_back(id, shard->applied());
-    shard->frozen();
+    shard->freeze_offset();
   }
-  if (!ground.stack.dirty() && offsets.empty()) return;
+  if (!ground.stack.dirty()) return;
   ground.stack.freeze(std::move(offsets));
   divide_memory();
   write_on();
@@ -231,13 +231,13 @@ Task<Result<std::unique_ptr<TableEngine>>> TableEngine::open(Blocking& blocking,
   const auto job = std::make_shared<OpenJob>();
   co_await blocking.run([folder, options, job] { open_all(folder, options, *job); });
   CO_TRY(std::shared_ptr<RocksDbStore> store, std::move(job->store));
-  CO_TRY(const auto offsets, std::move(job->offsets));
+  CO_TRY(const auto shards, std::move(job->shards));
   const TableLimits limits = TableLimits::of(options.cache_bytes, options.replay_bytes_max);
   auto members = std::make_unique<Members>(core, blocking, std::move(store), limits);
   members->own_writer = std::move(job->writer);
   members->writer = options.writer != nullptr ? options.writer : members->own_writer.get();
-  for (const auto& [id, offset] : offsets) {
-    members->shards.emplace(id, std::make_unique<TableShard>(members->ground, id, offset, TableShard::Stored::yes));
+  for (const auto& [id, stored] : shards) {
+    members->shards.emplace(id, std::make_unique<TableShard>(members->ground, id, stored, TableShard::InDatabase::yes));
   }
   members->divide_memory();
   co_return std::unique_ptr<TableEngine>(new TableEngine(std::move(members)));
@@ -248,8 +248,8 @@ Result<ShardEngine*> TableEngine::shard(ShardId shard) {
   auto& found = members_->shards[shard];
   if (!found) {
     const bool remains = std::ranges::count(members_->dropped, shard) > 0;
-    found = std::make_unique<TableShard>(members_->ground, shard, no_offset,
-                                         remains ? TableShard::Stored::yes : TableShard::Stored::no);
+    found = std::make_unique<TableShard>(members_->ground, shard, StoredShard{},
+                                         remains ? TableShard::InDatabase::yes : TableShard::InDatabase::no);
   }
   return found.get();
 }
@@ -265,15 +265,12 @@ Task<Result<>> TableEngine::drop(ShardId shard) {
   CO_TRYV(health());
   members_->shards.erase(shard);
   if (std::ranges::count(members_->dropped, shard) == 0) members_->dropped.push_back(shard);
-  const Bytes start = key_prefix(shard, engine_space).substr(0, 4);
-  const Bytes end = prefix_end(start);
-  members_->ground.stack.erase_range(start, end);
+  for (const Area area : {Area::first, Area::second}) {
+    const Bytes start = area_prefix(shard, area);
+    members_->ground.stack.erase_range(start, prefix_end(start));
+  }
   CO_TRYV(co_await members_->make_durable());
-  co_await members_->ground.blocking.run([store = members_->ground.store, start, end] {
-    const rocksdb::Slice from(start), to(end);
-    // A hint that only makes space earlier: what it answers changes nothing.
-    static_cast<void>(rocksdb::experimental::SuggestCompactRange(store->db.get(), &from, &to));
-  });
+  co_await members_->ground.blocking.run([store = members_->ground.store, shard] { suggest_compaction(*store, shard); });
   co_return health();
 }
 

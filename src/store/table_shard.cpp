@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/assert.hpp"
 #include "store/rocksdb_cursor.hpp"
 #include "store/table_cursor.hpp"
 
@@ -34,10 +35,15 @@ void read_all(RocksDbStore& store, LoadJob& job) {
 
 }  // namespace
 
-TableShard::TableShard(TableGround& ground, ShardId id, Offset durable, Stored stored)
-    : ground_(ground), applied_(durable), durable_(durable), id_(id), made_at_(ground.stack.frozen_number()),
-      stored_(stored == Stored::yes) {
-  for (std::size_t space = 0; space < prefixes_.size(); ++space) prefixes_[space] = key_prefix(id_, Space(space));
+TableShard::TableShard(TableGround& ground, ShardId id, const StoredShard& stored, InDatabase in_database)
+    : ground_(ground), applied_(stored.applied), durable_(stored.applied), id_(id), made_at_(ground.stack.frozen_number()),
+      in_database_(in_database == InDatabase::yes), area_(stored.area), other_used_(stored.other_used), staged_(stored.staged) {
+  set_prefixes();
+  if (other_used_ && !staged_) stage_anew();
+}
+
+void TableShard::set_prefixes() {
+  for (std::size_t space = 0; space < prefixes_.size(); ++space) prefixes_[space] = key_prefix(id_, Space(space), area_);
 }
 
 void TableShard::set_key(Space space, BytesView key) {
@@ -53,7 +59,7 @@ Lookup TableShard::try_get(Space space, BytesView key, Bytes& value) {
     case Table::Found::erased: return Lookup::absent;
     case Table::Found::nothing: break;
   }
-  return stored_ ? get_stored(value) : Lookup::absent;
+  return in_database_ ? get_stored(value) : Lookup::absent;
 }
 
 rocksdb::Status TableShard::get(const rocksdb::ReadOptions& options) {
@@ -104,7 +110,7 @@ std::unique_ptr<Cursor> TableShard::cursor(Space space) {
   const Bytes& prefix = prefixes_[static_cast<std::size_t>(space)];
   std::vector<std::unique_ptr<Table::Walk>> walks = ground_.stack.walks();
   std::unique_ptr<Cursor> base;
-  if (stored_) base = std::make_unique<RocksDbCursor>(ground_.store, ground_.blocking, loaded_, prefix);
+  if (in_database_) base = std::make_unique<RocksDbCursor>(ground_.store, ground_.blocking, loaded_, prefix);
   if (walks.empty() && base) return base;
   return std::make_unique<TableCursor>(prefix, std::move(walks), std::move(base), loaded_);
 }
@@ -129,7 +135,64 @@ void TableShard::apply(std::span<const Write> writes, Offset offset) {
 
 void TableShard::written(Offset offset) {
   durable_ = std::max(durable_, offset);
-  stored_ = true;
+  in_database_ = true;
+}
+
+void TableShard::freeze_offset() {
+  ground_.stack.put(prefixes_[static_cast<std::size_t>(engine_space)], applied_value(applied_));
+  changed_ = false;
+}
+
+// --- another state
+
+void TableShard::erase_area(Area area) {
+  const Bytes start = area_prefix(id_, area);
+  ground_.stack.erase_range(start, prefix_end(start));
+}
+
+void TableShard::put_staged(std::optional<Offset> whole) {
+  ground_.stack.put(key_prefix(id_, engine_space, other(area_)), staged_value(whole));
+}
+
+void TableShard::stage_anew() {
+  ++stagings_;
+  staged_.reset();
+  if (!std::exchange(other_used_, false)) return;
+  erase_area(other(area_));
+  ground_.on_applied();
+}
+
+void TableShard::stage(std::span<const Write> puts) {
+  SKERRY_ASSERT(!staged_);
+  if (!std::exchange(other_used_, true)) put_staged(std::nullopt);
+  for (const Write& put : puts) {
+    key_.assign(key_prefix(id_, put.space, other(area_))).append(put.key);
+    ground_.stack.put(key_, put.value);
+  }
+  ground_.on_applied();
+}
+
+Task<Result<>> TableShard::finish_staging(Offset offset) {
+  const std::uint64_t staging = stagings_;
+  other_used_ = true;
+  put_staged(offset);
+  CO_TRYV(co_await ground_.make_durable());
+  if (staging != stagings_) co_return fail(Errc::aborted, "another state is being staged");
+  staged_ = offset;
+  co_return Result<>{};
+}
+
+// The erased area and the offset of the other, which is put when the table is frozen, are in one table: they become durable as one.
+void TableShard::take_staged() {
+  SKERRY_ASSERT(staged_);
+  applied_ = *std::exchange(staged_, std::nullopt);
+  other_used_ = false;
+  erase_area(area_);
+  area_ = other(area_);
+  set_prefixes();
+  in_database_ = true;
+  changed_ = true;
+  ground_.on_applied();
 }
 
 void TableShard::measured(std::uint64_t bytes) {
@@ -137,4 +200,4 @@ void TableShard::measured(std::uint64_t bytes) {
   applied_bytes_ = 0;
 }
 
-}  // namespace skerry::store
+}   // namespace skerry::store

@@ -48,11 +48,6 @@ bool TableStack::has_room() const {
 }
 
 void TableStack::freeze(std::vector<std::pair<ShardId, Offset>> offsets) {
-  for (const auto& [shard, offset] : offsets) {
-    Bytes value;
-    append_little_endian(value, static_cast<std::uint64_t>(offset.value()));
-    put(key_prefix(shard, engine_space), value);
-  }
   SKERRY_ASSERT(dirty());
   frozen_bytes_ += active_->bytes();
   frozen_.push_back({std::exchange(active_, std::make_shared<Table>()), ++frozen_number_, std::move(offsets)});

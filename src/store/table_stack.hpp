@@ -49,7 +49,7 @@ class TableStack {
   // Whether more should be written.
   bool has_room() const;
   bool dirty() const { return !active_->empty(); }
-  // The active table becomes the newest frozen one. The offsets go into it. Requires: dirty, or offsets.
+  // The active table becomes the newest frozen one. Requires: dirty, and the offsets are in it.
   void freeze(std::vector<std::pair<ShardId, Offset>> offsets);
 
   // --- the way to disk

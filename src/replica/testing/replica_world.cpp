@@ -2,13 +2,20 @@
 #include "replica/testing/replica_world.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include "base/limits.hpp"
+#include "runtime/blocking.hpp"
+#include "store/table_engine.hpp"
+#include "store/testing/forgetful_file_system.hpp"
 
 namespace skerry::replica {
 namespace {
 
 constexpr Duration way = 1ms;
+constexpr std::uint64_t snapshot_window = 2;   // blocks on their way
+constexpr Duration snapshot_silence_max = 200ms;
+constexpr int snapshot_attempts_max = 20;
 
 NodeId node_of(std::uint32_t machine) { return NodeId(machine + 1); }
 std::uint32_t machine_of(NodeId node) { return node.value() - 1; }
@@ -29,7 +36,10 @@ class ReplicaWorld::Network final : public Peers {
                 [from = node_of(self_), message](Machine& machine) { deliver_answer(machine, from, message); });
   }
 
+  Task<Result<>> send_snapshot(NodeId to, SnapshotSender sender) override;
+
  private:
+  Task<Result<>> attempt(NodeId to, const SnapshotSender& sender, store::SnapshotSource& source, Bytes head);
   static void deliver_append(Machine& machine, NodeId from, const Append& message, const std::vector<Bytes>& entries);
   static void deliver_answer(Machine& machine, NodeId from, const AppendAnswer& message);
 
@@ -47,7 +57,9 @@ struct ReplicaWorld::Machine {
   std::unique_ptr<TaskScope> tasks = nullptr;
   std::unique_ptr<NodeLeases> leases = nullptr;
   std::unique_ptr<disk::Log> log = nullptr;
-  std::unique_ptr<store::MemoryEngine> engine = nullptr;
+  std::shared_ptr<store::testing::ForgetfulFileSystem> files = std::make_shared<store::testing::ForgetfulFileSystem>();
+  InlineBlocking blocking = {};
+  std::unique_ptr<store::Engine> engine = nullptr;
   std::unique_ptr<ShardGroup> group = nullptr;
 
   Shard* shard() const { return group ? group->find(shard_id) : nullptr; }
@@ -63,7 +75,94 @@ void ReplicaWorld::Network::deliver_answer(Machine& machine, NodeId from, const 
   if (Shard* shard = machine.shard()) shard->answered(from, message);
 }
 
-ReplicaWorld::ReplicaWorld(std::uint32_t machines, std::uint64_t seed) : random_(seed) {
+// --- snapshots
+
+// One attempt to bring a state over, known to both sides.
+struct ReplicaWorld::Transfer {
+  std::optional<store::SnapshotPlace> go_on;   // as the sender has heard
+  std::uint64_t taken = 0;   // so too
+  std::optional<Result<>> ended;   // and this
+  std::deque<Bytes> arrived;   // the receiver's
+};
+
+class ReplicaWorld::Arriving final : public ArrivingSnapshot {
+ public:
+  Arriving(ReplicaWorld& world, Machine& machine, std::uint32_t from, std::shared_ptr<Transfer> transfer)
+      : world_(world), machine_(machine), from_(from), transfer_(std::move(transfer)) {}
+  Task<Result<>> go_on(store::SnapshotPlace place) override {
+    tell([place](Transfer& transfer) { transfer.go_on = place; });
+    co_return Result<>{};
+  }
+  Task<Result<Bytes>> next() override {
+    const TimePoint until = machine_.core->now() + snapshot_silence_max;
+    while (transfer_->arrived.empty()) {
+      if (machine_.core->now() >= until) co_return fail(Errc::unavailable, "nothing more arrives");
+      co_await machine_.core->sleep_for(way);
+    }
+    Bytes block = std::move(transfer_->arrived.front());
+    transfer_->arrived.pop_front();
+    tell([](Transfer& transfer) { ++transfer.taken; });
+    co_return block;
+  }
+  static Task<> receive(ReplicaWorld& world, Machine& machine, std::uint32_t from, SnapshotHeader header, Bytes head,
+                        std::shared_ptr<Transfer> transfer) {
+    Arriving arriving(world, machine, from, transfer);
+    Shard* shard = machine.shard();
+    if (shard == nullptr) co_return;
+    const Result<> ended = co_await shard->receive_snapshot(node_of(from), header, std::move(head), arriving);
+    arriving.tell([ended](Transfer& each) { each.ended = ended; });
+  }
+
+ private:
+  void tell(std::function<void(Transfer&)> what) {
+    world_.send(machine_.number, from_, [transfer = transfer_, what = std::move(what)](Machine&) { what(*transfer); });
+  }
+
+  ReplicaWorld& world_;
+  Machine& machine_;
+  const std::uint32_t from_;
+  const std::shared_ptr<Transfer> transfer_;
+};
+
+Task<Result<>> ReplicaWorld::Network::send_snapshot(NodeId to, SnapshotSender sender) {
+  CO_TRY(const auto source, co_await sender.open());
+  CO_TRY(const auto head, co_await source->next());
+  for (int attempts = 0; attempts < snapshot_attempts_max; ++attempts) {
+    if (co_await attempt(to, sender, *source, *head)) co_return Result<>{};
+  }
+  co_return fail(Errc::unavailable, "the snapshot does not arrive");
+}
+
+Task<Result<>> ReplicaWorld::Network::attempt(NodeId to, const SnapshotSender& sender, store::SnapshotSource& source,
+                                              Bytes head) {
+  Core& core = *world_.machines_[self_]->core;
+  const auto transfer = std::make_shared<Transfer>();
+  const SnapshotHeader header{sender.term, sender.version, {source.head().term, source.head().offset}};
+  ReplicaWorld& world = world_;
+  world_.send(self_, machine_of(to), [&world, from = self_, header, head, transfer](Machine& machine) {
+    machine.tasks->spawn(Arriving::receive(world, machine, from, header, head, transfer));
+  });
+  TimePoint until = core.now() + snapshot_silence_max;
+  bool begun = false, done = false;
+  for (std::uint64_t sent = 0, heard = 0; core.now() < until; co_await core.sleep_for(way)) {
+    if (transfer->ended) co_return *transfer->ended;
+    if (transfer->go_on && !std::exchange(begun, true)) source.go_on(*transfer->go_on);
+    if (std::exchange(heard, transfer->taken) != transfer->taken) until = core.now() + snapshot_silence_max;
+    while (begun && !done && sent < transfer->taken + snapshot_window) {
+      CO_TRY(auto block, co_await source.next());
+      done = !block;
+      if (done) break;
+      ++sent;
+      ++world_.blocks_sent_[machine_of(to)];
+      world_.send(self_, machine_of(to), [block = *std::move(block), transfer](Machine&) { transfer->arrived.push_back(block); });
+    }
+  }
+  co_return fail(Errc::unavailable, "nothing is answered");
+}
+
+// --- machines
+
+ReplicaWorld::ReplicaWorld(std::uint32_t machines, Options options) : random_(options.seed), options_(options) {
   for (std::uint32_t number = 0; number < machines; ++number) {
     machines_.push_back(std::make_unique<Machine>(Machine{.number = number}));
     SKERRY_ASSERT(start(number).has_value());
@@ -76,6 +175,7 @@ ReplicaWorld::~ReplicaWorld() {
 
 Shard& ReplicaWorld::shard(std::uint32_t machine) { return *machines_[machine]->shard(); }
 disk::SimulatedDiskState& ReplicaWorld::disk(std::uint32_t machine) { return machines_[machine]->platters; }
+disk::LogShard ReplicaWorld::log(std::uint32_t machine) const { return machines_[machine]->log->shard(shard_id); }
 bool ReplicaWorld::up(std::uint32_t machine) const { return machines_[machine]->shard() != nullptr; }
 TaskScope& ReplicaWorld::tasks(std::uint32_t machine) { return *machines_[machine]->tasks; }
 
@@ -90,6 +190,7 @@ void ReplicaWorld::end(Machine& machine) {
 }
 
 void ReplicaWorld::crash(std::uint32_t number) {
+  machines_[number]->files = machines_[number]->files->crash(random_);   // first: what is destroyed changes nothing on disk
   end(*machines_[number]);
   machines_[number]->platters.crash(random_);
 }
@@ -105,14 +206,32 @@ Result<> ReplicaWorld::start(std::uint32_t number) {
   auto log = run(number, disk::Log::open(*machine.core, *machine.disk, "/log", {.segment_bytes = 1 << 20}));
   if (!log) return fail(log.error());
   machine.log = *std::move(log);
-  auto engine = run(number, store::MemoryEngine::open(*machine.core, *machine.disk, "/engine"));
-  if (!engine) return fail(engine.error());
-  machine.engine = *std::move(engine);
-  machine.group = std::make_unique<ShardGroup>(*machine.core, *machine.log, *machine.engine, ShardGroupOptions{});
+  TRYV(open_engine(machine));
+  machine.group = std::make_unique<ShardGroup>(*machine.core, *machine.log, *machine.engine,
+                                               options_.housekeeping.value_or(ShardGroupOptions{}));
   const ShardOptions options{.seat = Seat{node_of(number), machine.leases.get(), machine.network.get()}};
   auto opened = run(number, machine.group->open(shard_id, options));
   if (!opened) return fail(opened.error());
+  if (options_.housekeeping) machine.group->start();
   return {};
+}
+
+Result<> ReplicaWorld::open_engine(Machine& machine) {
+  if (options_.engines == Options::Engines::memory) {
+    TRY(machine.engine, run(machine.number, store::MemoryEngine::open(*machine.core, *machine.disk, "/engine")));
+    return {};
+  }
+  store::TableEngineOptions options{.cache_bytes = 2 << 20, .writer = &machine.blocking};
+  options.database.env = store::testing::environment_of(machine.files);
+  TRY(machine.engine, run(machine.number, store::TableEngine::open(machine.blocking, "/engine", std::move(options))));
+  return {};
+}
+
+std::uint32_t ReplicaWorld::checksum(std::uint32_t number) {
+  store::ShardEngine& engine = **machines_[number]->engine->shard(shard_id);
+  store::SnapshotSource source(engine, {.shard = shard_id});
+  while (*run(number, source.next())) {}
+  return source.place().crc ^ static_cast<std::uint32_t>(source.head().offset.value());
 }
 
 Result<std::uint32_t> ReplicaWorld::elect(std::vector<std::uint32_t> fenced, std::vector<std::uint32_t> voters,
@@ -190,8 +309,17 @@ bool ReplicaWorld::step() {
   for (const auto& machine : machines_) {
     if (machine->core) next = std::min(next, machine->core->next_timer().value_or(no_deadline));
   }
+  if (waits_for_compactions()) std::this_thread::sleep_for(1ms);   // they take their time, and ours must not run away from it
   if (next > clock.now()) clock.advance(next - clock.now());
   return true;
+}
+
+// A frozen table is written at once, unless the database has too many files.
+bool ReplicaWorld::waits_for_compactions() const {
+  return std::ranges::any_of(machines_, [](const auto& machine) {
+    const auto* tables = dynamic_cast<const store::TableEngine*>(machine->engine.get());
+    return tables != nullptr && tables->figures().frozen_tables > 0;
+  });
 }
 
 void ReplicaWorld::pass(Duration time) {

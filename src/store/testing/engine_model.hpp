@@ -22,22 +22,30 @@ inline void apply_to(ShardEngine& shard, const OwnedEntry& entry, Offset offset)
   shard.apply(writes, offset);
 }
 
-// What an engine must hold, as plainly as can be: every entry, and a copy of the whole state after each.
+// What an engine must hold, as plainly as can be: every entry, and a copy of the whole state after each; and the states that took
+// the place of others.
 class ShardModel {
  public:
   using Table = std::map<Bytes, Bytes>;
   using State = std::map<Space, Table>;
 
   void apply(OwnedEntry entry) {
-    State next = states_.back();
+    State next = now();
     for (const OwnedWrite& write : entry) change(next[write.space], write);
-    states_.push_back(std::move(next));
-    entries_.push_back(std::move(entry));
+    const Offset offset = applied().next();
+    states_.emplace(offset, std::move(next));
+    entries_.emplace(offset, std::move(entry));
   }
-  Offset applied() const { return Offset(static_cast<std::int64_t>(entries_.size()) - 1); }
-  const State& now() const { return states_.back(); }
-  const State& at(Offset offset) const { return states_.at(static_cast<std::size_t>(offset.value() + 1)); }
-  const OwnedEntry& entry(Offset offset) const { return entries_.at(static_cast<std::size_t>(offset.value())); }
+  // Requires: above applied().
+  void replace(State state, Offset offset) {
+    states_.emplace(offset, std::move(state));
+    replaced_ = offset;
+  }
+  Offset applied() const { return states_.rbegin()->first; }
+  Offset replaced() const { return replaced_; }   // when the state became another the last time; no_offset: never
+  const State& now() const { return states_.rbegin()->second; }
+  const State& at(Offset offset) const { return states_.at(offset); }
+  const OwnedEntry& entry(Offset offset) const { return entries_.at(offset); }
 
  private:
   static void change(Table& table, const OwnedWrite& write) {
@@ -49,8 +57,9 @@ class ShardModel {
         break;
     }
   }
-  std::vector<State> states_{State{}};
-  std::vector<OwnedEntry> entries_;
+  std::map<Offset, State> states_{{no_offset, State{}}};
+  std::map<Offset, OwnedEntry> entries_;
+  Offset replaced_ = no_offset;
 };
 
 // Keys collide often, lie next to each other, and hold the bytes that break encodings.
@@ -80,4 +89,4 @@ inline OwnedEntry random_entry(Random& random) {
   return entry;
 }
 
-}  // namespace skerry::store::testing
+}   // namespace skerry::store::testing

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/coordinator_core.hpp"
+#include "control/metadata.hpp"
+#include "net/stream.hpp"
+#include "runtime/log.hpp"
+#include "runtime/random.hpp"
+#include "runtime/task_scope.hpp"
+#include "runtime/wait_list.hpp"
+
+namespace skerry::control {
+
+// A coordinator: waits for its office, then carries out what a CoordinatorCore decides, until another takes over; then waits again.
+// One core's.
+class Coordinator {
+ public:
+  struct Parts {
+    Core& core;
+    net::Network& network;   // to the servers
+    Metadata& metadata;
+    Logger logger;
+    std::function<void(Error)> give_up;   // the status can't be used: the process should end
+  };
+  explicit Coordinator(Parts parts);
+  ~Coordinator();
+  void start();
+  Task<> stop();
+
+  // What people want now; kept, also for later terms of office. In office fails with invalid_argument when it can't be followed.
+  Result<> configure(ClusterConfig config);
+
+  // Null: not in office. Valid until the next await.
+  CoordinatorCore* in_office();
+  // Carries out what an event given to in_office() has brought about. Call it after each.
+  void act();
+  // Returns once the commit is certain; fails with unavailable when this process leaves office before.
+  Task<Result<>> wait_stored(CommitNumber number);
+  std::string holder() const { return parts_.metadata.holder(); }   // of the office; see Metadata
+
+ private:
+  class Office;
+  Task<> serve();
+  Task<bool> serve_once();
+
+  Parts parts_;
+  std::optional<ClusterConfig> config_;
+  std::unique_ptr<Office> office_;
+  WaitList changed_;   // something was stored, or the office is lost
+  TaskScope tasks_;
+};
+
+}   // namespace skerry::control

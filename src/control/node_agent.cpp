@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/node_agent.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "control/node_messages.hpp"
+#include "rpc/status.hpp"
+#include "runtime/core.hpp"
+
+namespace skerry::control {
+namespace {
+
+constexpr std::string_view service = "/skerry.control.v1.Node/";
+
+std::string method(std::string_view name) { return std::string(service) + std::string(name); }
+
+std::pair<std::int64_t, std::int64_t> pair_of(const v1::Revision& revision) { return {revision.epoch(), revision.number()}; }
+
+// Notes the revision unless one at least as new is known.
+bool is_news(const v1::Revision& revision, std::pair<std::int64_t, std::int64_t>& known) {
+  if (pair_of(revision) <= known) return false;
+  known = pair_of(revision);
+  return true;
+}
+
+rpc::Status outdated(const Error& error, Term term) {
+  return rpc::Status::with_info(rpc::Code::aborted, error.message(),
+                                {error_domain, outdated_reason, {{term_field, fmt::to_string(term.value())}}});
+}
+
+// What replicas refuse, told so that the coordinator can act on it.
+rpc::Status status_of(const Error& error, Term known, Term asked) {
+  return known > asked ? outdated(error, known) : rpc::Status::from(error);
+}
+
+rpc::Status not_held(ShardId shard) {
+  return {rpc::Code::not_found, fmt::format("this node holds no replica of shard {}", shard.value()), {}};
+}
+
+v1::ReplicaReport::Role role_of(const replica::ReplicaStatus& status) {
+  using Role = replica::ReplicaCore::Role;
+  switch (status.role) {
+    case Role::fenced: return v1::ReplicaReport::FENCED;
+    case Role::following: return v1::ReplicaReport::FOLLOWER;
+    default: return v1::ReplicaReport::LEADER;
+  }
+}
+
+// Without what changes with every entry.
+v1::ReplicaReport substance(v1::ReplicaReport report) {
+  for (auto& follower : *report.mutable_followers()) follower.clear_matched();
+  report.clear_head();
+  report.clear_commit();
+  report.clear_bytes();
+  report.clear_reads();
+  report.clear_writes();
+  return report;
+}
+
+void add_load(const replica::Shard& shard, v1::ReplicaReport& report) {
+  const replica::ShardFigures figures = shard.figures();
+  report.set_bytes(shard.approximate_bytes());
+  report.set_reads(figures.gets + figures.lists + figures.range_scans);
+  report.set_writes(figures.puts + figures.deletes + figures.delete_ranges);
+}
+
+v1::ReplicaReport failed(ShardId id, const Error& error) {
+  v1::ReplicaReport report;
+  report.set_shard(id.value());
+  report.set_role(v1::ReplicaReport::FAILED);
+  report.set_reason(error.message());
+  return report;
+}
+
+bool same(const google::protobuf::MessageLite& a, const google::protobuf::MessageLite& b) {
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
+}  // namespace
+
+// What one coordinator was told.
+struct NodeAgent::Attendance {
+  struct Told {
+    v1::ReplicaReport report;
+    TimePoint at;
+  };
+  std::map<ShardId, Told> replicas;
+  std::optional<TimePoint> usage_at;
+};
+
+NodeAgent::NodeAgent(Parts parts) : parts_(std::move(parts)), opened_(parts_.core), tasks_(parts_.core) {}
+NodeAgent::~NodeAgent() = default;
+
+void NodeAgent::register_in(rpc::Methods& methods) {
+  methods.bidirectional<v1::Order, v1::Report>(
+      method("Attend"), [this](rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports) {
+        return attend(call, orders, reports);
+      });
+  methods.unary<v1::NewTermRequest, v1::NewTermReply>(
+      method("NewTerm"), [this](rpc::ServerCall& call, const v1::NewTermRequest& request, v1::NewTermReply& reply) {
+        return new_term(call, request, reply);
+      });
+  methods.unary<v1::BecomeLeaderRequest, v1::BecomeLeaderReply>(
+      method("BecomeLeader"), [this](rpc::ServerCall& call, const v1::BecomeLeaderRequest& request, v1::BecomeLeaderReply&) {
+        return become_leader(call, request);
+      });
+  methods.unary<v1::ChangeMembersRequest, v1::ChangeMembersReply>(
+      method("ChangeMembers"), [this](rpc::ServerCall& call, const v1::ChangeMembersRequest& request,
+                                      v1::ChangeMembersReply& reply) { return change_members(call, request, reply); });
+  methods.unary<v1::DeleteReplicaRequest, v1::DeleteReplicaReply>(
+      method("DeleteReplica"), [this](rpc::ServerCall& call, const v1::DeleteReplicaRequest& request, v1::DeleteReplicaReply&) {
+        return delete_replica(call, request);
+      });
+}
+
+Task<> NodeAgent::start() {
+  if (!parts_.record.bound()) co_return;
+  nodes_revision_ = pair_of(parts_.record.value().nodes().revision());
+  holdings_revision_ = pair_of(parts_.record.value().holdings().revision());
+  join();
+  for (const auto& each : v1::Holdings(parts_.record.value().holdings()).replicas()) {
+    co_await open_quietly(ShardId(each.shard()), {each.namespace_(), read(each.key_order()), each.notifications()});
+  }
+}
+
+Task<> NodeAgent::stop() { co_await tasks_.cancel_and_join(); }
+
+void NodeAgent::join() {
+  const v1::NodeRecord& record = parts_.record.value();
+  parts_.links.join({record.instance(), NodeId(record.node())});
+  if (record.has_nodes()) take_nodes(record.nodes());
+}
+
+// --- the standing call
+
+Task<rpc::Status> NodeAgent::attend(rpc::ServerCall&, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports) {
+  Attendance attendance;
+  v1::Order order;
+  bool greeted = false;
+  for (;;) {
+    const auto more = co_await orders.next(order);
+    if (!more) co_return rpc::Status::from(more.error());
+    if (!*more) co_return rpc::Status();
+    v1::Report answer;
+    answer.set_number(order.number());
+    if (order.has_hello()) {
+      if (auto done = co_await greet(order.hello(), *answer.mutable_greeting()); !done) {
+        co_return rpc::Status{rpc::Code::failed_precondition, done.error().message(), {}};
+      }
+      greeted = true;
+    }
+    if (!greeted) co_return rpc::Status{rpc::Code::invalid_argument, "the first order must be a hello", {}};
+    if (parts_.record.bound()) {
+      take(order);
+      report(attendance, answer);
+    }
+    if (auto written = co_await reports.write(answer); !written) co_return rpc::Status::from(written.error());
+  }
+}
+
+Task<Result<>> NodeAgent::greet(const v1::Hello& hello, v1::Greeting& greeting) {
+  const v1::NodeRecord& record = parts_.record.value();
+  if (!parts_.record.bound() && hello.bind()) {
+    if (hello.instance().empty()) co_return fail(Errc::invalid_argument, "the hello names no cluster");
+    CO_TRYV(co_await parts_.record.bind(hello.instance(), hello.node(), hello.name()));
+    parts_.logger.info("joined a cluster", {{"cluster", hello.instance()}, {"node", hello.node()}, {"name", hello.name()}});
+    join();
+  }
+  if (parts_.record.bound() && hello.instance() != record.instance()) {
+    co_return fail(Errc::invalid_argument,
+                   fmt::format("this node belongs to the cluster {}, the coordinator to {}: an address in its "
+                               "configuration is wrong, or the node's data folder is another cluster's",
+                               record.instance(), hello.instance()));
+  }
+  greeting.set_incarnation(record.incarnation());
+  greeting.set_pool(parts_.pool);
+  greeting.set_version(parts_.version);
+  greeting.set_bound(parts_.record.bound());
+  greeting.set_node(record.node());
+  co_return Result<>{};
+}
+
+void NodeAgent::take(const v1::Order& order) {
+  if (order.has_nodes() && is_news(order.nodes().revision(), nodes_revision_)) {
+    take_nodes(order.nodes());
+    tasks_.spawn(save(parts_.record.keep(order.nodes())));
+  }
+  if (order.has_holdings() && is_news(order.holdings().revision(), holdings_revision_)) {
+    take_holdings(order.holdings());
+    tasks_.spawn(save(parts_.record.keep(order.holdings())));
+  }
+  if (order.has_assignments() && is_news(order.assignments().revision(), assignments_revision_)) {
+    parts_.listener.on_assignments(order.assignments());
+  }
+}
+
+void NodeAgent::take_nodes(const v1::Nodes& nodes) {
+  std::map<NodeId, net::Address> addresses;
+  for (const auto& each : nodes.nodes()) {
+    auto address = net::Address::parse(each.internal());
+    if (address) {
+      addresses[NodeId(each.node())] = *std::move(address);
+    } else {
+      parts_.logger.error("the coordinator gave a node an address that is none",
+                          {{"node", each.node()}, {"reason", address.error()}});
+    }
+  }
+  parts_.links.set_nodes(std::move(addresses));
+}
+
+void NodeAgent::take_holdings(const v1::Holdings& holdings) {
+  for (const auto& each : holdings.replicas()) {
+    const ShardId id(each.shard());
+    const bool known = parts_.group.find(id) != nullptr || opening_.contains(id) || failed_.contains(id);
+    if (!known) tasks_.spawn(open_quietly(id, {each.namespace_(), read(each.key_order()), each.notifications()}));
+    if (replica::Shard* shard = parts_.group.find(id)) shard->allow_followers(each.notifications());
+  }
+}
+
+Task<> NodeAgent::save(Task<Result<>> saving) {
+  const auto saved = co_await std::move(saving);
+  if (!saved) parts_.logger.warn("what the coordinator told could not be kept on disk", {{"reason", saved.error()}});
+}
+
+void NodeAgent::report(Attendance& attendance, v1::Report& report) {
+  const TimePoint now = parts_.core.now();
+  const bool usage_due = !attendance.usage_at || now - *attendance.usage_at >= limits::usage_report_interval;
+  report_replicas(attendance, usage_due, report);
+  if (usage_due) {
+    attendance.usage_at = now;
+    *report.mutable_usage() = parts_.listener.usage();
+  }
+  if (const auto since = parts_.log.waiting_since()) {
+    const auto silence = std::chrono::duration_cast<std::chrono::milliseconds>(now - *since).count();
+    report.set_disk_silence_ms(static_cast<std::uint32_t>(silence));
+  }
+  for (const auto& each : parts_.record.value().nodes().nodes()) {
+    if (each.node() == parts_.record.value().node()) continue;
+    const auto heard = parts_.links.heard(NodeId(each.node()));
+    if (!heard || now - *heard > limits::node_unheard_after) report.add_unheard(each.node());
+  }
+}
+
+void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Report& report) {
+  const TimePoint now = parts_.core.now();
+  std::set<ShardId> gone;
+  for (const auto& [id, told] : attendance.replicas) gone.insert(id);
+  const auto tell = [&](ShardId id, v1::ReplicaReport each) {
+    gone.erase(id);
+    auto& told = attendance.replicas[id];
+    if (!with_load) {
+      each.set_bytes(told.report.bytes());
+      each.set_reads(told.report.reads());
+      each.set_writes(told.report.writes());
+    }
+    const bool due = now - told.at >= limits::replica_report_interval && !same(told.report, each);
+    if (!due && same(substance(told.report), substance(each))) return;
+    told = {each, now};
+    *report.add_replicas() = std::move(each);
+  };
+  for (const auto& [id, shard] : parts_.group.shards()) {
+    v1::ReplicaReport each = report_of(*shard);
+    if (with_load) add_load(*shard, each);
+    tell(id, std::move(each));
+  }
+  for (const auto& [id, error] : failed_) tell(id, failed(id, error));
+  for (const ShardId id : gone) {
+    attendance.replicas.erase(id);
+    auto& each = *report.add_replicas();
+    each.set_shard(id.value());
+    each.set_role(v1::ReplicaReport::GONE);
+  }
+}
+
+v1::ReplicaReport NodeAgent::report_of(const replica::Shard& shard) const {
+  const replica::ReplicaStatus status = shard.status();
+  v1::ReplicaReport report;
+  report.set_shard(shard.id().value());
+  report.set_role(status.failure ? v1::ReplicaReport::FAILED : role_of(status));
+  if (status.failure) report.set_reason(status.failure->message());
+  report.set_term(status.term.value());
+  report.set_version(status.version.value());
+  report.set_serving(shard.serves());
+  if (status.confirmed) report.set_confirmed(status.confirmed->value());
+  report.set_head(status.head.offset.value());
+  report.set_commit(status.commit.value());
+  for (const auto& each : status.followers) {
+    auto& follower = *report.add_followers();
+    follower.set_node(each.node.value());
+    follower.set_matched(each.matched.value());
+    follower.set_streaming(each.mode == replica::FollowerProgress::Mode::streaming);
+  }
+  return report;
+}
+
+// --- replicas
+
+Task<Result<replica::Shard*>> NodeAgent::open(ShardId id, Wanted wanted) {
+  while (opening_.contains(id)) co_await opened_.wait();
+  if (replica::Shard* found = parts_.group.find(id)) co_return found;
+  if (const auto failed = failed_.find(id); failed != failed_.end()) co_return fail(failed->second);
+  struct Opening {
+    NodeAgent& agent;
+    ShardId id;
+    ~Opening() {   // also when it is cancelled
+      agent.opening_.erase(id);
+      agent.opened_.wake_all();
+    }
+  };
+  opening_.insert(id);
+  const Opening opening{*this, id};
+  replica::ShardOptions options = parts_.shard_options;
+  options.order = wanted.order;
+  options.notifications = wanted.notifications;
+  options.seat = replica::Seat{NodeId(parts_.record.value().node()), &parts_.leases, &parts_.links};
+  const auto opened = co_await parts_.group.open(id, std::move(options));
+  if (!opened) {
+    failed_.insert_or_assign(id, opened.error());
+    parts_.logger.error("a replica can't be opened; the others of its shard go on without it",
+                        {{"shard", id}, {"namespace", wanted.name_space}, {"reason", opened.error()}});
+    co_return fail(opened.error());
+  }
+  parts_.listener.on_opened(wanted.name_space, **opened);
+  co_return *opened;
+}
+
+Task<> NodeAgent::open_quietly(ShardId id, Wanted wanted) {
+  static_cast<void>(co_await open(id, std::move(wanted)));   // a failure is logged and reported
+}
+
+std::optional<rpc::Status> NodeAgent::refuse_stranger(const rpc::ServerCall& call) const {
+  const auto refused = [](std::string why) { return rpc::Status{rpc::Code::failed_precondition, std::move(why), {}}; };
+  const v1::NodeRecord& record = parts_.record.value();
+  if (!parts_.record.bound()) return refused("this node belongs to no cluster yet: attend it first");
+  if (call.header(instance_header) != record.instance()) {
+    return refused(fmt::format("this node belongs to the cluster {}, the caller to {}", record.instance(),
+                               call.header(instance_header).value_or("none")));
+  }
+  if (call.header(to_header) != fmt::to_string(record.node())) {
+    return refused(
+        fmt::format("this is node {}, the caller looks for {}", record.node(), call.header(to_header).value_or("none")));
+  }
+  return std::nullopt;
+}
+
+Task<rpc::Status> NodeAgent::new_term(rpc::ServerCall& call, const v1::NewTermRequest& request, v1::NewTermReply& reply) {
+  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
+  const auto opened =
+      co_await open(ShardId(request.shard()), {request.namespace_(), read(request.key_order()), request.notifications()});
+  if (!opened) co_return rpc::Status::from(opened.error());
+  const replica::ShardUse shard = (*opened)->use();
+  const auto answer = co_await shard->new_term({Term(request.term()), MembershipVersion(request.version())});
+  if (!answer) co_return status_of(answer.error(), shard->term(), Term(request.term()));
+  reply = write(*answer);
+  co_return rpc::Status();
+}
+
+Task<rpc::Status> NodeAgent::become_leader(rpc::ServerCall& call, const v1::BecomeLeaderRequest& request) {
+  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
+  replica::Shard* shard = parts_.group.find(ShardId(request.shard()));
+  if (shard == nullptr) co_return not_held(ShardId(request.shard()));
+  const auto done = shard->become_leader(read(request));
+  co_return done ? rpc::Status() : status_of(done.error(), shard->term(), Term(request.term()));
+}
+
+Task<rpc::Status> NodeAgent::change_members(rpc::ServerCall& call, const v1::ChangeMembersRequest& request,
+                                            v1::ChangeMembersReply& reply) {
+  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
+  replica::Shard* shard = parts_.group.find(ShardId(request.shard()));
+  if (shard == nullptr) co_return not_held(ShardId(request.shard()));
+  const auto confirmed = shard->change_members(read(request));
+  if (!confirmed) co_return status_of(confirmed.error(), shard->term(), Term(request.term()));
+  reply.set_confirmed(*confirmed);
+  co_return rpc::Status();
+}
+
+Task<rpc::Status> NodeAgent::delete_replica(rpc::ServerCall& call, const v1::DeleteReplicaRequest& request) {
+  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
+  const ShardId id(request.shard());
+  while (opening_.contains(id)) co_await opened_.wait();
+  const replica::Shard* shard = parts_.group.find(id);
+  const Term known = shard != nullptr ? shard->term() : parts_.log.shard(id).term;
+  if (known > Term(request.term())) {
+    co_return outdated({Errc::aborted, fmt::format("term {} of shard {} is known", known.value(), id.value())}, known);
+  }
+  const auto removed = co_await remove(id);
+  co_return removed ? rpc::Status() : rpc::Status::from(removed.error());
+}
+
+Task<Result<>> NodeAgent::remove(ShardId id) {
+  parts_.listener.on_closing(id);
+  co_await parts_.group.retire(id);
+  CO_TRYV(co_await parts_.group.forget(id, parts_.core.now() + limits::replica_release_patience));
+  failed_.erase(id);
+  v1::Holdings holdings = parts_.record.value().holdings();
+  auto& replicas = *holdings.mutable_replicas();
+  replicas.erase(std::remove_if(replicas.begin(), replicas.end(), [id](const auto& each) { return each.shard() == id.value(); }),
+                 replicas.end());
+  co_return co_await parts_.record.keep(std::move(holdings));
+}
+
+}  // namespace skerry::control

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "control/node_record.hpp"
+#include "disk/log.hpp"
+#include "replica/node_links.hpp"
+#include "replica/shard_group.hpp"
+#include "rpc/methods.hpp"
+#include "runtime/log.hpp"
+#include "runtime/task_scope.hpp"
+#include "runtime/wait_list.hpp"
+
+namespace skerry::control {
+
+// Hears what a node's coordinator wants of the parts that the agent does not see.
+class NodeListener {
+ public:
+  virtual ~NodeListener() = default;
+  virtual void on_assignments(const v1::Assignments& assignments) = 0;   // for clients; newer than those before
+  virtual void on_opened(const std::string& name_space, replica::Shard& shard) = 0;
+  virtual void on_closing(ShardId shard) = 0;                            // it is about to be deleted
+  virtual v1::Usage usage() = 0;
+};
+
+// What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in elections,
+// deletes what it holds no more. Obeys whoever names its cluster and itself; terms, memberships and revisions keep an outdated
+// coordinator from doing harm. One core's, the node's; between the node's storage, which must outlive it, and its internal port.
+class NodeAgent {
+ public:
+  struct Parts {
+    Core& core;
+    disk::Log& log;
+    replica::ShardGroup& group;
+    replica::NodeLeases& leases;
+    replica::NodeLinks& links;
+    NodeRecord& record;
+    NodeListener& listener;
+    Logger logger;
+    std::string pool;   // of this process
+    std::string version;   // of this program
+    replica::ShardOptions shard_options;   // without what is the replica's own
+  };
+  explicit NodeAgent(Parts parts);
+  ~NodeAgent();
+
+  void register_in(rpc::Methods& methods);   // on a server that stops before this
+  // Opens what the record says that it holds. A replica that can't be opened is reported as failed; the others go on.
+  Task<> start();
+  Task<> stop();
+
+ private:
+  struct Attendance;   // of one coordinator's standing call
+  struct Wanted {
+    std::string name_space;
+    store::KeyOrder order;
+    bool notifications;
+  };
+
+  std::optional<rpc::Status> refuse_stranger(const rpc::ServerCall& call) const;
+  Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
+  Task<Result<>> greet(const v1::Hello& hello, v1::Greeting& greeting);
+  void join();
+  void take(const v1::Order& order);
+  void take_nodes(const v1::Nodes& nodes);
+  void take_holdings(const v1::Holdings& holdings);
+  void report(Attendance& attendance, v1::Report& report);
+  v1::ReplicaReport report_of(const replica::Shard& shard) const;
+  void report_replicas(Attendance& attendance, bool with_load, v1::Report& report);
+
+  Task<Result<replica::Shard*>> open(ShardId id, Wanted wanted);
+  Task<> open_quietly(ShardId id, Wanted wanted);
+  Task<> save(Task<Result<>> saving);
+
+  Task<rpc::Status> new_term(rpc::ServerCall& call, const v1::NewTermRequest& request, v1::NewTermReply& reply);
+  Task<rpc::Status> become_leader(rpc::ServerCall& call, const v1::BecomeLeaderRequest& request);
+  Task<rpc::Status> change_members(rpc::ServerCall& call, const v1::ChangeMembersRequest& request, v1::ChangeMembersReply& reply);
+  Task<rpc::Status> delete_replica(rpc::ServerCall& call, const v1::DeleteReplicaRequest& request);
+  Task<Result<>> remove(ShardId id);
+
+  Parts parts_;
+  std::set<ShardId> opening_;
+  std::map<ShardId, Error> failed_;   // could not be opened
+  WaitList opened_;
+  std::pair<std::int64_t, std::int64_t> nodes_revision_{}, holdings_revision_{}, assignments_revision_{};
+  TaskScope tasks_;
+};
+
+}   // namespace skerry::control

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "replica/messages.hpp"
+#include "skerry/control/v1/control.pb.h"
+#include "store/key_order.hpp"
+
+// Between skerry.control.v1 and the words of the replicas.
+namespace skerry::control {
+
+constexpr auto instance_header = "skerry-instance", to_header = "skerry-to";
+constexpr auto error_domain = "skerry.control";
+constexpr auto outdated_reason = "OUTDATED", term_field = "term";   // the caller knows a lower term than the node
+
+v1::EntryId write(const replica::EntryId& entry);
+replica::EntryId read(const v1::EntryId& entry);
+v1::Membership write(const replica::Membership& membership);
+replica::Membership read(const v1::Membership& membership);
+v1::KeyOrder write(store::KeyOrder order);
+store::KeyOrder read(v1::KeyOrder order);
+
+v1::NewTermReply write(const replica::NewTermAnswer& answer);
+replica::NewTermAnswer read(const v1::NewTermReply& reply);
+v1::BecomeLeaderRequest write(ShardId shard, const replica::BecomeLeader& message);
+replica::BecomeLeader read(const v1::BecomeLeaderRequest& request);
+v1::ChangeMembersRequest write(ShardId shard, const replica::ChangeMembers& message);
+replica::ChangeMembers read(const v1::ChangeMembersRequest& request);
+
+}   // namespace skerry::control

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/node_agent.hpp"
+#include "disk/machine_disk.hpp"
+#include "net/tcp.hpp"
+#include "net/tls_network.hpp"
+#include "node/node_storage.hpp"
+#include "node/security.hpp"
+#include "node/server_folder.hpp"
+#include "rpc/health.hpp"
+#include "rpc/server.hpp"
+#include "runtime/applets.hpp"
+#include "serve/shard_directory.hpp"
+
+namespace skerry::node {
+
+// Ports of node K of a nodepool: the configured ones + this much · K.
+constexpr std::uint16_t node_port_step = 10;
+// The address of the node of that core.
+net::Address node_address(net::Address configured, CoreId core);
+
+struct ClusterNodeOptions {
+  const ServerFolder* folder = nullptr;   // outlives the applet
+  net::Address internal_address;          // of node 0
+  NodeStorageOptions storage;             // the engine's budget is the process's, shared evenly by the nodes
+};
+
+// Node K of a cluster, on core K: its storage, its internal port, where the coordinator and the other nodes call, and what it has to do
+// for them. Starts before the public server, which finds its shards through it, and stops after that. Until a coordinator calls it waits.
+class ClusterNode final : public serve::ShardHost, private control::NodeListener {
+ public:
+  // Enters itself in `hosts`, which outlives it.
+  ClusterNode(AppletContext& context, ClusterNodeOptions options, Sharded<serve::ShardHost>* hosts);
+  ~ClusterNode() override;
+  Task<Result<>> start();
+  Task<> stop();
+
+  replica::Shard* find(ShardId shard) override;
+
+ private:
+  void on_assignments(const control::v1::Assignments& assignments) override;
+  void on_opened(const std::string& name_space, replica::Shard& shard) override;
+  void on_closing(ShardId shard) override;
+  control::v1::Usage usage() override;
+  std::uint64_t folder_bytes() const;
+
+  AppletContext& context_;
+  Logger log_;
+  ClusterNodeOptions options_;
+  disk::MachineDisk disk_;
+  Security& security_;
+  net::TcpNetwork plain_network_;
+  net::TlsNetwork internal_network_, peer_network_;   // used where their TLS is on
+  rpc::Health health_;
+  rpc::Methods methods_;
+  std::unique_ptr<control::NodeRecord> record_;
+  std::unique_ptr<NodeStorage> storage_;
+  std::optional<replica::NodeLeases> leases_;
+  std::unique_ptr<replica::NodeLinks> links_;
+  std::unique_ptr<control::NodeAgent> agent_;
+  std::unique_ptr<rpc::Server> server_;
+  struct Measured {
+    TimePoint at;
+    double processor_seconds = 0;
+  };
+  std::optional<Measured> measured_;
+};
+
+}   // namespace skerry::node

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/coordinator.hpp"
+#include "control/metadata_memory.hpp"
+#include "disk/machine_disk.hpp"
+#include "net/file_stamp.hpp"
+#include "net/tcp.hpp"
+#include "net/tls_network.hpp"
+#include "node/security.hpp"
+#include "rpc/health.hpp"
+#include "rpc/server.hpp"
+#include "runtime/app.hpp"
+#include "runtime/applets.hpp"
+#include "runtime/task_scope.hpp"
+
+namespace skerry::node {
+
+// Where a coordinator keeps the cluster's status.
+struct MetadataOptions {
+  enum class Provider { memory, file };
+  Provider provider = Provider::file;
+  std::string folder;   // of the file provider
+};
+
+struct CoordinatorOptions {
+  net::Address public_address;     // where admin tools call
+  net::Address internal_address;   // health, and other coordinators
+  std::optional<net::Address> admin_address;
+  bool insecure = false;
+  SecurityOptions security;
+  MetadataOptions metadata;
+  std::string config_file;         // the cluster's configuration, watched
+  AppOptions app;                  // without its placement
+};
+
+// The coordinator of a process: its metadata, its configuration file, its ports. On the one core of its process.
+class CoordinatorRole {
+ public:
+  CoordinatorRole(AppletContext& context, CoordinatorOptions options, App* app);
+  ~CoordinatorRole();
+  Task<Result<>> start();
+  Task<> stop();
+
+  control::Coordinator& coordinator() { return *coordinator_; }
+  // Makes it the configuration, and the file. Fails with invalid_argument when it can't be followed, io_failed when it can't be written.
+  Task<Result<>> change_config(control::ClusterConfig config);
+
+ private:
+  std::unique_ptr<control::Metadata> make_metadata();
+  net::Network& network(const std::optional<net::TlsOptions>& tls, net::TlsNetwork& secure) {
+    return tls ? static_cast<net::Network&>(secure) : plain_network_;
+  }
+  rpc::ServerOptions server_options(const char* port);
+  Task<> watch_config();
+  void read_config(std::string text);
+
+  AppletContext& context_;
+  App* const app_;
+  Logger log_;
+  const CoordinatorOptions options_;
+  disk::MachineDisk disk_;
+  Security& security_;
+  net::TcpNetwork plain_network_;
+  net::TlsNetwork public_network_, internal_network_, peer_network_;   // used where their TLS is on
+  control::MetadataShared in_memory_;   // of the memory provider: gone with the process
+  std::unique_ptr<control::Metadata> metadata_;
+  std::unique_ptr<control::Coordinator> coordinator_;
+  rpc::Health health_;
+  rpc::Methods public_methods_, internal_methods_;
+  std::unique_ptr<rpc::Server> public_server_, internal_server_;
+  std::optional<net::FileStamp> config_seen_;
+  TaskScope tasks_;
+};
+
+// `skerry coordinator`: runs until a signal ends it; returns the exit code.
+int run_coordinator(CoordinatorOptions options, LogRegistry& log);
+
+}   // namespace skerry::node

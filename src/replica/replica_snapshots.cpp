@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a ReplicaDriver brings a replica up by the state instead of the log.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "replica/replica_driver.hpp"
+
+namespace skerry::replica {
+
+// --- sending
+
+// Takes its node off the list of those that are being sent the state, however it ends.
+class ReplicaDriver::SendingPlace {
+ public:
+  SendingPlace(ReplicaDriver& driver, Term term, NodeId node) : driver_(driver), key_(term, node) {}
+  SendingPlace(const SendingPlace&) = delete;
+  SendingPlace& operator=(const SendingPlace&) = delete;
+  ~SendingPlace() { driver_.sending_.erase(key_); }
+
+ private:
+  ReplicaDriver& driver_;
+  const std::pair<Term, NodeId> key_;
+};
+
+void ReplicaDriver::begin_snapshot(NodeId node) {
+  const Term term = parts_.replica.term();
+  if (sending_.contains({term, node})) return;   // it is about to end, and the follower will be asked where it stands
+  if (const auto task = tasks_.spawn_with_handle(send_snapshot(term, node)))
+    sending_.emplace(std::pair(term, node), Sending{*task});
+}
+
+Task<> ReplicaDriver::send_snapshot(Term term, NodeId node) {
+  const SendingPlace place(*this, term, node);
+  const auto sent = co_await parts_.peers->send_snapshot(
+      node, {.shard = parts_.shard, .term = term, .version = parts_.replica.version(), .open = [this, term, node] {
+               return open_snapshot(term, node);
+             }});
+  if (!sent) co_await parts_.core.sleep_for(limits::append_patience);   // whatever it was, at once it would be again
+  const auto sending = sending_.find({term, node});
+  if (failure_ || parts_.replica.term() != term || sending == sending_.end()) co_return;
+  const auto offset = sent ? std::optional(sending->second.offset) : std::nullopt;
+  sending_.erase(sending);
+  carry_out(parts_.replica.snapshot_ended(node, offset));
+}
+
+Task<Result<std::unique_ptr<store::SnapshotSource>>> ReplicaDriver::open_snapshot(Term term, NodeId node) {
+  if (parts_.checkpoint) CO_TRYV(co_await parts_.checkpoint());
+  while (installing_) co_await changed_.wait();
+  const auto sending = sending_.find({term, node});
+  if (sending == sending_.end()) co_return fail(Errc::aborted, "the snapshot is wanted no more");
+  const Offset applied = parts_.state.applied();
+  const auto of_entry = parts_.replica.term_of(applied);
+  SKERRY_ASSERT(of_entry);
+  auto source = std::make_unique<store::SnapshotSource>(parts_.state,
+                                                        store::SnapshotHead{.shard = parts_.shard,
+                                                                            .term = *of_entry,
+                                                                            .version = parts_.replica.version(),
+                                                                            .order = parts_.machine.order(),
+                                                                            .next_version_id = parts_.machine.next_version_id(),
+                                                                            .last_stamp = parts_.machine.last_stamp(),
+                                                                            .bytes = parts_.state.approximate_bytes()});
+  sending->second.offset = applied;
+  co_return source;
+}
+
+void ReplicaDriver::stop_snapshots() {
+  // Off the list first: one that had not begun tells nobody that it ended, and others may end while their neighbour is told.
+  for (auto& [key, sending] : std::exchange(sending_, {})) tasks_.cancel(sending.task);
+}
+
+std::optional<Offset> ReplicaDriver::wanted_after_snapshots() const {
+  std::optional<Offset> oldest;
+  for (const auto& [key, sending] : sending_) {
+    if (sending.offset != no_offset) oldest = std::min(oldest.value_or(sending.offset.next()), sending.offset.next());
+  }
+  return oldest;
+}
+
+// --- receiving
+
+Task<Result<>> ReplicaDriver::receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks) {
+  if (failure_) co_return fail(*failure_);
+  if (installing_) co_return fail(Errc::aborted, fmt::format("shard {} installs another snapshot", parts_.shard.value()));
+  const bool wanted = parts_.replica.wants(header);
+  if (wanted) {
+    CO_TRYV(co_await reception_.take(std::move(head), blocks));
+    const EntryId of{reception_.head().term, reception_.head().offset};
+    if (of != header.entry) co_return fail(Errc::corrupt, "the snapshot is of another entry than was said");
+    if (failure_) co_return fail(*failure_);
+  } else {
+    reception_.drop();
+  }
+  CO_TRY(Effects effects, parts_.replica.snapshot_arrived(from, header, now()));
+  const bool installs = effects.install.has_value();
+  SKERRY_ASSERT(wanted || !installs);
+  carry_out(std::move(effects));
+  if (wanted && !installs) reception_.drop();
+  if (header.term < parts_.replica.term()) co_return fail(Errc::aborted, "a higher term is known");
+  while (installing_ && !failure_) co_await changed_.wait();
+  if (failure_) co_return fail(*failure_);
+  co_return Result<>{};
+}
+
+// What is staged is whole and durable, so with this record the state has become it: should the power go now, the next start takes it.
+// It is not taken before the record is synced: nothing of the engine's may be durable that the log does not know.
+Result<> ReplicaDriver::log_installation(EntryId entry) {
+  SKERRY_ASSERT(parts_.state.staged() == entry.offset);
+  TRY(const disk::Sequence sequence, parts_.log.snapshot_installed(parts_.shard, entry.term, entry.offset));
+  cache_.clear();
+  newest_stamp_ = std::max(newest_stamp_, reception_.bookkeeping().counters.last_stamp);
+  installing_ = true;
+  logged(sequence);
+  tasks_.spawn(install(sequence));
+  return {};
+}
+
+Task<> ReplicaDriver::install(disk::Sequence logged) {
+  const auto synced = co_await parts_.log.wait_synced(logged);
+  if (!synced) co_return;   // the log has stopped, and this replica with it
+  parts_.state.take_staged();
+  parts_.machine.replaced(std::move(reception_.bookkeeping()));
+  reception_.end();
+  installing_ = false;
+  parts_.listener.on_replaced(parts_.state.applied());
+  changed_.wake_all();
+  apply_committed();
+}
+
+}   // namespace skerry::replica

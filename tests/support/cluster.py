@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole cluster of real processes under test: a coordinator and servers, each with a folder, a log and ports of its own."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import grpc
+
+from .protocol import Store
+from .server import PROGRAM, eventually, free_port
+
+
+class Process:
+    """One process of the cluster. Restarts keep its ports and folder."""
+
+    def __init__(self, folder, name):
+        self.folder = pathlib.Path(folder) / name
+        self.name = name
+        self.log = self.folder / "skerry.log"
+        self.public, self.internal = free_port(), free_port()
+        self.process = None
+        self.paused = False
+        self.extra = []   # more flags
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.public}"
+
+    @property
+    def internal_address(self):
+        return f"127.0.0.1:{self.internal}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def arguments(self):
+        raise NotImplementedError
+
+    def start(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.running():
+            self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+        self.paused = True
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.paused = False
+
+    def stop(self, seconds=20):
+        if self.paused:
+            self.resume()
+        if self.running():
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def output(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class DataServer(Process):
+    def arguments(self):
+        return ["server", "--data-dir", str(self.folder / "data")]
+
+
+class Coordinator(Process):
+    def arguments(self):
+        return ["coordinator", "--metadata-dir", str(self.folder / "metadata")]
+
+
+class Cluster:
+    """Servers named one, two, … and one coordinator. start() returns when every shard has a leader."""
+
+    names = ("one", "two", "three", "four", "five", "six", "seven")
+
+    def __init__(self, folder, servers=3, namespaces=None):
+        self.folder = pathlib.Path(folder)
+        self.coordinator = Coordinator(folder, "coordinator")
+        self.servers = {name: DataServer(folder, name) for name in self.names[:servers]}
+        self.namespaces = namespaces or [{"name": "default", "initialShardCount": 1, "replicationFactor": min(servers, 3)}]
+        self.configured = list(self.servers)
+
+    @property
+    def config_file(self):
+        return self.coordinator.folder / "metadata" / "cluster.yaml"
+
+    def configure(self):
+        """Writes the configuration; JSON is YAML."""
+        servers = [{"name": name, "public": self.servers[name].address, "internal": self.servers[name].internal_address}
+                   for name in self.configured]
+        self.config_file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.config_file.with_suffix(".new")
+        beside.write_text(json.dumps({"namespaces": self.namespaces, "servers": servers}, indent=2))
+        os.rename(beside, self.config_file)
+
+    def processes(self):
+        return [self.coordinator, *self.servers.values()]
+
+    def start(self, seconds=30):
+        self.configure()
+        for each in self.processes():
+            each.start()
+        self.await_leaders(seconds)
+        return self
+
+    def assignments(self, server=None):
+        """{namespace: {shard: leader's address}} as one server tells it; None when it tells nothing."""
+        candidates = [self.servers[server]] if server else [each for each in self.servers.values() if not each.paused]
+        for each in candidates:
+            if not each.running():
+                continue
+            try:
+                found = {}
+                for space in self.namespaces:
+                    with Store(each.address, timeout=2) as store:
+                        told = next(iter(store.assignments(space["name"]))).namespaces[space["name"]]
+                        found[space["name"]] = {shard.shard: shard.leader for shard in told.assignments}
+                return found
+            except (OSError, grpc.RpcError, StopIteration):
+                continue
+        return None
+
+    def await_leaders(self, seconds=30):
+        def all_led():
+            told = self.assignments()
+            return told is not None and all(shards and all(shards.values()) for shards in told.values())
+        try:
+            eventually(all_led, "a leader for every shard", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.coordinator.output()[-3000:]}") from None
+
+    def leader(self, namespace="default", shard=None):
+        """The server that leads the shard, the namespace's first one if none is named."""
+        shards = self.assignments()[namespace]
+        address = shards[min(shards) if shard is None else shard]
+        return next(each for each in self.servers.values() if each.address == address)
+
+    def leader_store(self, namespace="default", shard=0, seconds=20):
+        """A connection to who leads the shard and answers: a new leader waits until the lease of the one before has run out."""
+        def serving():
+            address = (self.assignments() or {}).get(namespace, {}).get(shard)
+            if not address:
+                return None
+            store = Store(address, timeout=5)
+            try:
+                store.list("", "!", shard=shard)
+                return store
+            except grpc.RpcError:
+                store.close()
+                return None
+        return eventually(serving, f"a leader of shard {shard} that serves", seconds)
+
+    def put(self, key, value, shard=0, seconds=20):
+        """Through whoever leads, again and again until it is acknowledged."""
+        def acknowledged():
+            with self.leader_store(shard=shard) as store:
+                try:
+                    return store.put(key, value, shard=shard)
+                except grpc.RpcError:
+                    return None
+        return eventually(acknowledged, f"the put of {key}", seconds)
+
+    def await_other_leader(self, than, namespace="default", shard=0, seconds=20):
+        def told():
+            leader = (self.assignments() or {}).get(namespace, {}).get(shard)
+            return leader and leader != than.address
+        eventually(told, f"another leader than {than.name}", seconds)
+
+    def stop(self):
+        for each in self.processes():
+            if each.process is None:
+                continue
+            if each.paused:
+                each.resume()
+            each.kill()
