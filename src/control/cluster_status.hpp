@@ -8,7 +8,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
-#include "control/metadata.hpp"
+#include "control/metadata_change.hpp"
 #include "replica/membership.hpp"
 #include "store/key_order.hpp"
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "control/cluster_status.hpp"
-#include "control/metadata.hpp"
+#include "control/metadata_change.hpp"
 
 namespace skerry::control {
 
