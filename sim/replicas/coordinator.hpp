@@ -26,17 +26,29 @@ class StatusStore {
   std::vector<ShardStatus> shards_;
 };
 
+// One that elects and changes members, at what the simulation thinks a good or bad moment.
+class GroupCoordinator {
+ public:
+  virtual ~GroupCoordinator() = default;
+  virtual void receive(const Message& message) = 0;
+  virtual void elect(ShardId shard) = 0;
+  virtual void change_members(ShardId shard) = 0;
+  // From now on it wants a leader that serves, and members that are confirmed and not joint, and leaves alone what is.
+  virtual void tend(ShardId shard, bool is_well, bool is_settled) = 0;
+  virtual bool is_settled(ShardId shard) const = 0;   // as it sees it
+};
+
 // Follows the rules of docs/adr/0014 and is otherwise as capricious as chance has it: elects when nothing is wrong, forgets what it was
 // doing, acts on what it read long ago. One of two that know nothing of each other.
-class SimCoordinator {
+class SimCoordinator final : public GroupCoordinator {
  public:
   SimCoordinator(Surroundings& around, StatusStore& statuses, NodeId address, Mistake mistake);
 
-  void receive(const Message& message);
-  void elect(ShardId shard);
-  void change_members(ShardId shard);
-  // From now on it wants a leader that serves, and members that are confirmed and not joint, and leaves alone what is.
-  void tend(ShardId shard, bool is_well, bool is_settled);
+  void receive(const Message& message) override;
+  void elect(ShardId shard) override;
+  void change_members(ShardId shard) override;
+  void tend(ShardId shard, bool is_well, bool is_settled) override;
+  bool is_settled(ShardId) const override { return true; }
 
  private:
   enum class Stage : std::uint8_t { idle, reading, writing, fencing, installing, confirming };

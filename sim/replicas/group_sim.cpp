@@ -12,6 +12,8 @@ using namespace replica;
 namespace {
 
 constexpr Duration recovery_max = 10s;   // from the end of all faults to equal replicas that serve
+constexpr Duration plan_recovery_max =
+    90s;   // to members that are all as they were wished, with what a coordinator waits for on the way
 
 std::vector<ShardStatus> first_statuses(const Plan& plan) {
   ShardStatus status;
@@ -32,7 +34,9 @@ int clock_error(const Plan& plan, Random& random) {
 GroupSim::GroupSim(GroupSimOptions options)
     : options_(options), random_(options.seed * 0x9E3779B97F4A7C15ULL + 1), plan_(Plan::draw(random_)),
       trace_(options.print ? Trace::Print::yes : Trace::Print::no), network_(schedule_, random_, trace_, plan_),
-      oracle_(plan_.shards), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)) {
+      oracle_(plan_.shards), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)),
+      metadata_(statuses_, plan_) {
+  around_.tells_refusals = options_.real_coordinator;
   break_rule(options.broken);
   around_.may_crash = [this](NodeId node, Duration within) { may_crash(node, within); };
   around_.may_fall_silent = [this](NodeId node) { may_fall_silent(node); };
@@ -46,7 +50,7 @@ GroupSimReport GroupSim::run() {
     chaos();
     run_until(TimePoint(plan_.chaos));
     heal();
-    const TimePoint late = schedule_.now() + recovery_max;
+    const TimePoint late = schedule_.now() + (options_.real_coordinator ? plan_recovery_max : recovery_max);
     while (oracle_.failure().empty() && !all_is_well()) {
       if (schedule_.now() >= late) oracle_.fail("faults have stopped, and still not all replicas are equal and served");
       run_until(schedule_.now() + 20ms);
@@ -77,14 +81,18 @@ void GroupSim::found() {
   for (const auto& node : nodes_) node->boot();
   for (std::uint32_t each = 0; each < 2; ++each) {
     const NodeId address(first_coordinator.value() + each);
-    coordinators_.push_back(std::make_unique<SimCoordinator>(around_, statuses_, address, options_.mistake));
+    if (options_.real_coordinator) {
+      coordinators_.push_back(std::make_unique<RealCoordinator>(around_, metadata_, nodes_, address));
+    } else {
+      coordinators_.push_back(std::make_unique<SimCoordinator>(around_, statuses_, address, options_.mistake));
+    }
     network_.attach(address, [one = coordinators_.back().get()](const Message& message) { one->receive(message); });
   }
   for (const ShardId shard : shards()) coordinators_.front()->elect(shard);
 }
 
 void GroupSim::chaos() {
-  const auto any_coordinator = [this]() -> SimCoordinator& {
+  const auto any_coordinator = [this]() -> GroupCoordinator& {
     return *coordinators_[plan_.two_coordinators ? random_.below(2) : 0];
   };
   every(plan_.election_every, [this, any_coordinator] { any_coordinator().elect(any_shard()); });
@@ -225,6 +233,7 @@ bool GroupSim::is_well(ShardId shard) {
 
 bool GroupSim::is_settled(ShardId shard) {
   const Membership& members = statuses_.read(shard).members;
+  if (!coordinators_.front()->is_settled(shard)) return false;
   return !members.joint() && nodes_[statuses_.read(shard).leader->value()]->core(shard).confirmed_version() == members.version;
 }
 

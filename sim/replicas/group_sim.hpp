@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/replicas/coordinator.hpp"
+#include "sim/replicas/real_coordinator.hpp"
 
 namespace skerry::sim {
 
@@ -57,7 +58,8 @@ class GroupSim {
   Surroundings around_;
   StatusStore statuses_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
-  std::vector<std::unique_ptr<SimCoordinator>> coordinators_;
+  SimMetadata metadata_;   // of real coordinators
+  std::vector<std::unique_ptr<GroupCoordinator>> coordinators_;
   std::vector<Offset> written_;   // since faults stopped, by shard: must be exceeded
   bool healed_ = false;
   std::uint64_t values_ = 0;

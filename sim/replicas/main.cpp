@@ -28,7 +28,8 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
         report.trace_hash);
   }
   if (!report.failure.empty()) {
-    fmt::print("seed {} FAILED: {}\nsee it again: skerry_replica_sim --seed {} --seeds 1 --trace\n", seed, report.failure, seed);
+    fmt::print("seed {} FAILED: {}\nsee it again: skerry_replica_sim --seed {} --seeds 1 --trace{}\n", seed, report.failure, seed,
+               options.real_coordinator ? " --coordinator" : "");
     return false;
   }
   if (arguments.twice && GroupSim(options).run().trace_hash != report.trace_hash) {
@@ -45,6 +46,8 @@ int main(int argc, char** argv) {
   Arguments arguments;
   app.add_option("--seed", arguments.first, "The first seed")->capture_default_str();
   app.add_option("--seeds", arguments.count, "How many seeds to run")->capture_default_str();
+  app.add_flag("--coordinator", arguments.options.real_coordinator,
+               "With the coordinator's core, instead of a coordinator that is mad");
   app.add_flag("--trace", arguments.options.print, "Print everything that happens");
   app.add_flag("--twice", arguments.twice, "Run each seed twice: both must do exactly the same");
   app.add_flag("--quiet", arguments.quiet, "Print only what fails");

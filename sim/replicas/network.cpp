@@ -53,6 +53,9 @@ struct Words {
   }
   std::string operator()(const LeaderInstalled& m) const { return fmt::format("leads {}", m.term.value()); }
   std::string operator()(const ChangeMembers& m) const { return fmt::format("change {} {}", m.term.value(), sets(m.membership)); }
+  std::string operator()(const CallRefused& m) const {
+    return fmt::format("refused {}, knows {}", m.asked.value(), m.known.value());
+  }
   std::string operator()(const MembersConfirmed& m) const {
     return fmt::format("confirmed {} v{}", m.term.value(), m.version.value());
   }

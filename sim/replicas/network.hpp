@@ -33,12 +33,17 @@ struct MembersConfirmed {
   Term term;
   MembershipVersion version{0};
 };
+// Of a coordinator's call, by its kind's index in control::NodeCall.
+struct CallRefused {
+  Term asked, known;
+  std::size_t kind = 0;
+};
 struct Message {
   ShardId shard;
   NodeId from, to;
   std::variant<Entries, replica::AppendAnswer, Snapshot, SnapshotTaken, replica::Heartbeat, replica::HeartbeatAnswer,
                replica::NewTerm, replica::NewTermAnswer, replica::BecomeLeader, LeaderInstalled, replica::ChangeMembers,
-               MembersConfirmed>
+               MembersConfirmed, CallRefused>
       content;
 };
 std::string describe(const Message& message);
@@ -52,6 +57,7 @@ class Network {
   void attach(NodeId address, std::function<void(const Message&)> receiver) { receivers_[address] = std::move(receiver); }
   void send(Message message);
   void cut(NodeId from, NodeId to) { cut_.emplace(from, to); }
+  bool is_cut(NodeId from, NodeId to) const { return cut_.contains({from, to}); }
   void heal() { cut_.clear(); }
   void behave() { behaves_ = true; }   // from now on nothing is lost
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "control/node_report.hpp"
 #include "replica/replica_core.hpp"
 #include "sim/replicas/log.hpp"
 #include "sim/replicas/network.hpp"
@@ -28,6 +29,7 @@ struct Surroundings {
   // With bad luck: that node crashes within the time and starts again soon; or its messages reach nobody for a while.
   std::function<void(NodeId, Duration)> may_crash = nullptr;
   std::function<void(NodeId)> may_fall_silent = nullptr;
+  bool tells_refusals = false;   // to coordinators
 };
 
 // A storage node with its replicas: the driver of their cores over a disk that forgets, on a clock of its own.
@@ -42,6 +44,7 @@ class SimNode {
   void slow_disk(Duration sync_max) { sync_max_ = sync_max; }
 
   NodeId id() const { return id_; }
+  std::uint64_t life() const { return life_; }
   bool up() const { return life_ != 0 && running_; }
   bool responds() const { return up() && around_.schedule.now() >= paused_until_; }
   TimePoint now() const;   // of its own clock
@@ -53,6 +56,8 @@ class SimNode {
   void receive(const Message& message);
   void write(ShardId shard, std::uint64_t value);
   void read(ShardId shard);
+  control::NodeReport report();     // of all its replicas
+  bool erase(ShardId shard, Term term);   // false: not now, or it knows a higher term
   void checkpoint(ShardId shard);   // its engine becomes durable as far as it may, and its log is trimmed
 
  private:
@@ -102,6 +107,7 @@ class SimNode {
   void take(Replica& one, NodeId from, const replica::NewTerm& message);
   void take(Replica& one, NodeId from, const replica::BecomeLeader& message);
   void take(Replica& one, NodeId from, const replica::ChangeMembers& message);
+  void refuse(const Replica& one, NodeId coordinator, Term asked, std::size_t kind);
   void heartbeats();
 
   Surroundings& around_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a SimNode does with messages.
+#include <algorithm>
+
 #include "sim/replicas/node.hpp"
 
 namespace skerry::sim {
@@ -62,14 +64,17 @@ void SimNode::take(Replica&, NodeId from, const HeartbeatAnswer& message) {
 void SimNode::take(Replica& one, NodeId from, const NewTerm& message) {
   one.askers.insert(from);
   auto effects = one.core->new_term(message, now());
-  if (!effects) one.askers.erase(from);
+  if (!effects) {
+    one.askers.erase(from);
+    refuse(one, from, message.term, 0);
+  }
   carry_out(one, std::move(effects));
 }
 
 void SimNode::take(Replica& one, NodeId from, const BecomeLeader& message) {
   const bool led = one.core->leads();
   auto effects = one.core->become_leader(message, now());
-  if (!effects) return;
+  if (!effects) return refuse(one, from, message.term, 1);
   if (!led) {
     around_.oracle.check_leader(one.shard, message.term, [&one](Offset offset) -> std::optional<SimEntry> {
       if (offset <= one.applied.offset && !one.live.holds(offset)) return SimEntry{no_term, 0};
@@ -81,6 +86,51 @@ void SimNode::take(Replica& one, NodeId from, const BecomeLeader& message) {
   send(one, from, LeaderInstalled{message.term});
 }
 
-void SimNode::take(Replica& one, NodeId, const ChangeMembers& message) { carry_out(one, one.core->change_members(message)); }
+void SimNode::take(Replica& one, NodeId from, const ChangeMembers& message) {
+  auto effects = one.core->change_members(message);
+  if (!effects) refuse(one, from, message.term, 2);
+  carry_out(one, std::move(effects));
+}
+
+void SimNode::refuse(const Replica& one, NodeId coordinator, Term asked, std::size_t kind) {
+  if (around_.tells_refusals) send(one, coordinator, CallRefused{asked, one.core->term(), kind});
+}
+
+control::NodeReport SimNode::report() {
+  using Role = control::ReplicaReport::Role;
+  control::NodeReport report;
+  for (Replica& one : replicas_) {
+    const ReplicaCore& core = *one.core;
+    control::ReplicaReport each;
+    each.shard = one.shard;
+    each.role = core.leads() ? Role::leader : core.role() == ReplicaCore::Role::following ? Role::follower : Role::fenced;
+    each.term = core.term();
+    each.version = core.version();
+    each.serving = serves(one.shard);
+    each.confirmed = core.confirmed_version();
+    each.head = core.last();
+    each.commit = core.commit();
+    for (const FollowerProgress& follower : core.followers()) {
+      each.followers.push_back({.node = follower.node(),
+                                .matched = follower.matched(),
+                                .streaming = follower.mode() == FollowerProgress::Mode::streaming});
+    }
+    report.replicas.push_back(std::move(each));
+  }
+  return report;
+}
+
+bool SimNode::erase(ShardId shard, Term term) {
+  Replica& one = replica(shard);
+  const auto is_its = [shard](const LogRecord& record) { return record.shard == shard; };
+  if (one.core->term() > term || std::ranges::any_of(unsynced_, is_its)) return false;
+  one.live = one.durable = SimStore();
+  one.applied = {};
+  one.state = 0;
+  one.proposed.clear();
+  one.askers.clear();
+  one.core = std::make_unique<ReplicaCore>(shard, id_, one.durable.recovered(), *leases_);
+  return true;
+}
 
 }  // namespace skerry::sim

@@ -51,6 +51,7 @@ struct GroupSimOptions {
   std::uint64_t seed = 1;
   std::optional<replica::Rule> broken = std::nullopt;
   Mistake mistake = Mistake::none;
+  bool real_coordinator = false;   // the coordinator's core, instead of one that is mad
   bool print = false;
 };
 

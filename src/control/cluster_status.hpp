@@ -8,7 +8,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
-#include "control/metadata.hpp"
+#include "control/metadata_change.hpp"
 #include "replica/membership.hpp"
 #include "store/key_order.hpp"
 
@@ -29,7 +29,7 @@ struct NodeStatus {
   std::string public_address, internal_address;
   std::string pool;        // as it said when it was last heard; empty: never
   bool bound = false;      // its folder is, or is about to be, this node's
-  bool lost = false;       // its folder is gone: the server of its name is another node now. Leaves when no shard names it
+  bool lost = false;       // its folder is gone: the server of its name is another node now
   bool draining = false;   // somebody wished it
   bool removed = false;    // the configuration no longer has it: leaves when it holds nothing
   friend bool operator==(const NodeStatus&, const NodeStatus&) = default;

@@ -154,8 +154,9 @@ ClusterConfig read_config(ConfigReader& reader, const YAML::Node& root) {
       config.extra_authorities.push_back(reader.scalar(node, "an authority"));
   }
   const YAML::Node metadata = root["serverMetadata"];
-  if (metadata && !metadata.IsNull()) {
-    if (!metadata.IsMap()) reader.refuse(metadata, "\"serverMetadata\" must be a map from servers to their labels");
+  if (metadata && !metadata.IsNull() && !metadata.IsMap()) {
+    reader.refuse(metadata, "\"serverMetadata\" must be a map from servers to their labels");
+  } else if (metadata && !metadata.IsNull()) {
     for (const auto& each : metadata) {
       const std::string server = reader.scalar(each.first, "a server's name in \"serverMetadata\"");
       config.labels[server] = read_labels(reader, each.second, server);

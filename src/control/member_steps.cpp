@@ -13,6 +13,7 @@ namespace skerry::control {
 namespace {
 
 constexpr Duration ask_again_min = 50ms, ask_again_max = 5s;
+constexpr Duration confirmation_patience = 250ms;   // with a new leader, which says by itself what it has confirmed
 constexpr Duration deletion_echo = 30s;         // how long a call that nobody awaits may still be carried out
 constexpr Duration removed_node_patience = 1min;   // with a failed node that the configuration no longer has
 
@@ -27,6 +28,10 @@ std::vector<NodeId> without(const std::vector<NodeId>& nodes, const std::vector<
 std::vector<NodeId> sorted(std::vector<NodeId> nodes) {
   std::ranges::sort(nodes);
   return nodes;
+}
+
+std::vector<NodeId> target_of(const ShardStatus& shard) {
+  return shard.wanted.empty() ? sorted(shard.members.voters) : shard.wanted;
 }
 
 }  // namespace
@@ -45,20 +50,21 @@ void MemberSteps::forget(ShardId id) {
 // --- steps
 
 void MemberSteps::look_at_members(ShardId id) {
+  if (is_there(*desk_.book.find(id))) arrive(id);
   const ShardStatus& shard = *desk_.book.find(id);
-  const replica::Membership& members = shard.members;
-  const std::vector<NodeId> target = shard.wanted.empty() ? sorted(members.voters) : shard.wanted;
-  const bool there = !members.joint() && members.learners.empty() && sorted(members.voters) == target;
-  const bool settled = there && shard.removed.empty() && members.votes(*shard.leader);
-  if (there && !shard.wanted.empty()) arrive(id);
-  if (settled) return;
   Work& work = works_[id];
+  // Also where no step is to follow: the leader must hear of the last one.
   if (!is_confirmed(id, shard, work)) return ask_leader(id, shard, work);
-  if (members.joint()) {
-    replica::Membership next{.version = members.version.next(), .old_voters = {}, .voters = members.voters, .learners = {}};
+  if (shard.members.joint()) {
+    replica::Membership next{
+        .version = shard.members.version.next(), .old_voters = {}, .voters = shard.members.voters, .learners = {}};
     return change(id, std::move(next));
   }
-  if (!there) step_towards(id, target);
+  if (!is_there(shard)) step_towards(id, target_of(shard));
+}
+
+bool MemberSteps::is_there(const ShardStatus& shard) {
+  return !shard.members.joint() && shard.members.learners.empty() && sorted(shard.members.voters) == target_of(shard);
 }
 
 bool MemberSteps::is_confirmed(ShardId id, const ShardStatus& shard, const Work& work) const {
@@ -70,7 +76,8 @@ bool MemberSteps::is_confirmed(ShardId id, const ShardStatus& shard, const Work&
 
 void MemberSteps::ask_leader(ShardId id, const ShardStatus& shard, Work& work) {
   Asked& asked = work.change;
-  if (asked.out || !desk_.detector.responds(*shard.leader)) return;
+  // Until it has reported, it may well know and have confirmed.
+  if (asked.out || !desk_.detector.responds(*shard.leader) || !desk_.reports.is_complete(*shard.leader)) return;
   if (!desk_.book.is_stored(id)) return desk_.look_when_stored(id);
   if (desk_.now < asked.again_at) return desk_.look_at(id, asked.again_at);
   asked.out = true;
@@ -135,6 +142,7 @@ void MemberSteps::change(ShardId id, replica::Membership next) {
     if (!holds(shard.removed, node)) shard.removed.push_back(node);
   }
   works_[id].change = {};
+  if (is_there(shard)) arrive(id);
   desk_.inform(fmt::format("{}: membership {}: voters {}{}{}", desk_.name_of(id), shard.members.version.value(),
                            desk_.names_of(shard.members.voters),
                            shard.members.joint() ? ", with " + desk_.names_of(shard.members.old_voters) : "",
@@ -145,7 +153,7 @@ void MemberSteps::change(ShardId id, replica::Membership next) {
 
 // The way ends: whoever waits for a turn may begin.
 void MemberSteps::arrive(ShardId id) {
-  desk_.book.edit(id).wanted.clear();
+  if (!desk_.book.find(id)->wanted.empty()) desk_.book.edit(id).wanted.clear();
   if (moving_.erase(id) > 0) desk_.look_at_all();
 }
 
@@ -239,7 +247,9 @@ void MemberSteps::ask_later(Asked& asked, const NodeReply& reply, Duration pause
 }
 
 void MemberSteps::took_the_lead(ShardId shard) {
-  if (const auto work = works_.find(shard); work != works_.end()) work->second.change = {};
+  Asked& asked = works_[shard].change;
+  asked = {};
+  asked.again_at = desk_.now + confirmation_patience;
 }
 
 // --- words
@@ -250,7 +260,7 @@ std::string MemberSteps::why_not_yet(ShardId id) const {
   if (shard.state == ShardState::deleting) return "waits until its replicas are deleted on " + desk_.names_of(shard.removed);
   if (shard.members.joint()) return fmt::format("waits until its leader confirms membership {}", shard.members.version.value());
   if (!shard.members.learners.empty()) {
-    return fmt::format("waits until {} caught up", desk_.names_of(shard.members.learners));
+    return fmt::format("waits until {} has caught up", desk_.names_of(shard.members.learners));
   }
   if (!shard.wanted.empty()) return fmt::format("waits for its turn to get the voters {}", desk_.names_of(shard.wanted));
   if (shard.removed.empty()) return {};

@@ -38,6 +38,7 @@ class MemberSteps {
   };
 
   void look_at_members(ShardId shard);
+  static bool is_there(const ShardStatus& status);   // where it should be
   bool is_confirmed(ShardId shard, const ShardStatus& status, const Work& work) const;
   void ask_leader(ShardId shard, const ShardStatus& status, Work& work);
   void step_towards(ShardId shard, const std::vector<NodeId>& target);

@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "control/metadata_change.hpp"
 #include "runtime/task.hpp"
 
 namespace skerry::control {
-
-// One thing that a coordinator keeps: "cluster", "namespace/NAME", "shard/ID", "node/ID". Nothing: it is deleted.
-struct MetadataChange {
-  std::string key;
-  std::optional<std::string> value;
-};
-
-using MetadataItems = std::map<std::string, std::string>;
 
 // Where coordinators keep the cluster's status, and how they agree who of them acts. A small ordered map that changes atomically and
 // is durable before it answers. Lives on one core, the coordinator's.

@@ -96,7 +96,7 @@ class Search {
         open.push_back(each);
     }
     std::ranges::sort(open, {}, [this](const Candidate& each) {
-      return std::tuple(each.rank, relaxed_conflicts(*each.node), each.node->load, each.node->node);
+      return std::tuple(each.rank, relaxed_conflicts(*each.node), !each.node->present, each.node->load, each.node->node);
     });
     return open;
   }
@@ -179,8 +179,9 @@ std::optional<BalancingStep> propose_move(const std::vector<PlacedShard>& shards
   for (const PlacedShard& shard : shards) {
     for (const NodeId from : shard.voters) {
       const auto source = nodes.find(from);
-      if (source == nodes.end()) continue;
+      if (source == nodes.end() || !source->second.present) continue;
       for (const auto& [to, target] : nodes) {
+        if (!target.present) continue;
         const double gain = gain_of(source->second.load, target.load, shard.load);
         if (gain <= best_gain || !is_worth(gain, source->second.load) || holds(shard.voters, to)) continue;
         std::vector<NodeId> moved = shard.voters;

@@ -20,6 +20,7 @@ struct PlacementNode {
   Labels labels{};
   bool takes_replicas = true;   // stays, and is not being drained
   bool takes_leaders = true;    // and is trusted
+  bool present = true;          // serves now
   double load = 0;              // of its replicas, in replicas of average size
   double leader_load = 0;       // of what it leads, in shards of average use
 };
@@ -34,7 +35,7 @@ struct PlacementRules {
 // apart. Empty: they can.
 std::string why_misplaced(const std::vector<NodeId>& voters, const PlacementNodes& nodes, const PlacementRules& rules);
 
-// The voters that a shard should have, in order: as many as possible of `current`, its first before the others, then where relaxed rules hold, then where the load is least.
+// The voters that a shard should have, in order: as many as possible of `current`, its first before the others, then where relaxed rules hold, then those that are present, then where the load is least.
 // Fails with unavailable when there is no such set; the text says which rule leaves too few.
 Result<std::vector<NodeId>> choose_voters(const std::vector<NodeId>& current, const PlacementNodes& nodes,
                                           const PlacementRules& rules);
@@ -54,7 +55,8 @@ struct BalancingStep {
   NodeId from, to;
 };
 
-// The replica whose move from the fullest node that can give one helps most, when it helps at least by the stated gain.
+// The replica whose move from a fuller to an emptier node helps most, when it helps at least by the stated gain. Between nodes that are present:
+// one that is away comes back.
 std::optional<BalancingStep> propose_move(const std::vector<PlacedShard>& shards, const PlacementNodes& nodes);
 // The same of leaders, between a shard's voters. A node that does not take leaders gives its own away whatever the gain.
 std::optional<BalancingStep> propose_transfer(const std::vector<PlacedShard>& shards, const PlacementNodes& nodes);

@@ -13,7 +13,6 @@ namespace {
 constexpr Duration look_interval = 1s;
 constexpr Duration greetings_patience =
     3s;   // with servers that have never been heard, before a namespace is placed without them
-constexpr double unheard_load = 1e6;          // rather anywhere else
 constexpr int moves_per_balancing = 2, transfers_per_balancing = 8;
 constexpr std::int64_t shard_ids_max = std::int64_t{1} << 19;   // see ShardId
 
@@ -84,14 +83,14 @@ PlacementNodes Planning::nodes() const {
   for (const auto& [id, node] : desk_.book.status().nodes) {
     if (node.lost) continue;
     const bool stays = !node.draining && !node.removed;
-    const bool heard = desk_.detector.condition(id) == NodeCondition::serving && !node.pool.empty();
     nodes[id] = {.node = id,
                  .name = node.name,
                  .pool = node.pool,
                  .labels = desk_.config->labels_of(node.name),
                  .takes_replicas = stays,
                  .takes_leaders = stays && desk_.detector.is_trusted(id, desk_.now),
-                 .load = heard ? 0 : unheard_load,
+                 .present = desk_.detector.condition(id) == NodeCondition::serving && !node.pool.empty(),
+                 .load = 0,
                  .leader_load = 0};
   }
   add_loads(nodes);
@@ -236,7 +235,9 @@ void Planning::balance() {
   std::map<std::string, PlacementRules> rules;
   for (const auto& [name, space] : desk_.book.status().namespaces) rules[name] = rules_of(name);
   std::vector<PlacedShard> placed;
-  bool any_moves = false;
+  // While some are away, what is moved would soon be moved back.
+  bool any_moves =
+      std::ranges::any_of(around, [](const auto& each) { return each.second.takes_replicas && !each.second.present; });
   for (const auto& [id, shard] : desk_.book.status().shards) {
     if (shard.state == ShardState::deleting) continue;
     any_moves = any_moves || is_moving(shard);

@@ -139,28 +139,34 @@ void Roster::stored() {
   std::erase_if(binding_, [this](const auto& each) { return desk_.is_stored(each.second); });
 }
 
-// The server is a node that we know by another name: the configuration has renamed it, and moved it to another address.
+// The server is a node already: one that the configuration calls otherwise now, and has at another address; or one that had left.
 std::optional<NodeId> Roster::adopt(const std::string& name, NodeId placeholder, NodeId bound) {
   const NodeStatus* node = desk_.book.find(bound);
-  if (node == nullptr)
-    return refuse(name, placeholder, fmt::format("is node {}, which this cluster does not know", bound.value()));
-  if (node->lost) {
-    return refuse(name, placeholder, fmt::format("is node {}, which was given up as lost; empty its data folder", bound.value()));
+  if (node == nullptr && bound >= desk_.book.status().next_node) {
+    return refuse(name, placeholder, fmt::format("is node {}, which this cluster has never had", bound.value()));
   }
-  const bool replaceable = !desk_.book.find(placeholder)->bound && !is_named(placeholder);
-  if (!desk_.config || is_configured(node->name) || !replaceable) {
+  if (node != nullptr && node->lost) {
+    return refuse(name, placeholder, fmt::format("is node {}, which was given up as lost: empty its data folder", bound.value()));
+  }
+  if (node != nullptr && (!desk_.config || is_configured(node->name))) {
     return refuse(name, placeholder, fmt::format("is the server {}: correct the configuration's addresses", node->name));
   }
-  const NodeStatus wanted = *desk_.book.find(placeholder);
-  desk_.inform(fmt::format("{} is called {} now", node->name, name));
-  let_go(node->name);
+  if (desk_.book.find(placeholder)->bound || is_named(placeholder)) {
+    return refuse(name, placeholder,
+                  fmt::format("is node {} and was node {}: it has another's data folder", bound.value(), placeholder.value()));
+  }
+  NodeStatus wanted = *desk_.book.find(placeholder);
+  wanted.bound = true;
+  if (node != nullptr) {
+    desk_.inform(fmt::format("{} is called {} now", node->name, name));
+    wanted.pool = node->pool;
+    wanted.draining = node->draining;
+    let_go(node->name);
+  }
   desk_.detector.forget(placeholder);
   desk_.book.erase(placeholder);
-  desk_.book.rename(bound, name);
-  NodeStatus& edited = desk_.book.edit(bound);
-  edited.public_address = wanted.public_address;
-  edited.internal_address = wanted.internal_address;
-  edited.removed = false;
+  if (node != nullptr) desk_.book.erase(bound);
+  desk_.book.restore(bound, std::move(wanted));
   desk_.structure_changed();
   desk_.plan_soon();
   attend(bound);
@@ -203,12 +209,12 @@ bool Roster::is_named(NodeId node) const {
 void Roster::sweep() {
   std::vector<NodeId> leaving;
   for (const auto& [id, node] : desk_.book.status().nodes) {
-    if ((node.removed || node.lost) && !is_named(id)) leaving.push_back(id);
+    if (node.removed && !node.lost && !is_named(id)) leaving.push_back(id);
   }
   for (const NodeId id : leaving) {
     const NodeStatus node = *desk_.book.find(id);
     desk_.inform(fmt::format("{} (node {}) holds nothing any more and is forgotten", node.name, id.value()));
-    if (!node.lost) let_go(node.name);
+    let_go(node.name);
     desk_.detector.forget(id);
     desk_.reports.forget(id);
     desk_.book.erase(id);
@@ -216,4 +222,4 @@ void Roster::sweep() {
   }
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control

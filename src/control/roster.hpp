@@ -24,7 +24,8 @@ class Roster {
   void broke(const std::string& name);
   // The node whose standing call this is, when it has greeted as it should.
   std::optional<NodeId> standing(const std::string& name) const;
-  // Nodes that should go and hold nothing any more are forgotten.
+  // Nodes that the configuration no longer has and that hold nothing any more are forgotten. Lost ones are remembered for good: a folder that comes
+  // back from somewhere may be older than what was acknowledged.
   void sweep();
   // What is wrong with the server that greeted last; empty: nothing.
   std::string trouble(const std::string& name) const;

@@ -96,6 +96,13 @@ NodeId StatusBook::add(NodeStatus node) {
   return id;
 }
 
+void StatusBook::restore(NodeId id, NodeStatus node) {
+  SKERRY_ASSERT(id < status_.next_node && !status_.nodes.contains(id));
+  node_of_[node.name] = id;
+  status_.nodes[id] = std::move(node);
+  nodes_changed_.insert(id);
+}
+
 void StatusBook::add(const std::string& name, NamespaceStatus name_space) {
   status_.namespaces[name] = name_space;
   namespaces_changed_.insert(name);

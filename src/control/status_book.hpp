@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "control/cluster_status.hpp"
-#include "control/metadata.hpp"
+#include "control/metadata_change.hpp"
 
 namespace skerry::control {
 
@@ -41,6 +41,7 @@ class StatusBook {
   ShardStatus& edit(ShardId shard);   // but for its leader
   void set_leader(ShardId shard, std::optional<NodeId> leader);
   NodeId add(NodeStatus node);
+  void restore(NodeId id, NodeStatus node);   // one that was given out and erased
   void add(const std::string& name, NamespaceStatus name_space);
   ShardId add(ShardStatus shard);
   void erase(NodeId node);

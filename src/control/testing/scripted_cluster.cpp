@@ -268,6 +268,8 @@ void ScriptedCluster::answer(std::istream& in) {
   for (std::string word; in >> word;) {
     if (word == "unconfirmed") {
       reply = MembersTaken{false};
+    } else if (fenced == nullptr) {
+      out_ += "it is asked something else\n";
     } else if (word == "served") {
       fenced->served = true;
     } else if (word == "promised") {
