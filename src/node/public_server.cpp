@@ -29,11 +29,12 @@ PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, 
       secure_network_(context.core, network_, {security_.public_tls(), rpc::refusal_without_tls}),
       method_metrics_(context.metrics()), directory_(context.core), oxia_(context.core, *hosts, directory_, {}),
       store_v1_(context.core, *hosts, directory_, serve::AuthorityCheck::off), admin_(context.sharded<NamespaceAdmin>()),
-      health_(context.core) {
+      backup_(context.core, context.sharded<NamespaceAdmin>(), context.sharded<Storage>(), *hosts), health_(context.core) {
   directory_.set(options_.assignments);   // before any core listens
   oxia_.register_in(methods_);
   store_v1_.register_in(methods_);
   admin_.register_in(methods_);
+  backup_.register_in(methods_);
   health_.add_to(methods_);
   reflection_.add_to(methods_);
   rpc::ServerOptions server;

@@ -5,6 +5,7 @@
 #include "net/tcp.hpp"
 #include "net/tls_network.hpp"
 #include "node/admin_service.hpp"
+#include "node/backup_service.hpp"
 #include "node/method_metrics.hpp"
 #include "node/rpc_figures.hpp"
 #include "node/security.hpp"
@@ -54,6 +55,7 @@ class PublicServer {
   serve::OxiaService oxia_;
   serve::StoreV1Service store_v1_;
   AdminService admin_;
+  BackupService backup_;
   rpc::Health health_;
   rpc::Reflection reflection_;
   rpc::Methods methods_;

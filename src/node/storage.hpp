@@ -11,6 +11,7 @@
 #include "replica/shard_group.hpp"
 #include "runtime/applets.hpp"
 #include "serve/shard_directory.hpp"
+#include "store/snapshot_installer.hpp"
 #include "store/table_engine.hpp"
 
 namespace skerry::node {
@@ -39,16 +40,23 @@ class Storage final : public serve::ShardHost {
   Task<> retire(ShardId shard, std::uint32_t node);
   Task<Result<>> forget(ShardId shard, std::uint32_t node, Deadline deadline);
 
+  // For a shard that will be opened with a state from elsewhere: takes the blocks of its snapshot, one after the other, waiting for room.
+  // With the last one: how many records it had; then the state is there for good, also after a crash.
+  Task<Result<std::optional<std::uint64_t>>> restore(ShardId shard, std::uint32_t node, store::KeyOrder order, Bytes block);
+  Task<> end_restore(ShardId shard);   // whether it was whole or not
+
   replica::Shard* find(ShardId shard) override;
   static CoreId core_of(std::uint32_t node, std::size_t cores) { return CoreId(static_cast<std::uint32_t>(node % cores)); }
 
  private:
   struct Node;
+  struct Restoring;
   Task<Result<>> open(std::uint32_t number);
   Task<Result<>> open_shards(Node& node);
   Task<Result<>> open_shard(Node& node, const std::string& name, const NamespaceStatus& space, ShardId id);
   Node& node_of(std::uint32_t number) const;
   Task<> close(Node& node);
+  Task<Result<std::optional<std::uint64_t>>> take(Node& node, ShardId shard, Restoring& restoring, Bytes block);
   void report(const replica::Shard& shard, const std::string& space) const;
 
   Core& core_;
@@ -60,6 +68,7 @@ class Storage final : public serve::ShardHost {
   disk::MachineDisk disk_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<ShardId, replica::Shard*> shards_;
+  std::map<ShardId, std::shared_ptr<Restoring>> restoring_;
 };
 
-}  // namespace skerry::node
+}   // namespace skerry::node
