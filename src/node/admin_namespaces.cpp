@@ -131,25 +131,26 @@ Task<Result<>> NamespaceAdmin::open_made(std::string name) {
 // --- restoring
 
 NamespaceRestore::~NamespaceRestore() {
-  if (*admin_ != nullptr) (*admin_)->let_go(name_);
+  if (planned_ && *admin_ != nullptr) (*admin_)->let_go(name_);
 }
 
 Task<Result<NamespaceAdmin::Restore>> NamespaceAdmin::begin_restore(NewNamespace wish) {
   const std::string name = wish.name;
-  CO_TRYV(co_await apart(plan_restore(std::move(wish))));
-  const auto found = restoring_.find(name);
-  if (found == restoring_.end()) co_return fail(Errc::aborted, "the restore was ended");
-  auto place = std::make_unique<NamespaceRestore>(self_, name);
-  co_return Restore{std::make_shared<ForeignPtr<NamespaceRestore>>(context_.core, std::move(place)), found->second};
+  // The plan holds the place, too: whoever is cancelled meanwhile lets go of what the plan makes.
+  const auto place =
+      std::make_shared<ForeignPtr<NamespaceRestore>>(context_.core, std::make_unique<NamespaceRestore>(self_, name));
+  CO_TRYV(co_await apart(plan_restore(std::move(wish), place)));
+  co_return Restore{place, restoring_.at(name)};
 }
 
-Task<Result<>> NamespaceAdmin::plan_restore(NewNamespace wish) {
+Task<Result<>> NamespaceAdmin::plan_restore(NewNamespace wish, RestorePlace place) {
   CO_TRYV(check_new(wish));
   ClusterStatus status = folder_->status();
   status.add_namespace(wish.name, wish.shards, wish.order, wish.notifications);
   restoring_[wish.name] = status.namespaces.at(wish.name);
   status.remove_namespace(wish.name);
   auto planned = co_await folder_->replace_status(disk_, std::move(status));
+  (*place)->planned_ = planned.has_value();
   if (!planned) restoring_.erase(wish.name);
   co_return planned;
 }

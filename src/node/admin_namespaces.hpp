@@ -35,8 +35,10 @@ class NamespaceRestore {
   ~NamespaceRestore();
 
  private:
+  friend class NamespaceAdmin;
   const std::string name_;
   const std::shared_ptr<NamespaceAdmin*> admin_;   // null once it has stopped
+  bool planned_ = false;   // there is something to let go of
 };
 
 // Makes, changes and deletes namespaces while the process serves. All of it happens on the first core, one change after the other;
@@ -64,8 +66,9 @@ class NamespaceAdmin {
 
   // A namespace whose shards get their state from elsewhere. Until it is finished it does not exist for anybody, and its shards are
   // among those to be deleted, so that a crash leaves nothing of it. Fails as create() does.
+  using RestorePlace = std::shared_ptr<ForeignPtr<NamespaceRestore>>;
   struct Restore {
-    std::shared_ptr<ForeignPtr<NamespaceRestore>> place;
+    RestorePlace place;
     NamespaceStatus space;   // as it will be
   };
   Task<Result<Restore>> begin_restore(NewNamespace wish);
@@ -81,7 +84,7 @@ class NamespaceAdmin {
   Task<Result<>> make(NewNamespace wish);
   Task<Result<>> open_made(std::string name);
   Task<Result<>> open_shards(std::string name);
-  Task<Result<>> plan_restore(NewNamespace wish);
+  Task<Result<>> plan_restore(NewNamespace wish, RestorePlace place);
   Task<Result<>> commit_restore(std::string name);
   void let_go(const std::string& name);
   Task<> end_restore(NamespaceStatus space);

@@ -48,10 +48,10 @@ Result<admin::v1::BackupManifest> decode_preface(BytesView head, BytesView manif
   ByteReader reader(head);
   reader.bytes(magic.size());
   const auto written = reader.little_endian<std::uint32_t>();
-  reader.little_endian<std::uint32_t>();
+  const auto length = reader.little_endian<std::uint32_t>();
   const auto crc = reader.little_endian<std::uint32_t>();
   admin::v1::BackupManifest out;
-  if (!reader.ok() || checksum(written, manifest) != crc ||
+  if (!reader.ok() || length != manifest.size() || checksum(written, manifest) != crc ||
       !out.ParseFromArray(manifest.data(), static_cast<int>(manifest.size()))) {
     return fail(Errc::corrupt, "the backup is damaged at its beginning");
   }
