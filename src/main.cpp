@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "node/cli_admin.hpp"
+#include "node/cli_backup.hpp"
 #include "node/cli_client.hpp"
 #include "node/cli_command.hpp"
 #include "node/cli_health.hpp"
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
   add_coordinator_command(app, chosen);
   add_client_command(app, chosen);
   add_admin_command(app, chosen);
+  add_backup_commands(app, chosen);
   add_shell_command(app, chosen);
   add_perf_command(app, chosen);
   add_top_command(app, chosen);

@@ -322,6 +322,8 @@ Result<std::unique_ptr<store::Scan>> Shard::scan(store::Range range, store::Stat
   return parts_->machine.scan(std::move(range), kind);
 }
 
+Task<Result<std::unique_ptr<store::SnapshotSource>>> Shard::snapshot() { co_return co_await parts_->driver.snapshot(); }
+
 // --- followers
 
 Result<std::unique_ptr<NotificationFollower>> Shard::follow(std::optional<Offset> start_exclusive, NotificationWishes wishes) {
