@@ -12,6 +12,7 @@ using namespace control;
 namespace {
 
 constexpr Duration recovery_max = 10s;   // from the end of all faults to equal members, one in office
+constexpr Duration pause_max = 800ms;
 constexpr ShardId the_log{0};
 
 // Of a clock against true time; two of them differ by less than 5 %.
@@ -77,7 +78,8 @@ void RaftSim::chaos() {
   });
   every(plan_.partition_every, [this] { cut_some(); });
   every(plan_.pause_every, [this] {
-    if (RaftSimMember& member = any(); member.responds()) member.pause(schedule_.now() + Duration(random_.below(800'000'000)));
+    if (RaftSimMember& member = any(); member.responds())
+      member.pause(schedule_.now() + Duration(random_.below(static_cast<std::uint64_t>(pause_max.count()))));
   });
   every(plan_.slow_disk_every,
         [this] { any().slow_disk(random_.chance(0.5) ? 500us : Duration(1ms) + Duration(random_.below(400'000'000))); });
@@ -179,9 +181,10 @@ void RaftSim::settle() {
   }
 }
 
-// Without faults nobody has a reason to stand against the leader. What was sent before may still come, for a while.
+// Without faults nobody has a reason to stand against the leader. What was sent before may still come for a while, and who was paused may
+// know of a later term.
 void RaftSim::stay_settled() {
-  run_until(schedule_.now() + plan_.lateness_max);
+  run_until(schedule_.now() + plan_.lateness_max + pause_max);
   settle();
   if (!oracle_.failure().empty()) return;
   const Term term = in_office()->core().term();
@@ -199,8 +202,10 @@ RaftSimMember* RaftSim::in_office() const {
 
 bool RaftSim::all_is_well() const {
   if (in_office() == nullptr || oracle_.acknowledged(the_log) <= written_) return false;
-  const Offset last = oracle_.last(the_log);
-  return std::ranges::all_of(members_, [last](const auto& member) { return member->applied() >= Offset(last.value() - 20); });
+  const Offset last(oracle_.last(the_log).value() - 20);   // writes go on
+  return std::ranges::all_of(members_, [last, term = in_office()->core().term()](const auto& member) {
+    return member->applied() >= last && member->core().term() == term;
+  });
 }
 
 void RaftSim::run_until(TimePoint when) {
@@ -212,4 +217,4 @@ void RaftSim::note(const char* what, std::uint64_t number) {
   trace_.note(schedule_.now(), number, [&] { return fmt::format("{} {}", what, number); });
 }
 
-}  // namespace skerry::sim
+}   // namespace skerry::sim

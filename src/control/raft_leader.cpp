@@ -171,4 +171,4 @@ RaftAppend RaftCore::next_append(RaftPeer& peer, TimePoint now) const {
   return message;
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control
