@@ -220,6 +220,9 @@ void RaftSimMember::receive(const RaftSent& message) {
     const auto effects = core_->receive(message.from, message.content, now());
     if (!effects) return around_.oracle.fail(effects.error().message());
     carry_out(*effects);
+    const bool begins = core_->leads() && core_->commit() < core_->barrier();
+    if (begins && std::holds_alternative<RaftAppendAnswer>(message.content) && around_.random.chance(0.2))
+      around_.may_crash(self_, 2ms);
   });
 }
 

@@ -59,6 +59,7 @@ void RaftPlan::try_leases(Random& random) {
   clocks_differ = true;
   bad_moments = one_of(random, {0.1, 0.4});
   resign_every = 0s;
+  write_every = one_of<Duration>(random, {4ms, 700ms, 3s});   // who has missed an entry is not elected anyway
 }
 
 // Disks that take long, and crashes before they have.
@@ -103,10 +104,10 @@ void RaftPlan::try_votes(Random& random) {
   lateness_max = one_of<Duration>(random, {300ms, 1s, 2s});
   delay_max = one_of<Duration>(random, {300us, 5ms, 20ms});
   lost = one_of(random, {0.0, 0.1});
-  partition_every = one_of<Duration>(random, {0s, 300ms});
-  single_links = 0.8;
+  partition_every = one_of<Duration>(random, {0s, 300ms, 1s});
+  single_links = 0.9;
   bad_moments = 0.7;
-  write_every = 2ms;
+  write_every = one_of<Duration>(random, {2ms, 200ms});
 }
 
 }  // namespace skerry::sim

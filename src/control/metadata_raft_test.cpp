@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "control/testing/raft_world.hpp"
 
 namespace skerry::control {
@@ -341,6 +343,88 @@ TEST(MetadataRaft, who_does_not_want_the_office_any_more_votes_for_others) {
   EXPECT_TRUE(world.commit(*second, "key", "value"));
 }
 
+// What a life of crashes, cuts and slow disks must not change: numbers are given in order, and none that was answered is forgotten.
+struct HardLife {
+  RaftWorld world;
+  Random random;
+  int given = 0, answered = 0;
+  std::vector<std::pair<int, std::optional<Result<>>*>> asked;
+  std::map<std::int64_t, std::uint32_t> holders;   // by epoch
+
+  explicit HardLife(std::uint64_t seed) : world(seed % 3 == 0 ? 5 : 3, seed), random(seed) { world.snapshot_after_bytes = 4000; }
+
+  std::uint32_t any() { return static_cast<std::uint32_t>(random.below(world.count())); }
+  void look() {
+    for (const auto& [number, answer] : asked) {
+      if (answer->has_value() && (*answer)->has_value()) answered = std::max(answered, number);
+    }
+    for (std::uint32_t each = 0; each < world.count(); ++each) {
+      if (!world.at(each).in_office()) continue;
+      const auto [known, first] = holders.emplace(epoch_of(world, each), each);
+      EXPECT_EQ(known->second, each) << "two offices have the epoch " << known->first;
+    }
+  }
+  void write() {
+    for (std::uint32_t each = 0; each < world.count(); ++each) {
+      if (!world.at(each).in_office()) continue;
+      for (std::uint64_t more = random.below(5); more > 0; --more) {
+        const std::string value = std::to_string(++given) + Bytes(random.below(600), 'x');
+        asked.emplace_back(given, &world.begin_commit(each, "number", value));
+      }
+    }
+  }
+  void trouble() {
+    const std::uint32_t one = any();
+    switch (random.below(8)) {
+      case 0:
+      case 1:
+        if (world.at(one).up()) world.crash(one);
+        break;
+      case 2:
+        for (std::uint32_t each = 0; each < world.count(); ++each) {
+          if (!world.at(each).up()) world.run(each);
+        }
+        break;
+      case 3: world.cut_off(one); break;
+      case 4: world.heal(); break;
+      case 5: world.at(one).platters.faults.sync_takes = Duration(random.below(60'000'000)); break;
+      case 6: world.at(one).platters.faults = {}; break;
+      default: break;
+    }
+  }
+};
+
+TEST(MetadataRaft, nothing_that_was_answered_is_lost_in_a_hard_life) {
+  int answers = 0, offices = 0;
+  for (std::uint64_t seed = 1; seed <= 9; ++seed) {
+    HardLife life(seed);
+    life.world.run_all();
+    for (int step = 0; step < 150; ++step) {
+      if (life.random.chance(0.3)) life.trouble();
+      life.write();
+      life.world.pass(Duration(life.random.below(60'000'000)));
+      life.look();
+    }
+    life.world.heal();
+    for (std::uint32_t each = 0; each < life.world.count(); ++each) {
+      if (life.world.at(each).up()) life.world.crash(each);
+      life.world.at(each).platters.faults = {};
+      life.world.run(each);
+    }
+    const auto last = life.world.holder();
+    ASSERT_TRUE(last) << "seed " << seed;
+    life.look();
+    const MetadataItems items = items_of(life.world, *last);
+    const int found = items.contains("number") ? std::stoi(items.at("number")) : 0;
+    EXPECT_GE(found, life.answered) << "seed " << seed;
+    EXPECT_LE(found, life.given) << "seed " << seed;
+    answers += life.answered;
+    offices += static_cast<int>(life.holders.size());
+  }
+  EXPECT_GT(answers, 500) << "else this tries too little";
+  EXPECT_GT(offices, 20);
+}
+
 TEST(RaftMembers, are_the_same_in_any_order_and_refused_when_they_make_no_sense) {
   const auto one = RaftMembers::parse("b=h:2, a=h:1,c=h:3", "a"), other = RaftMembers::parse("a=h:1,c=h:3,b=h:9", "c");
   ASSERT_TRUE(one && other);
@@ -355,5 +439,5 @@ TEST(RaftMembers, are_the_same_in_any_order_and_refused_when_they_make_no_sense)
   }
 }
 
-}  // namespace
-}  // namespace skerry::control
+}   // namespace
+}   // namespace skerry::control
