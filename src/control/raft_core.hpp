@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "control/raft_log.hpp"
 #include "control/raft_messages.hpp"
@@ -26,6 +27,7 @@ struct RaftSeat {
   RaftMember self;
   std::uint32_t members = 1;
   RaftTiming timing{};
+  std::size_t message_entries_max = limits::append_entries_max;
   std::uint64_t seed = 1;
 };
 
@@ -136,7 +138,7 @@ class RaftCore {
   void lead(TimePoint now, RaftEffects& effects);
   void take(RaftMember from, const RaftAppendAnswer& answer, TimePoint now, RaftEffects& effects);
   void take_matched(RaftPeer& peer, const RaftAppendAnswer& answer);
-  void take_missing(RaftPeer& peer, const RaftAppendAnswer& answer);
+  void take_missing(RaftPeer& peer, const RaftAppendAnswer& answer, TimePoint now);
   void advance_commit(RaftEffects& effects);
   TimePoint lease_until() const;
   TimePoint active_until() const;
