@@ -48,6 +48,7 @@ ClusterSim::ClusterSim(ClusterSimOptions options)
     const std::string host = fmt::format("node{}", number);
     nodes_.push_back(std::make_unique<NodeMachine>(world_, fabric_, log_, host));
     configured_.insert(host);
+    if (options_.mistake == ClusterMistake::unsynced_writes) nodes_.back()->durable = disk::Durable::no;
   }
   coordinator_ = std::make_unique<CoordinatorMachine>(world_, fabric_, log_, "coordinator");
   for (std::uint32_t number = 0; number < client_count; ++number) {

@@ -72,6 +72,7 @@ class NodeMachine final : public Machine, private control::NodeListener {
   std::string internal_address() const { return host() + ":6649"; }
   replica::Shard* shard(ShardId id) const { return group_ ? group_->find(id) : nullptr; }
   store::Engine& engine() { return *engine_; }
+  disk::Durable durable = disk::Durable::yes;   // of its log; no: a mistake made on purpose
 
  private:
   Task<Result<>> open() override;
