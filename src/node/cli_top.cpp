@@ -2,7 +2,6 @@
 #include "node/cli_top.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include "client/error.hpp"
 #include "net/tcp.hpp"
 #include "node/cli_session.hpp"
+#include "node/cli_top_cluster.hpp"
 #include "node/cli_top_view.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
@@ -30,6 +30,7 @@ struct TopFlags : ConnectionFlags {
   std::string interval = "2s";
   Format format = Format::text;
   bool once = false;
+  std::string coordinator;   // shows a cluster, not a process
 };
 
 Error no_metrics(const net::Address& address, std::string_view what) {
@@ -166,11 +167,6 @@ class Top {
     out_.flush();
   }
 
-  static std::size_t terminal_lines() {
-    winsize size{};
-    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
-  }
-
   const TopFlags& flags_;
   const Place place_;
   const net::Address& address_;
@@ -185,25 +181,34 @@ class Top {
 };
 
 int run_top(const TopFlags& flags) {
-  auto place = place_of(flags);
-  if (!place) return report(place.error());
   const auto interval = parse_duration(flags.interval);
   if (!interval) return report(interval.error());
   if (*interval < 100ms) return report({Errc::invalid_argument, "--interval must be 100ms or longer"});
+  if (!flags.coordinator.empty()) {
+    ClusterTopFlags cluster{flags, *interval, flags.format == Format::json, flags.once};
+    cluster.address = flags.coordinator;
+    cluster.request_timeout = "5s";
+    return run_cluster_top(cluster);
+  }
+  auto place = place_of(flags);
+  if (!place) return report(place.error());
   return Top(flags, *std::move(place), *interval).run();
 }
 
 }  // namespace
 
 void add_top_command(CLI::App& app, Command& chosen) {
-  CLI::App& top = *app.add_subcommand("top", "Watch what a running process does");
+  CLI::App& top = *app.add_subcommand("top", "Watch what a running process or a cluster does");
   top.footer(
       std::string(
           "Rates and latencies are of the time since the last look. Latencies are upper bounds: those of the buckets in which they lie.\n"
-          "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second\n\n") +
+          "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second\n"
+          "  skerry top --coordinator localhost:6651\n\n") +
       exit_statuses_text());
   const auto flags = std::make_shared<TopFlags>();
   top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics")->capture_default_str();
+  top.add_option("--coordinator", flags->coordinator,
+                 "Public address of a coordinator: shows its cluster, its nodes, shards, leaders and who lags");
   top.add_option("--auth-token", flags->auth_token, "Token that the process asks for");
   top.add_option("--auth-token-file,--token-file", flags->auth_token_file, "File that holds the token");
   add_tls_options(top, *flags);
