@@ -132,16 +132,16 @@ Task<bool> LocalCluster::await_end(std::uint32_t member, Duration patience) {
   co_return true;
 }
 
-bool LocalCluster::look() {
-  bool ended = false;
+std::string LocalCluster::look() {
+  std::string said;
   for (std::uint32_t member = 0; member < running_.size(); ++member) {
     Running& each = *running_[member];
     if (each.process.running() || !each.expected) continue;
     each.expected = false;
-    ended = true;
-    say_(fmt::format("{} ended with {}: {}", name_of(member), each.process.how_it_ended(), last_line(log_file(member))));
+    said = fmt::format("{} ended with {}: {}", name_of(member), each.process.how_it_ended(), last_line(log_file(member)));
+    say_(said);
   }
-  return ended;
+  return said;
 }
 
 std::string LocalCluster::state_of(std::uint32_t member) const {

@@ -25,8 +25,8 @@ class LocalCluster {
   // Ends the processes as a person would, and kills those that don't end.
   Task<> stop();
 
-  // Tells of members that have ended by themselves since the last time; whether there were any.
-  bool look();
+  // Tells of members that have ended by themselves since the last time, and gives the last of what it said; empty: there were none.
+  std::string look();
   Task<Result<std::string>> carry_out(ControlRequest request);
 
   const ClusterPlan& plan() const { return plan_; }

@@ -53,12 +53,12 @@ class ClusterUp {
     if (ends_.size() == 0) ends_.spawn(stop());
   }
   Task<> stop() {
-    say("Stopping");
     co_await tasks_.cancel_and_join();
+    if (channel_) say("Stopping");
     co_await control_.stop();
     if (channel_) co_await channel_->stop();
     co_await cluster_.stop();
-    say("Stopped");
+    if (channel_) say("Stopped");
   }
 
   Task<> serve() {
@@ -75,9 +75,9 @@ class ClusterUp {
                     cluster_.plan().options.folder));
     const TimePoint started = core_.now();
     for (;;) {
-      const bool ended = cluster_.look();
+      const std::string ended = cluster_.look();
       co_await look();
-      if (ended && !ready_) co_return fail(Errc::internal, "the cluster did not come up: " + news_.back());
+      if (!ended.empty() && !ready_) co_return fail(Errc::internal, "the cluster did not come up: " + ended);
       if (ready_ && once_) co_return Result<>{};
       if (once_ && core_.now() - started > ready_patience) co_return fail(Errc::unavailable, "some shards still have no leader");
       show();

@@ -56,6 +56,7 @@ CoordinatorRole::CoordinatorRole(AppletContext& context, CoordinatorOptions opti
                                       .metadata = *metadata_,
                                       .logger = log_,
                                       .give_up = [this](Error why) { app_->fail(why.message()); }})),
+      metrics_(context.metrics(), options_.public_address.text(), *coordinator_),
       admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
       cluster_admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
       health_(context.core), turn_(context.core, 1), tasks_(context.core) {

@@ -12,6 +12,7 @@
 #include "net/file_stamp.hpp"
 #include "net/tcp.hpp"
 #include "net/tls_network.hpp"
+#include "node/coordinator_metrics.hpp"
 #include "node/security.hpp"
 #include "rpc/health.hpp"
 #include "rpc/json_api.hpp"
@@ -82,6 +83,7 @@ class CoordinatorRole {
   control::MetadataShared in_memory_;   // of the memory provider: gone with the process
   std::unique_ptr<control::Metadata> metadata_;
   std::unique_ptr<control::Coordinator> coordinator_;
+  CoordinatorMetrics metrics_;
   control::AdminService admin_;
   control::ClusterAdmin cluster_admin_;
   rpc::Health health_;
