@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -40,13 +41,26 @@ Result<Talked> run(const net::Address& address, const Talk& talk, rpc::Metadata 
   return *std::move(talked);
 }
 
+// In the server's words, where it says more than that it does not know the method.
+std::string why_unimplemented(const std::string& where, const std::string& method, const std::string& said) {
+  if (!said.empty() && said.find(method) == std::string::npos) return fmt::format("{}: {}", where, said);
+  return fmt::format("{} has no method {}: is it a server of this version? A cluster is managed through its coordinator", where, method);
+}
+
+// Another coordinator, as one that is not in office tells it.
+std::optional<std::string> redirection(const rpc::Status& status) {
+  const auto info = status.info();
+  if (!info || info->domain != "skerry.control" || info->reason != "NOT_IN_OFFICE") return std::nullopt;
+  const auto holder = info->metadata.find("coordinator");
+  return holder == info->metadata.end() ? std::nullopt : std::optional(holder->second);
+}
+
 Error failure(const net::Address& address, const std::string& method, const rpc::Status& status) {
   const std::string where = address.text();
   switch (status.code) {
     case rpc::Code::unavailable:
     case rpc::Code::deadline_exceeded: return {Errc::unavailable, fmt::format("{}: {}", where, status.message)};
-    case rpc::Code::unimplemented:
-      return {Errc::unsupported, fmt::format("{} has no method {}: is it a server of this version?", where, method)};
+    case rpc::Code::unimplemented: return {Errc::unsupported, why_unimplemented(where, method, status.message)};
     default: return client::judge(status).error;
   }
 }
@@ -67,13 +81,16 @@ Result<> talk_to_server(const ConnectionFlags& flags, const std::string& method,
   TRYV(client::settle_tls(target));
   TRY(const std::string token, token_of(flags));
   Result<> outcome = fail(Errc::invalid_argument, "no server address was given");
-  for (const std::string& text : target.addresses) {
-    TRY(const net::Address address, net::Address::parse(text));
+  for (std::size_t next = 0; next < target.addresses.size(); ++next) {   // more are added on the way
+    TRY(const net::Address address, net::Address::parse(target.addresses[next]));
     rpc::Metadata metadata;
     if (!token.empty()) metadata.add("authorization", "Bearer " + token);
     TRY(const Talked talked, run(address, talk, std::move(metadata), target.tls));
     if (talked.status.ok()) return {};
     outcome = fail(failure(address, method, talked.status));
+    if (auto other = redirection(talked.status); other && std::ranges::find(target.addresses, *other) == target.addresses.end()) {
+      target.addresses.push_back(*std::move(other));
+    }
     if (talked.begun || outcome.error() != Errc::unavailable) break;
   }
   return outcome;

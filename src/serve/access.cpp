@@ -45,6 +45,7 @@ constexpr std::array other_methods = {
     Entry{"grpc.reflection.v1alpha.ServerReflection", "*", looking_around},
     Entry{"io.oxia.proto.v1.OxiaAdmin", "*", ruling},
     Entry{"skerry.admin.v1.Backup", "*", ruling},
+    Entry{"skerry.control.v1.Admin", "*", ruling},
 };
 
 template <std::size_t count>
