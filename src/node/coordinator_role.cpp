@@ -65,6 +65,7 @@ CoordinatorRole::CoordinatorRole(AppletContext& context, CoordinatorOptions opti
   health_.add_to(public_methods_);
   reflection_.add_to(public_methods_);
   health_.add_to(internal_methods_);
+  if (raft_ != nullptr) raft_->register_in(internal_methods_);
   rpc::ServerOptions for_people = server_options("public");
   for_people.guard = security_.guard();
   public_server_ =
@@ -87,6 +88,16 @@ std::unique_ptr<control::Metadata> CoordinatorRole::make_metadata() {
   const std::string address = options_.public_address.text();
   if (options_.metadata.provider == MetadataOptions::Provider::memory) {
     return std::make_unique<control::MetadataMemory>(context_.core, in_memory_, address);
+  }
+  if (options_.metadata.provider == MetadataOptions::Provider::raft) {
+    control::MetadataRaft::Options raft{.folder = options_.metadata.folder,
+                                        .cluster = options_.metadata.cluster,
+                                        .members = *options_.metadata.members,
+                                        .address = address};
+    auto made = std::make_unique<control::MetadataRaft>(context_.core, disk_, network(options_.security.peer_tls, peer_network_),
+                                                        std::move(raft), log_);
+    raft_ = made.get();
+    return made;
   }
   return std::make_unique<control::MetadataFile>(context_.core, disk_,
                                                  control::MetadataFile::Options{options_.metadata.folder, address});

@@ -8,6 +8,7 @@
 #include "control/cluster_admin.hpp"
 #include "control/coordinator.hpp"
 #include "control/metadata_memory.hpp"
+#include "control/metadata_raft.hpp"
 #include "disk/machine_disk.hpp"
 #include "net/file_stamp.hpp"
 #include "net/tcp.hpp"
@@ -27,9 +28,11 @@ namespace skerry::node {
 
 // Where a coordinator keeps the cluster's status.
 struct MetadataOptions {
-  enum class Provider { memory, file };
+  enum class Provider { memory, file, raft };
   Provider provider = Provider::file;
-  std::string folder;   // of the file provider
+  std::string folder;   // of the file and the raft provider
+  std::string cluster;   // of the raft provider: whose status it is
+  std::optional<control::RaftMembers> members;   // the same
 };
 
 struct CoordinatorOptions {
@@ -81,6 +84,7 @@ class CoordinatorRole {
   net::TcpNetwork plain_network_;
   net::TlsNetwork public_network_, internal_network_, peer_network_;   // used where their TLS is on
   control::MetadataShared in_memory_;   // of the memory provider: gone with the process
+  control::MetadataRaft* raft_ = nullptr;   // the metadata, where several coordinators agree
   std::unique_ptr<control::Metadata> metadata_;
   std::unique_ptr<control::Coordinator> coordinator_;
   CoordinatorMetrics metrics_;

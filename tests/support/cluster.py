@@ -86,37 +86,53 @@ class DataServer(Process):
 
 
 class Coordinator(Process):
+    group = ()   # of several that agree
+
     def arguments(self):
-        return ["coordinator", "--metadata-dir", str(self.folder / "metadata")]
+        agree = ["--metadata", "raft", "--raft-bootstrap-nodes", ",".join(each.internal_address for each in self.group)] if self.group else []
+        return ["coordinator", "--metadata-dir", str(self.folder / "metadata"), *agree]
+
+    @property
+    def config_file(self):
+        return self.folder / "metadata" / "cluster.yaml"
+
+    def in_office(self):
+        """By its own log."""
+        entered, left = self.output().rfind(" in office epoch="), self.output().rfind("not in office any more")
+        return self.running() and not self.paused and entered > left
 
 
 class Cluster:
-    """Servers named one, two, … and one coordinator. start() returns when every shard has a leader."""
+    """Servers named one, two, … and one coordinator, or several that agree. start() returns when every shard has a leader."""
 
     names = ("one", "two", "three", "four", "five", "six", "seven")
 
-    def __init__(self, folder, servers=3, namespaces=None):
+    def __init__(self, folder, servers=3, namespaces=None, coordinators=1):
         self.folder = pathlib.Path(folder)
         self.coordinator = Coordinator(folder, "coordinator")
+        self.coordinators = [self.coordinator, *(Coordinator(folder, f"coordinator-{number}") for number in range(2, coordinators + 1))]
+        for each in self.coordinators if coordinators > 1 else ():
+            each.group = self.coordinators
         self.servers = {name: DataServer(folder, name) for name in self.names[:servers]}
         self.namespaces = namespaces or [{"name": "default", "initialShardCount": 1, "replicationFactor": min(servers, 3)}]
         self.configured = list(self.servers)
 
     @property
     def config_file(self):
-        return self.coordinator.folder / "metadata" / "cluster.yaml"
+        return self.coordinator.config_file
 
     def configure(self):
         """Writes the configuration; JSON is YAML."""
         servers = [{"name": name, "public": self.servers[name].address, "internal": self.servers[name].internal_address}
                    for name in self.configured]
-        self.config_file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.config_file.with_suffix(".new")
-        beside.write_text(json.dumps({"namespaces": self.namespaces, "servers": servers}, indent=2))
-        os.rename(beside, self.config_file)
+        for coordinator in self.coordinators:
+            coordinator.config_file.parent.mkdir(parents=True, exist_ok=True)
+            beside = coordinator.config_file.with_suffix(".new.yaml")
+            beside.write_text(json.dumps({"namespaces": self.namespaces, "servers": servers}, indent=2))
+            os.rename(beside, coordinator.config_file)
 
     def processes(self):
-        return [self.coordinator, *self.servers.values()]
+        return [*self.coordinators, *self.servers.values()]
 
     def start(self, seconds=30):
         self.configure()
