@@ -237,6 +237,20 @@ void RaftSimMember::read() {
   if (in_office()) around_.oracle.read(the_log, applied_.offset, state_);
 }
 
+void RaftSimMember::check_belief_in(const RaftSimMember& follower) {
+  if (!running_ || !core_->leads() || follower.durable_.term > core_->term()) return;
+  for (const RaftPeer& each : core_->peers()) {
+    if (each.member != follower.self_ || each.match < core_->log().base().offset || each.match == no_offset) continue;
+    if (follower.holds_durably({*core_->log().term_of(each.match), each.match})) continue;
+    around_.oracle.fail(fmt::format("the leader of term {} takes entry {} for stored by {}, and it is not", core_->term().value(),
+                                    each.match.value(), each.member.value()));
+  }
+}
+
+bool RaftSimMember::holds_durably(const EntryId& entry) const {
+  return durable_.snapshot.offset >= entry.offset || durable_.log.base().offset >= entry.offset || durable_.log.has(entry);
+}
+
 void RaftSimMember::resign() {
   if (responds()) carry_out(core_->resign(now()));
 }

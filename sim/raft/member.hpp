@@ -47,12 +47,15 @@ class RaftSimMember {
   void receive(const RaftSent& message);
   void write(std::uint64_t value);
   void read();       // what a coordinator in office believes
+  // What a leader believes of a follower must be so.
+  void check_belief_in(const RaftSimMember& follower);
   void resign();
   void sit_for(Duration length);
   void snapshot();   // of what is applied
 
  private:
   using Effects = control::RaftEffects;
+  bool holds_durably(const control::EntryId& entry) const;
   TimePoint now() const;   // of its own clock
   Duration in_true_time(Duration local) const;
   // In this life only, and not while paused.

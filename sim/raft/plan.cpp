@@ -78,14 +78,16 @@ void RaftPlan::try_durability(Random& random) {
 
 // Leaders that come and go before much of theirs is anywhere else.
 void RaftPlan::try_short_terms(Random& random) {
-  members = one_of(random, {3U, 5U});
+  members = one_of(random, {3U, 5U, 5U});
   chaos = 10s;
+  crash_every = one_of<Duration>(random, {0s, 500ms});
+  restarts_at_once = 0.9;
   resign_every = one_of<Duration>(random, {50ms, 120ms});
   partition_every = one_of<Duration>(random, {0s, 120ms});
   slow_disk_every = one_of<Duration>(random, {0s, 100ms});
   lost = one_of(random, {0.0, 0.1, 0.3});
-  late = one_of(random, {0.0, 0.1, 0.3});
-  lateness_max = one_of<Duration>(random, {100ms, 1s});
+  late = one_of(random, {0.0, 0.2, 0.5});
+  lateness_max = one_of<Duration>(random, {100ms, 1s, 3s});
   delay_max = one_of<Duration>(random, {1ms, 20ms});
   bad_moments = one_of(random, {0.1, 0.4});
   snapshot_every = one_of<Duration>(random, {0s, 20ms});

@@ -162,7 +162,9 @@ void RaftSim::write() {
 void RaftSim::read() {
   int holders = 0;
   for (const auto& member : members_) {
-    if (!member->up() || !member->in_office()) continue;
+    if (!member->up()) continue;
+    for (const auto& other : members_) member->check_belief_in(*other);
+    if (!member->in_office()) continue;
     ++holders;
     member->read();
   }

@@ -45,6 +45,10 @@ Task<Result<>> MetadataRaft::open() {
   CO_TRY(auto opened,
          co_await RaftDisk::open(core_, files_, {options_.folder, options_.cluster, options_.members, options_.log_segment_bytes},
                                  *this));
+  if (stopping_) {
+    co_await opened->stop();
+    co_return fail(Errc::closed, "this coordinator is stopping");
+  }
   RaftDisk::Found found = opened->take_found();
   disk_ = std::move(opened);
   table_ = std::move(found.table);

@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "base/limits.hpp"
@@ -113,6 +114,7 @@ class RaftCore {
   Offset commit() const { return commit_; }
   Offset persisted() const { return persisted_; }
   Offset barrier() const { return barrier_; }   // of a leader: the first entry of its term
+  std::span<const RaftPeer> peers() const { return peers_; }   // of a leader
   RaftMember self() const { return seat_.self; }
 
  private:
