@@ -113,7 +113,7 @@ class RaftLinks::Outbound {
   void add_part(v1::AgreeRequest& request) {
     auto& part = *request.mutable_part();
     part.set_term(snapshot_->term.value());
-    write(snapshot_->entry, *part.mutable_entry());
+    entry_to_wire(snapshot_->entry, *part.mutable_entry());
     part.set_sent(time_to_wire(snapshot_->sent));
     part.set_bytes(snapshot_->state->size());
     part.set_position(snapshot_sent_);
@@ -190,7 +190,7 @@ class RaftLinks::Inbound {
     arriving_ += part.part();
     if (arriving_.size() < part.bytes()) return {};
     return links_.listener_.on_message(from_, RaftSnapshot{.term = Term(part.term()),
-                                                           .entry = control::read(part.entry()),
+                                                           .entry = entry_from_wire(part.entry()),
                                                            .state = std::make_shared<const Bytes>(std::exchange(arriving_, {})),
                                                            .sent = time_from_wire(part.sent())});
   }

@@ -17,7 +17,7 @@ struct Writer {
     auto& vote = *out.mutable_vote();
     vote.set_binding(m.ballot == Ballot::binding);
     vote.set_term(m.term.value());
-    write(m.head, *vote.mutable_head());
+    entry_to_wire(m.head, *vote.mutable_head());
   }
   void operator()(const RaftVoteAnswer& m) const {
     auto& answer = *out.mutable_vote_answer();
@@ -28,7 +28,7 @@ struct Writer {
   void operator()(const RaftAppend& m) const {
     auto& append = *out.mutable_append();
     append.set_term(m.term.value());
-    write(m.previous, *append.mutable_previous());
+    entry_to_wire(m.previous, *append.mutable_previous());
     append.set_commit(m.commit.value());
     append.set_sent(time_to_wire(m.sent));
     for (const RaftEntry& each : m.entries) {
@@ -44,7 +44,7 @@ struct Writer {
     answer.set_matched(m.matched.value());
     answer.set_received(m.received.value());
     answer.set_missing(m.missing.value());
-    write(m.newest, *answer.mutable_newest());
+    entry_to_wire(m.newest, *answer.mutable_newest());
     answer.set_sent(time_to_wire(m.sent));
   }
   void operator()(const RaftGaveUp& m) const { out.mutable_gave_up()->set_term(m.term.value()); }
@@ -53,7 +53,7 @@ struct Writer {
 
 RaftAppend read_append(const v1::RaftAppend& in) {
   RaftAppend out{
-      .term = Term(in.term()), .previous = read(in.previous()), .commit = Offset(in.commit()), .sent = time_from_wire(in.sent())};
+      .term = Term(in.term()), .previous = entry_from_wire(in.previous()), .commit = Offset(in.commit()), .sent = time_from_wire(in.sent())};
   for (const auto& each : in.entries()) out.entries.push_back({Term(each.term()), std::make_shared<const Bytes>(each.payload())});
   return out;
 }
@@ -64,24 +64,24 @@ RaftAppendAnswer read_answer(const v1::RaftAppendAnswer& in) {
           .matched = Offset(in.matched()),
           .received = Offset(in.received()),
           .missing = Offset(in.missing()),
-          .newest = read(in.newest()),
+          .newest = entry_from_wire(in.newest()),
           .sent = time_from_wire(in.sent())};
 }
 
 }  // namespace
 
-void write(const EntryId& entry, v1::EntryId& out) {
+void entry_to_wire(const EntryId& entry, v1::EntryId& out) {
   out.set_term(entry.term.value());
   out.set_offset(entry.offset.value());
 }
 
-EntryId read(const v1::EntryId& in) { return {Term(in.term()), Offset(in.offset())}; }
+EntryId entry_from_wire(const v1::EntryId& in) { return {Term(in.term()), Offset(in.offset())}; }
 
 void write(const RaftMessage& message, v1::RaftMessage& out) { std::visit(Writer{out}, message); }
 
 Result<RaftMessage> read(const v1::RaftMessage& in) {
   switch (in.what_case()) {
-    case v1::RaftMessage::kVote: return RaftVote{ballot(in.vote().binding()), Term(in.vote().term()), read(in.vote().head())};
+    case v1::RaftMessage::kVote: return RaftVote{ballot(in.vote().binding()), Term(in.vote().term()), entry_from_wire(in.vote().head())};
     case v1::RaftMessage::kVoteAnswer:
       return RaftVoteAnswer{ballot(in.vote_answer().binding()), in.vote_answer().granted(), Term(in.vote_answer().term())};
     case v1::RaftMessage::kAppend: return read_append(in.append());

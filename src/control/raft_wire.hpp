@@ -10,8 +10,8 @@ namespace skerry::control {
 void write(const RaftMessage& message, v1::RaftMessage& out);   // requires: no snapshot
 Result<RaftMessage> read(const v1::RaftMessage& in);            // fails with corrupt
 
-EntryId read(const v1::EntryId& in);
-void write(const EntryId& entry, v1::EntryId& out);
+EntryId entry_from_wire(const v1::EntryId& in);
+void entry_to_wire(const EntryId& entry, v1::EntryId& out);
 inline TimePoint time_from_wire(std::int64_t nanos) { return TimePoint(Duration(nanos)); }
 inline std::int64_t time_to_wire(TimePoint time) { return time.time_since_epoch().count(); }
 
