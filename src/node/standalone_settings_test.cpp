@@ -18,7 +18,7 @@ TEST(StandaloneSettings, defaults_bind_to_loopback_and_leave_the_folder_its_say)
   EXPECT_EQ(options->public_address.text(), "127.0.0.1:6648");
   EXPECT_EQ(options->admin_address->text(), "127.0.0.1:8080");
   EXPECT_FALSE(options->namespaces[0].shards.has_value());
-  EXPECT_EQ(options->storage.log.durable, disk::Durable::yes);
+  EXPECT_EQ(options->storage.node.log.durable, disk::Durable::yes);
 }
 
 TEST(StandaloneSettings, what_is_said_is_asked_of_the_folder) {
