@@ -185,7 +185,7 @@ void RaftScript::deliver(std::istream& in, int times) {
   while (left-- > 0) {
     const auto next = std::ranges::find_if(messages_, matches);
     if (next == messages_.end()) return;
-    const Message message = *next;
+    const Message message = std::move(*next);
     messages_.erase(next);
     for (int time = 0; time < times; ++time) {
       out_ += describe(message.from, message.to, message.content) + "\n";
