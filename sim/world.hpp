@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -19,6 +20,8 @@ class World {
   // As if the process had died: its coroutines go where they stand, none of them runs again.
   void crash_core(Core& core) { core.drop_frames(); }
   void remove_core(Core& core);
+  // As a process that is stopped and continued: it does nothing until then, and does not know.
+  void pause_core(Core& core, TimePoint until) { paused_[&core] = until; }
 
   // A turn of a core picked by chance, of as many handlers as chance allows. When none has anything to do, time jumps to the
   // next timer. False when nothing will ever happen again.
@@ -29,7 +32,9 @@ class World {
 
  private:
   bool jump();
+  bool is_paused(const Core& core) const;
   std::vector<std::unique_ptr<Core>> cores_;
+  std::map<const Core*, TimePoint> paused_;
   std::uint32_t next_id_ = 0;
 };
 

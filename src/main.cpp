@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 
 #include "node/cli_admin.hpp"
+#include "node/cli_backup.hpp"
 #include "node/cli_client.hpp"
+#include "node/cli_cluster.hpp"
 #include "node/cli_command.hpp"
 #include "node/cli_health.hpp"
 #include "node/cli_perf.hpp"
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
   using namespace skerry::node;
   CLI::App app{
       "Skerry: a self-hosted platform for stateful applications, in one program.\n"
-      "Start a store with `skerry standalone`, talk to it with `skerry client`.",
+      "Start a store with `skerry standalone`, talk to it with `skerry client`; `skerry cluster up` tries a whole cluster.",
       "skerry"};
   app.footer(exit_statuses_text());
   app.require_subcommand(1);
@@ -43,8 +45,10 @@ int main(int argc, char** argv) {
   add_standalone_command(app, chosen);
   add_cluster_server_command(app, chosen);
   add_coordinator_command(app, chosen);
+  add_cluster_command(app, chosen);
   add_client_command(app, chosen);
   add_admin_command(app, chosen);
+  add_backup_commands(app, chosen);
   add_shell_command(app, chosen);
   add_perf_command(app, chosen);
   add_top_command(app, chosen);

@@ -20,6 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+import cluster_demo  # noqa: E402
 from support.protocol import OK, put  # noqa: E402
 from support.server import PROGRAM, Server, eventually  # noqa: E402
 
@@ -282,6 +283,8 @@ def main():
             kill_and_compare(server, {key: value.encode() for key, (value, _) in records.items()})
         finally:
             server.kill()
+        heading("Second act: three machines are one store")
+        cluster_demo.run(pathlib.Path(folder) / "cluster", prove)
     print(f"\n{'Every proof held' if not failures else f'{len(failures)} proofs FAILED: ' + '; '.join(failures)}, "
           f"in {time.monotonic() - began:.0f} s.")
     return 1 if failures else 0

@@ -44,7 +44,6 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
 int main(int argc, char** argv) {
   CLI::App app{"Simulates the replicas of shards, message by message, on clocks, disks and a network that fail"};
   Arguments arguments;
-  std::string rule, mistake;
   app.add_option("--seed", arguments.first, "The first seed")->capture_default_str();
   app.add_option("--seeds", arguments.count, "How many seeds to run")->capture_default_str();
   app.add_flag("--coordinator", arguments.options.real_coordinator,

@@ -67,10 +67,10 @@ void SimNode::when_running(std::uint64_t life, const std::function<void()>& what
 // --- its disk
 
 void SimNode::log(Replica& one, decltype(LogRecord::what) what) {
-  LogRecord record{one.shard, std::move(what), {}};
+  LogRecord record{one.shard, what, {}};
   write_to(one.live, record);
   record.position = one.core->position();
-  unsynced_.push_back(std::move(record));
+  unsynced_.push_back(record);
   begin_sync();
 }
 

@@ -40,6 +40,8 @@ constexpr std::size_t request_window_replies = 1024;   // remembered replies of 
 constexpr auto request_window_age = std::chrono::milliseconds(15min);   // after which a reply is forgotten
 constexpr std::size_t remembered_reply_bytes_max = 256 << 10;   // of one request with an id
 
+constexpr std::size_t backups_at_once_max = 2;   // that one core is asked for; one more is refused
+
 constexpr std::size_t sequence_deltas_max = 64;   // parts of a key that the shard makes
 
 // --- replication

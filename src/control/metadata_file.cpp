@@ -3,40 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
-#include "base/hash.hpp"
+#include "control/metadata_document.hpp"
 
 namespace skerry::control {
 namespace {
 
 constexpr std::string_view status_name = "cluster-status";
 constexpr std::string_view holder_name = "cluster-status.holder";
-constexpr std::string_view format_words = "skerry cluster status, format ";
-constexpr int format = 1;
+constexpr MetadataDocument document{.what = "skerry cluster status", .format = 1};
 constexpr Duration lock_retry = 50ms;
-
-std::string head_of(BytesView body) {
-  return fmt::format("{}{}, {} bytes, crc32c {:08x}\n", format_words, format, body.size(), crc32c(body));
-}
-
-// What follows the first line. Fails with corrupt or unsupported; `path` is for the text.
-Result<BytesView> body_of(BytesView whole, const std::string& path) {
-  int found = 0;
-  if (whole.starts_with(format_words)) {
-    std::from_chars(whole.data() + format_words.size(), whole.data() + whole.size(), found);
-    if (found > format) {
-      return fail(Errc::unsupported,
-                  fmt::format("{} has format {}, and this program reads up to {}: start the newer Skerry that wrote it", path,
-                              found, format));
-    }
-  }
-  const std::size_t line_end = whole.find('\n');
-  const BytesView body = line_end == BytesView::npos ? BytesView() : whole.substr(line_end + 1);
-  if (line_end != BytesView::npos && whole.substr(0, line_end + 1) == head_of(body)) return body;
-  return fail(Errc::corrupt, fmt::format("{} was {} (its checksum does not match): restore it from a backup", path,
-                                         whole.empty() ? "emptied" : "cut or changed"));
-}
 
 }  // namespace
 
@@ -79,7 +54,7 @@ Result<> MetadataFile::load(Term& term) const {
   if (!there && !term.folder->marked()) return {};
   if (!there) return fail(Errc::corrupt, fmt::format("{} is missing: restore it from a backup", path));
   TRY(const Bytes whole, disk::read_file(disk_, path));
-  TRY(const BytesView body, body_of(whole, path));
+  TRY(const BytesView body, document.open(whole, path));
   ByteReader reader(body);
   term.epoch = static_cast<std::int64_t>(reader.varint());
   Result<MetadataItems> items = decode_items(reader.rest());
@@ -92,7 +67,7 @@ Task<Result<>> MetadataFile::save(const Term& term) {
   Bytes body;
   append_varint(body, static_cast<std::uint64_t>(term.epoch));
   body += encode(term.wanted.items());
-  co_return co_await disk::replace_file(disk_, term.folder->file(status_name), head_of(body) + body);
+  co_return co_await disk::replace_file(disk_, term.folder->file(status_name), document.seal(body));
 }
 
 // --- in office

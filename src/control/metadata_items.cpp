@@ -18,7 +18,7 @@ MetadataTable::MetadataTable(MetadataItems items) : items_(std::move(items)) {
   for (const auto& [key, value] : items_) bytes_ += key.size() + value.size();
 }
 
-Result<> MetadataTable::check(const std::vector<MetadataChange>& changes) const {
+Result<> MetadataTable::check(const std::vector<MetadataChange>& changes, std::size_t coming) const {
   std::size_t given = 0, after = bytes_;
   for (const MetadataChange& change : changes) {
     given += size_of(change);
@@ -30,7 +30,7 @@ Result<> MetadataTable::check(const std::vector<MetadataChange>& changes) const 
                 fmt::format("a change of {} bytes to the cluster's status is above the limit of {}: make it in parts", given,
                             limits::metadata_change_bytes_max));
   }
-  if (after > bytes_ && after > limits::metadata_bytes_max) {
+  if (after > bytes_ && after + coming > limits::metadata_bytes_max) {
     return fail(
         Errc::resource_exhausted,
         fmt::format("the cluster's status would take {} bytes, above the limit of {}: delete namespaces or nodes that are "

@@ -71,8 +71,13 @@ void Publisher::gather_assignments() {
   }
   for (const auto& [id, shard] : desk_.book.status().shards) {
     if (shard.state == ShardState::deleting) continue;
-    Assignments::Shard told{.shard = id, .hashes = shard.hashes, .leader = shard.leader, .leader_public_address = {}};
-    const NodeStatus* leader = shard.leader ? desk_.book.find(*shard.leader) : nullptr;
+    // While nobody leads, the last one stays: it refuses what it is asked, and clients that are published take one change better
+    // than two, some of them no address at all not well.
+    if (shard.leader) last_leaders_[id] = *shard.leader;
+    const auto last = last_leaders_.find(id);
+    Assignments::Shard told{.shard = id, .hashes = shard.hashes, .leader = {}, .leader_public_address = {}};
+    const NodeStatus* leader = last == last_leaders_.end() ? nullptr : desk_.book.find(last->second);
+    if (leader != nullptr) told.leader = last->second;
     if (leader != nullptr) told.leader_public_address = leader->public_address;
     gathered.namespaces[shard.name_space].push_back(std::move(told));
   }

@@ -34,6 +34,7 @@ class Publisher {
   std::shared_ptr<const NodeAddresses> addresses_;
   std::shared_ptr<const Assignments> assignments_;
   std::map<NodeId, std::shared_ptr<const Holdings>> holdings_;
+  std::map<ShardId, NodeId> last_leaders_;
 };
 
 }   // namespace skerry::control

@@ -130,7 +130,7 @@ RaftEffects RaftCore::tick(TimePoint now) {
 }
 
 TimePoint RaftCore::next_tick() const {
-  if (leads()) return std::min(beat_at_, active_until());
+  if (leads()) return kept(RaftRule::lease_ends_office) ? std::min(beat_at_, active_until()) : beat_at_;
   if (!stands_) return TimePoint::max();
   return asks() ? std::min(ask_again_at_, election_at_) : election_at_;
 }

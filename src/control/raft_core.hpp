@@ -2,8 +2,10 @@
 #pragma once
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "control/raft_log.hpp"
 #include "control/raft_messages.hpp"
@@ -26,6 +28,7 @@ struct RaftSeat {
   RaftMember self;
   std::uint32_t members = 1;
   RaftTiming timing{};
+  std::size_t message_entries_max = limits::append_entries_max;
   std::uint64_t seed = 1;
 };
 
@@ -111,6 +114,7 @@ class RaftCore {
   Offset commit() const { return commit_; }
   Offset persisted() const { return persisted_; }
   Offset barrier() const { return barrier_; }   // of a leader: the first entry of its term
+  std::span<const RaftPeer> peers() const { return peers_; }   // of a leader
   RaftMember self() const { return seat_.self; }
 
  private:
@@ -136,7 +140,7 @@ class RaftCore {
   void lead(TimePoint now, RaftEffects& effects);
   void take(RaftMember from, const RaftAppendAnswer& answer, TimePoint now, RaftEffects& effects);
   void take_matched(RaftPeer& peer, const RaftAppendAnswer& answer);
-  void take_missing(RaftPeer& peer, const RaftAppendAnswer& answer);
+  void take_missing(RaftPeer& peer, const RaftAppendAnswer& answer, TimePoint now);
   void advance_commit(RaftEffects& effects);
   TimePoint lease_until() const;
   TimePoint active_until() const;

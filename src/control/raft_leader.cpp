@@ -9,6 +9,11 @@
 #include "control/raft_rules.hpp"
 
 namespace skerry::control {
+namespace {
+
+constexpr std::size_t messages_in_flight_max = 64;   // to one follower
+
+}  // namespace
 
 void RaftCore::lead(TimePoint now, RaftEffects& effects) {
   role_ = Role::leader;
@@ -59,7 +64,7 @@ void RaftCore::take(RaftMember from, const RaftAppendAnswer& answer, TimePoint n
   RaftPeer& one = peer(from);
   one.acknowledged = std::max(one.acknowledged, kept(RaftRule::lease_counted_from_sending) ? std::min(answer.sent, now) : now);
   if (answer.kind == RaftAppendAnswer::Kind::missing) {
-    take_missing(one, answer);
+    take_missing(one, answer, now);
   } else if (answer.kind == RaftAppendAnswer::Kind::matched) {
     take_matched(one, answer);
   }
@@ -76,9 +81,11 @@ void RaftCore::take_matched(RaftPeer& peer, const RaftAppendAnswer& answer) {
   peer.waiting = false;
 }
 
-// An answer that comes late may speak of what was settled since.
-void RaftCore::take_missing(RaftPeer& peer, const RaftAppendAnswer& answer) {
+// An answer that comes late may speak of what was settled since: after one lost message all that follow it are missing something.
+void RaftCore::take_missing(RaftPeer& peer, const RaftAppendAnswer& answer, TimePoint now) {
   if (peer.state == RaftPeer::State::installing || answer.missing <= peer.match || answer.missing >= peer.next) return;
+  if (answer.sent < peer.probed_at) return;
+  peer.probed_at = now;
   Offset both = std::min(answer.newest.offset, answer.missing.previous());
   while (both > log_.base().offset && *log_.term_of(both) > answer.newest.term) both = both.previous();
   peer.probe_from(std::max(both, peer.match).next());
@@ -121,7 +128,8 @@ void RaftCore::send_to(RaftPeer& peer, TimePoint now, std::vector<RaftEffects::O
   bool beat_due = peer.beat_due;
   while (!install_on(peer, now, out) && peer.next <= log_.last()) {
     if (peer.waiting && !beat_due) return;
-    if (peer.bytes_in_flight >= limits::follower_bytes_in_flight_max) break;
+    if (peer.bytes_in_flight >= limits::follower_bytes_in_flight_max || peer.messages_in_flight() >= messages_in_flight_max)
+      break;
     out.push_back({peer.member, next_append(peer, now)});
     beat_due = false;
     if (peer.state != RaftPeer::State::probing) continue;
@@ -153,7 +161,7 @@ RaftAppend RaftCore::next_append(RaftPeer& peer, TimePoint now) const {
   const Offset before = peer.next.previous();
   RaftAppend message{term_, {*log_.term_of(before), before}, {}, commit_, now};
   std::size_t bytes = 0;
-  for (Offset at = peer.next; at <= log_.last() && message.entries.size() < limits::append_entries_max; at = at.next()) {
+  for (Offset at = peer.next; at <= log_.last() && message.entries.size() < seat_.message_entries_max; at = at.next()) {
     const RaftEntry& entry = log_.at(at);
     if (!message.entries.empty() && bytes + entry.payload->size() > limits::append_bytes_max) break;
     bytes += entry.payload->size();
@@ -163,4 +171,4 @@ RaftAppend RaftCore::next_append(RaftPeer& peer, TimePoint now) const {
   return message;
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control

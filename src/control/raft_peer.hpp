@@ -24,10 +24,12 @@ struct RaftPeer {
   TimePoint acknowledged = TimePoint::min();   // when what it answered last was sent
   bool beat_due = true;
   bool waiting = false;         // of a probe: it is out
+  TimePoint probed_at = TimePoint::min();   // what it misses of messages from before was settled then
   EntryId snapshot{};           // that is on its way
   TimePoint snapshot_sent{};
   std::size_t bytes_in_flight = 0;
 
+  std::size_t messages_in_flight() const { return in_flight_.size(); }
   void sent(Offset last, std::size_t bytes) {
     next = last.next();
     in_flight_.push_back({last, bytes});

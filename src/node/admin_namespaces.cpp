@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "node/public_server.hpp"
 #include "runtime/event.hpp"
 
@@ -12,21 +14,6 @@ namespace {
 constexpr std::string_view first_namespace = "default";
 // How long running requests may keep the records of a deleted namespace; then they wait for the next deletion or start.
 constexpr auto patience_with_requests = 10s;
-
-Result<> check_new(const NewNamespace& wish, const ClusterStatus& status) {
-  TRYV(check_namespace_name(wish.name));
-  if (status.namespaces.contains(wish.name)) {
-    return fail(Errc::already_exists, fmt::format("namespace \"{}\" exists already", wish.name));
-  }
-  if (wish.shards == 0 || wish.shards > shards_max) {
-    return fail(Errc::invalid_argument,
-                fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", wish.name, wish.shards, shards_max));
-  }
-  if (status.namespaces.size() >= namespaces_max) {
-    return fail(Errc::resource_exhausted, fmt::format("there are {} namespaces, the limit", status.namespaces.size()));
-  }
-  return {};
-}
 
 Error no_such_namespace(const std::string& name) {
   return {Errc::not_found, fmt::format("there is no namespace {}", printable(name))};
@@ -64,7 +51,10 @@ Task<Result<>> NamespaceAdmin::start() {
   co_return Result<>{};
 }
 
-Task<> NamespaceAdmin::stop() { co_await tasks_.join(); }
+Task<> NamespaceAdmin::stop() {
+  *self_ = nullptr;
+  co_await tasks_.join();
+}
 
 ClusterStatus NamespaceAdmin::status() const { return folder_->status(); }
 
@@ -93,25 +83,121 @@ Task<> NamespaceAdmin::carry_out(Task<Result<>> change, std::shared_ptr<Outcome>
   outcome->done.set();
 }
 
+Result<> NamespaceAdmin::check_new(const NewNamespace& wish) const {
+  TRYV(check_namespace_name(wish.name));
+  const ClusterStatus& status = folder_->status();
+  if (restoring_.contains(wish.name)) {
+    return fail(Errc::already_exists, fmt::format("namespace \"{}\" is just being restored", wish.name));
+  }
+  if (status.namespaces.contains(wish.name)) {
+    return fail(Errc::already_exists, fmt::format("namespace \"{}\" exists already", wish.name));
+  }
+  if (wish.shards == 0 || wish.shards > shards_max) {
+    return fail(Errc::invalid_argument,
+                fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", wish.name, wish.shards, shards_max));
+  }
+  if (status.namespaces.size() + restoring_.size() >= namespaces_max) {
+    return fail(Errc::resource_exhausted, fmt::format("there are {} namespaces, the limit", status.namespaces.size()));
+  }
+  return {};
+}
+
 Task<Result<>> NamespaceAdmin::make(NewNamespace wish) {
+  CO_TRYV(check_new(wish));
   ClusterStatus status = folder_->status();
-  CO_TRYV(check_new(wish, status));
   status.add_namespace(wish.name, wish.shards, wish.order, wish.notifications);
   for (auto& [id, shard] : status.namespaces.at(wish.name).shards) shard.term = shard.term.next();
   CO_TRYV(co_await folder_->replace_status(disk_, std::move(status)));
-  if (const Result<> opened = co_await open_shards(wish.name); !opened) {
-    log_.error("a namespace was not made", {{"namespace", wish.name}, {"reason", opened.error()}});
+  CO_TRYV(co_await open_made(wish.name));
+  log_.info("made a namespace", {{"namespace", wish.name}, {"shards", wish.shards}});
+  co_return Result<>{};
+}
+
+// It stands in the status document.
+Task<Result<>> NamespaceAdmin::open_made(std::string name) {
+  if (const Result<> opened = co_await open_shards(name); !opened) {
+    log_.error("a namespace was not made", {{"namespace", name}, {"reason", opened.error()}});
     ClusterStatus without = folder_->status();
-    without.remove_namespace(wish.name);
+    without.remove_namespace(name);
     CO_TRYV(co_await folder_->replace_status(disk_, std::move(without)));
     co_await retire_shards();
     tasks_.spawn(delete_in_background());
     co_return fail(opened.error());
   }
   co_await publish();
-  log_.info("made a namespace", {{"namespace", wish.name}, {"shards", wish.shards}});
   co_return Result<>{};
 }
+
+// --- restoring
+
+NamespaceRestore::~NamespaceRestore() {
+  if (planned_ && *admin_ != nullptr) (*admin_)->let_go(name_);
+}
+
+Task<Result<NamespaceAdmin::Restore>> NamespaceAdmin::begin_restore(NewNamespace wish) {
+  const std::string name = wish.name;
+  // The plan holds the place, too: whoever is cancelled meanwhile lets go of what the plan makes.
+  const auto place =
+      std::make_shared<ForeignPtr<NamespaceRestore>>(context_.core, std::make_unique<NamespaceRestore>(self_, name));
+  CO_TRYV(co_await apart(plan_restore(std::move(wish), place)));
+  co_return Restore{place, restoring_.at(name)};
+}
+
+Task<Result<>> NamespaceAdmin::plan_restore(NewNamespace wish, RestorePlace place) {
+  CO_TRYV(check_new(wish));
+  ClusterStatus status = folder_->status();
+  status.add_namespace(wish.name, wish.shards, wish.order, wish.notifications);
+  restoring_[wish.name] = status.namespaces.at(wish.name);
+  status.remove_namespace(wish.name);
+  auto planned = co_await folder_->replace_status(disk_, std::move(status));
+  (*place)->planned_ = planned.has_value();
+  if (!planned) restoring_.erase(wish.name);
+  co_return planned;
+}
+
+Task<Result<>> NamespaceAdmin::finish_restore(std::string name) { co_return co_await apart(commit_restore(std::move(name))); }
+
+Task<Result<>> NamespaceAdmin::commit_restore(std::string name) {
+  const auto found = restoring_.find(name);
+  if (found == restoring_.end()) co_return fail(Errc::aborted, "the restore was ended");
+  ClusterStatus status = folder_->status();
+  for (auto& [id, shard] : found->second.shards) {
+    status.deleting.erase(id);
+    shard.term = shard.term.next();
+  }
+  status.namespaces[name] = found->second;
+  CO_TRYV(co_await folder_->replace_status(disk_, std::move(status)));
+  const NamespaceStatus space = std::move(found->second);
+  restoring_.erase(found);
+  co_await end_restore(space);
+  CO_TRYV(co_await open_made(name));
+  log_.info("restored a namespace", {{"namespace", name}});
+  co_return Result<>{};
+}
+
+void NamespaceAdmin::let_go(const std::string& name) {
+  const auto found = restoring_.find(name);
+  if (found == restoring_.end()) return;   // it was finished
+  log_.warn("a restore ended early; what it brought is deleted", {{"namespace", name}});
+  tasks_.spawn(drop_restore(found->second));
+  restoring_.erase(found);
+}
+
+Task<> NamespaceAdmin::drop_restore(NamespaceStatus space) {
+  co_await end_restore(std::move(space));
+  co_await delete_in_background();
+}
+
+Task<> NamespaceAdmin::end_restore(NamespaceStatus space) {
+  const auto& storage = context_.sharded<Storage>();
+  for (const auto& [id, shard] : space.shards) co_await storage.invoke_on(core_of(shard.node), &Storage::end_restore, id);
+}
+
+bool NamespaceAdmin::is_restoring(ShardId shard) const {
+  return std::ranges::any_of(restoring_, [shard](const auto& each) { return each.second.shards.contains(shard); });
+}
+
+// ---
 
 Task<Result<>> NamespaceAdmin::open_shards(std::string name) {
   const auto& storage = context_.sharded<Storage>();
@@ -178,6 +264,10 @@ Task<Result<>> NamespaceAdmin::delete_shards() {
   Result<> outcome;
   for (auto each = status.deleting.begin(); each != status.deleting.end();) {
     const auto [id, node] = *each;
+    if (is_restoring(id)) {
+      ++each;
+      continue;
+    }
     const Result<> gone = co_await storage.invoke_on(core_of(node), &Storage::forget, id, node, deadline);
     each = gone ? status.deleting.erase(each) : std::next(each);
     if (!gone) outcome = fail(gone.error());

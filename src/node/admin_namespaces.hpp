@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,24 @@ struct NewNamespace {
   std::uint32_t shards = 1;
   store::KeyOrder order = store::KeyOrder::hierarchical;
   bool notifications = true;
+};
+
+class NamespaceAdmin;
+
+// A namespace that is being restored. Whoever holds it takes it to its end, or lets go of it: then nothing is left of it. Of the first
+// core; hold it there, or by a ForeignPtr.
+class NamespaceRestore {
+ public:
+  NamespaceRestore(std::shared_ptr<NamespaceAdmin*> admin, std::string name) : name_(std::move(name)), admin_(std::move(admin)) {}
+  NamespaceRestore(const NamespaceRestore&) = delete;
+  NamespaceRestore& operator=(const NamespaceRestore&) = delete;
+  ~NamespaceRestore();
+
+ private:
+  friend class NamespaceAdmin;
+  const std::string name_;
+  const std::shared_ptr<NamespaceAdmin*> admin_;   // null once it has stopped
+  bool planned_ = false;   // there is something to let go of
 };
 
 // Makes, changes and deletes namespaces while the process serves. All of it happens on the first core, one change after the other;
@@ -45,13 +64,33 @@ class NamespaceAdmin {
   // them. Fails with not_found, and with invalid_argument for "default".
   Task<Result<>> remove(std::string name);
 
+  // A namespace whose shards get their state from elsewhere. Until it is finished it does not exist for anybody, and its shards are
+  // among those to be deleted, so that a crash leaves nothing of it. Fails as create() does.
+  using RestorePlace = std::shared_ptr<ForeignPtr<NamespaceRestore>>;
+  struct Restore {
+    RestorePlace place;
+    NamespaceStatus space;   // as it will be
+  };
+  Task<Result<Restore>> begin_restore(NewNamespace wish);
+  // Requires: every shard of it has its state.
+  Task<Result<>> finish_restore(std::string name);
+
  private:
+  friend class NamespaceRestore;
   struct Outcome;
   Task<Result<>> apart(Task<Result<>> change);
   Task<> carry_out(Task<Result<>> change, std::shared_ptr<Outcome> outcome);
 
   Task<Result<>> make(NewNamespace wish);
+  Task<Result<>> open_made(std::string name);
   Task<Result<>> open_shards(std::string name);
+  Task<Result<>> plan_restore(NewNamespace wish, RestorePlace place);
+  Task<Result<>> commit_restore(std::string name);
+  void let_go(const std::string& name);
+  Task<> end_restore(NamespaceStatus space);
+  Task<> drop_restore(NamespaceStatus space);
+  Result<> check_new(const NewNamespace& wish) const;
+  bool is_restoring(ShardId shard) const;
   Task<Result<>> switch_notifications(std::string name, bool enabled);
   Task<Result<>> unmake(std::string name);
   Task<> retire_shards();
@@ -66,6 +105,8 @@ class NamespaceAdmin {
   DataFolder* folder_;   // the first core's
   disk::MachineDisk disk_;
   Semaphore turn_;   // of one change
+  std::map<std::string, NamespaceStatus> restoring_;
+  const std::shared_ptr<NamespaceAdmin*> self_ = std::make_shared<NamespaceAdmin*>(this);
   TaskScope tasks_;
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -17,69 +18,91 @@
 namespace skerry::node {
 namespace {
 
-struct Call {
-  net::Address address;
-  std::string method;
-  rpc::CallOptions options;
-  const google::protobuf::MessageLite& request;
-  google::protobuf::MessageLite& reply;
-  rpc::Status status = {};
-  bool done = false;
-};
-
-Task<> make(Core& core, net::Network& network, Call& call) {
-  const auto channel = rpc::Channel::make(core, network, call.address, {.authority = call.address.text()});
-  call.status = co_await channel->unary(call.method, call.request, call.reply, call.options);
+Task<> make(Core& core, net::Network& network, const net::Address& address, const Talk& talk, rpc::Metadata metadata,
+            std::optional<Talked>& talked) {
+  const auto channel = rpc::Channel::make(core, network, address, {.authority = address.text()});
+  Talked outcome = co_await talk(*channel, std::move(metadata));
   co_await channel->stop();
-  call.done = true;
+  talked = std::move(outcome);
 }
 
-Result<> run(Call& call, Duration timeout, const std::optional<net::TlsOptions>& tls) {
-  SystemClock clock;
+Result<Talked> run(const net::Address& address, const Talk& talk, rpc::Metadata metadata,
+                   const std::optional<net::TlsOptions>& tls) {
+  const SystemClock clock;
   Core core(CoreId{0}, clock, Random::system_seed());
   net::TcpNetwork network(core);
   TRY(const auto secure, secure_network(core, network, tls));
   TaskScope tasks(core);
-  call.options.deadline = clock.now() + timeout;
-  tasks.spawn(make(core, secure ? *secure : network, call));
-  while (!call.done || tasks.size() > 0) {
+  std::optional<Talked> talked;
+  tasks.spawn(make(core, secure ? *secure : network, address, talk, std::move(metadata), talked));
+  while (!talked || tasks.size() > 0) {
     if (!core.run_turn()) core.wait(no_deadline);
   }
-  return {};
+  return *std::move(talked);
 }
 
-Error failure(const Call& call) {
-  const std::string where = call.address.text();
-  switch (call.status.code) {
+// In the server's words, where it says more than that it does not know the method.
+std::string why_unimplemented(const std::string& where, const std::string& method, const std::string& said) {
+  if (!said.empty() && said.find(method) == std::string::npos) return fmt::format("{}: {}", where, said);
+  return fmt::format("{} has no method {}: is it a server of this version? A cluster is managed through its coordinator", where, method);
+}
+
+// Another coordinator, as one that is not in office tells it.
+std::optional<std::string> redirection(const rpc::Status& status) {
+  const auto info = status.info();
+  if (!info || info->domain != "skerry.control" || info->reason != "NOT_IN_OFFICE") return std::nullopt;
+  const auto holder = info->metadata.find("coordinator");
+  return holder == info->metadata.end() ? std::nullopt : std::optional(holder->second);
+}
+
+Error failure(const net::Address& address, const std::string& method, const rpc::Status& status) {
+  const std::string where = address.text();
+  switch (status.code) {
     case rpc::Code::unavailable:
-    case rpc::Code::deadline_exceeded: return {Errc::unavailable, fmt::format("{}: {}", where, call.status.message)};
-    case rpc::Code::unimplemented:
-      return {Errc::unsupported, fmt::format("{} has no method {}: is it a server of this version?", where, call.method)};
-    default: return client::judge(call.status).error;
+    case rpc::Code::deadline_exceeded: return {Errc::unavailable, fmt::format("{}: {}", where, status.message)};
+    case rpc::Code::unimplemented: return {Errc::unsupported, why_unimplemented(where, method, status.message)};
+    default: return client::judge(status).error;
   }
+}
+
+Task<Talked> ask(rpc::Channel& channel, std::string method, const google::protobuf::MessageLite& request,
+                 google::protobuf::MessageLite& reply, rpc::CallOptions options) {
+  Talked talked;
+  talked.status = co_await channel.unary(std::move(method), request, reply, std::move(options));
+  co_return talked;
 }
 
 }  // namespace
 
-Result<> ask_server(const ConnectionFlags& flags, std::string method, const google::protobuf::MessageLite& request,
-                    google::protobuf::MessageLite& reply) {
+Result<> talk_to_server(const ConnectionFlags& flags, const std::string& method, const Talk& talk) {
   client::ClientOptions target;
   TRY(target.addresses, addresses_of(flags));
   TRY(target.tls, tls_of(flags));
   TRYV(client::settle_tls(target));
   TRY(const std::string token, token_of(flags));
-  TRY(const Duration timeout, request_timeout_of(flags));
   Result<> outcome = fail(Errc::invalid_argument, "no server address was given");
-  for (const std::string& text : target.addresses) {
-    TRY(net::Address address, net::Address::parse(text));
-    Call call{.address = std::move(address), .method = method, .options = {}, .request = request, .reply = reply};
-    if (!token.empty()) call.options.metadata.add("authorization", "Bearer " + token);
-    TRYV(run(call, timeout, target.tls));
-    if (call.status.ok()) return {};
-    outcome = fail(failure(call));
-    if (outcome.error() != Errc::unavailable) break;
+  for (std::size_t next = 0; next < target.addresses.size(); ++next) {   // more are added on the way
+    TRY(const net::Address address, net::Address::parse(target.addresses[next]));
+    rpc::Metadata metadata;
+    if (!token.empty()) metadata.add("authorization", "Bearer " + token);
+    TRY(const Talked talked, run(address, talk, std::move(metadata), target.tls));
+    if (talked.status.ok()) return {};
+    outcome = fail(failure(address, method, talked.status));
+    if (auto other = redirection(talked.status); other && std::ranges::find(target.addresses, *other) == target.addresses.end()) {
+      target.addresses.push_back(*std::move(other));
+    }
+    if (talked.begun || outcome.error() != Errc::unavailable) break;
   }
   return outcome;
+}
+
+Result<> ask_server(const ConnectionFlags& flags, std::string method, const google::protobuf::MessageLite& request,
+                    google::protobuf::MessageLite& reply) {
+  TRY(const Duration timeout, request_timeout_of(flags));
+  const SystemClock clock;
+  return talk_to_server(flags, method, [&](rpc::Channel& channel, rpc::Metadata metadata) {
+    return ask(channel, method, request, reply, {.deadline = clock.now() + timeout, .metadata = std::move(metadata)});
+  });
 }
 
 }  // namespace skerry::node

@@ -62,16 +62,27 @@ CoordinatorSettings::CoordinatorSettings() {
   security_.declare_internal(settings_, "controller");
   settings_
       .add("metadata.provider", provider_,
-           "Where the cluster's status is kept. memory: nowhere, for trying things out; file: in a folder.")
+           "Where the cluster's status is kept. memory: nowhere, for trying things out; file: in a folder; raft: in the folders of "
+           "several coordinators, which elect the one that acts.")
       .flags("--metadata")
-      .choices({"file", "memory"})
+      .choices({"file", "memory", "raft"})
       .also("metadata.providerName");
-  settings_.add("metadata.dir", folder_, "The folder of the file provider; made when it is not there.")
-      .flags("--metadata-dir")
-      .also("metadata.file.dir");
+  settings_.add("metadata.dir", folder_, "The folder of the file and the raft provider; made when it is not there.")
+      .flags("--metadata-dir,--raft-data-dir")
+      .also("metadata.file.dir")
+      .also("metadata.raft.dataDir");
   settings_.add("metadata.config-name", config_name_, "The cluster's configuration in that folder, watched while it runs.")
       .flags("--metadata-config-name")
       .also("metadata.file.configName");
+  settings_
+      .add("metadata.raft.bootstrap-nodes", raft_nodes_,
+           "All coordinators of the raft provider, this one included: 1, 3 or 5 internal addresses, each HOST:PORT or NAME=HOST:PORT.")
+      .flags("--raft-bootstrap-nodes")
+      .also("metadata.raft.bootstrapNodes");
+  settings_.add("metadata.raft.address", raft_address_, "Which of them this one is; empty: the one with its internal address.")
+      .flags("--raft-address");
+  settings_.add("metadata.raft.cluster-name", raft_cluster_, "Coordinators that are told another name are refused.")
+      .flags("--raft-cluster-name");
   settings_.add("cluster-config", config_file_, "The cluster's configuration, where it is another file.").flags("--conf,--cconfig");
   logging_.declare(settings_);
 }
@@ -85,7 +96,17 @@ Result<CoordinatorOptions> CoordinatorSettings::options() const {
   }
   options.insecure = insecure_;
   TRY(options.security, security_.options());
-  options.metadata.provider = provider_ == "memory" ? MetadataOptions::Provider::memory : MetadataOptions::Provider::file;
+  options.metadata.provider = provider_ == "memory" ? MetadataOptions::Provider::memory
+                              : provider_ == "raft" ? MetadataOptions::Provider::raft
+                                                    : MetadataOptions::Provider::file;
+  options.metadata.cluster = raft_cluster_;
+  if (provider_ == "raft") {
+    if (raft_nodes_.empty()) {
+      return fail(Errc::invalid_argument, "metadata.raft.bootstrap-nodes: the raft provider needs the addresses of all coordinators");
+    }
+    const std::string list = fmt::format("{}", fmt::join(raft_nodes_, ","));
+    TRY(options.metadata.members, control::RaftMembers::parse(list, raft_address_.empty() ? internal_address_ : raft_address_));
+  }
   options.metadata.folder = folder_;
   if (folder_.empty()) return fail(Errc::invalid_argument, "metadata.dir: name a folder");
   options.config_file = config_file_.empty() ? folder_ + "/" + config_name_ : config_file_;

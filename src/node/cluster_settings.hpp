@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "node/cluster_server.hpp"
@@ -44,6 +45,8 @@ class CoordinatorSettings {
   std::string provider_ = "file";
   std::string folder_ = "./metadata";
   std::string config_name_ = "cluster.yaml", config_file_;
+  std::vector<std::string> raft_nodes_;
+  std::string raft_address_, raft_cluster_ = "skerry";
 };
 
 }   // namespace skerry::node

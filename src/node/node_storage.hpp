@@ -31,6 +31,7 @@ class NodeStorage {
 
   std::uint32_t number() const { return number_; }
   disk::Log& log() { return *log_; }
+  store::TableEngine& engine() { return *engine_; }
   replica::ShardGroup& group() { return *group_; }
   ShardMetrics& shard_metrics() { return *shard_metrics_; }
   Task<> close();

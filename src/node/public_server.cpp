@@ -34,7 +34,10 @@ PublicServer::PublicServer(AppletContext& context, PublicServerOptions options, 
   if (options_.assignments) directory_.set(options_.assignments);   // before any core listens
   oxia_.register_in(methods_);
   store_v1_.register_in(methods_);
-  if (const auto* namespaces = context.find_sharded<NamespaceAdmin>()) admin_.emplace(*namespaces).register_in(methods_);
+  if (const auto* namespaces = context.find_sharded<NamespaceAdmin>()) {
+    admin_.emplace(*namespaces).register_in(methods_);
+    backup_.emplace(context.core, *namespaces, context.sharded<Storage>(), *hosts).register_in(methods_);
+  }
   health_.add_to(methods_);
   reflection_.add_to(methods_);
   rpc::ServerOptions server;

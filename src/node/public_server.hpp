@@ -6,6 +6,7 @@
 #include "net/tcp.hpp"
 #include "net/tls_network.hpp"
 #include "node/admin_service.hpp"
+#include "node/backup_service.hpp"
 #include "node/method_metrics.hpp"
 #include "node/rpc_figures.hpp"
 #include "node/security.hpp"
@@ -61,7 +62,9 @@ class PublicServer {
   serve::ShardDirectory directory_;
   serve::OxiaService oxia_;
   serve::StoreV1Service store_v1_;
-  std::optional<AdminService> admin_;   // where this process manages namespaces
+  // Where this process manages namespaces.
+  std::optional<AdminService> admin_;
+  std::optional<BackupService> backup_;
   rpc::Health health_;
   rpc::Reflection reflection_;
   rpc::Methods methods_;

@@ -84,6 +84,63 @@ Task<Result<>> Storage::forget(ShardId shard, std::uint32_t node, Deadline deadl
   co_return co_await node_of(node).group().forget(shard, deadline);
 }
 
+// --- shards from elsewhere
+
+struct Storage::Restoring {
+  store::SnapshotInstaller installer;
+  bool busy = false;   // takes a block
+
+  class Busy;
+};
+
+class Storage::Restoring::Busy {
+ public:
+  explicit Busy(bool& busy) : busy_(busy) { busy_ = true; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  ~Busy() { busy_ = false; }
+
+ private:
+  bool& busy_;
+};
+
+Task<Result<std::optional<std::uint64_t>>> Storage::restore(ShardId shard, std::uint32_t number, store::KeyOrder order,
+                                                            Bytes block) {
+  NodeStorage& node = node_of(number);
+  auto& found = restoring_[shard];
+  if (!found) {
+    CO_TRY(store::ShardEngine * state, node.engine().shard(shard));
+    found = std::make_shared<Restoring>(store::SnapshotInstaller(*state, std::nullopt, order));
+  }
+  const std::shared_ptr<Restoring> restoring = found;
+  const Restoring::Busy busy(restoring->busy);
+  co_return co_await take(node, shard, *restoring, std::move(block));
+}
+
+Task<Result<std::optional<std::uint64_t>>> Storage::take(NodeStorage& node, ShardId shard, Restoring& restoring, Bytes block) {
+  while (!node.engine().has_room()) {
+    if (auto obstacle = node.engine().obstacle()) co_return fail(*std::move(obstacle));
+    co_await context_.core.sleep_for(10ms);
+  }
+  CO_TRYV(node.engine().health());
+  store::SnapshotInstaller& installer = restoring.installer;
+  CO_TRYV(installer.take(block));
+  if (!installer.whole()) co_return std::nullopt;
+  CO_TRYV(co_await installer.finish());
+  // The shard takes it when it is opened, because its log says so.
+  CO_TRY(const disk::Sequence sequence, node.log().snapshot_installed(shard, installer.head().term, installer.head().offset));
+  CO_TRYV(co_await node.log().wait_synced(sequence));
+  co_return installer.place().records;
+}
+
+Task<> Storage::end_restore(ShardId shard) {
+  const auto found = restoring_.find(shard);
+  if (found == restoring_.end()) co_return;
+  const std::shared_ptr<Restoring> restoring = found->second;
+  restoring_.erase(found);
+  while (restoring->busy) co_await context_.core.sleep_for(10ms);
+}
+
 void Storage::report(const replica::Shard& shard, const std::string& space) const {
   const replica::RecoveryReport& recovery = shard.recovery();
   log_.info("shard is serving", {{"namespace", space},
@@ -101,6 +158,7 @@ replica::Shard* Storage::find(ShardId shard) {
 
 Task<> Storage::stop() {
   shards_.clear();
+  restoring_.clear();
   for (auto& node : nodes_) co_await node->close();
   nodes_.clear();
 }

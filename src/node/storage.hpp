@@ -10,6 +10,7 @@
 #include "node/node_storage.hpp"
 #include "runtime/applets.hpp"
 #include "serve/shard_directory.hpp"
+#include "store/snapshot_installer.hpp"
 
 namespace skerry::node {
 
@@ -34,14 +35,21 @@ class Storage final : public serve::ShardHost {
   Task<> retire(ShardId shard, std::uint32_t node);
   Task<Result<>> forget(ShardId shard, std::uint32_t node, Deadline deadline);
 
+  // For a shard that will be opened with a state from elsewhere: takes the blocks of its snapshot, one after the other, waiting for room.
+  // With the last one: how many records it had; then the state is there for good, also after a crash.
+  Task<Result<std::optional<std::uint64_t>>> restore(ShardId shard, std::uint32_t node, store::KeyOrder order, Bytes block);
+  Task<> end_restore(ShardId shard);   // whether it was whole or not
+
   replica::Shard* find(ShardId shard) override;
   static CoreId core_of(std::uint32_t node, std::size_t cores) { return CoreId(static_cast<std::uint32_t>(node % cores)); }
 
  private:
+  struct Restoring;
   Task<Result<>> open(std::uint32_t number);
   Task<Result<>> open_shards(NodeStorage& node);
   Task<Result<>> open_shard(NodeStorage& node, const std::string& name, const NamespaceStatus& space, ShardId id);
   NodeStorage& node_of(std::uint32_t number) const;
+  Task<Result<std::optional<std::uint64_t>>> take(NodeStorage& node, ShardId shard, Restoring& restoring, Bytes block);
   void report(const replica::Shard& shard, const std::string& space) const;
 
   AppletContext& context_;
@@ -51,6 +59,7 @@ class Storage final : public serve::ShardHost {
   disk::MachineDisk disk_;
   std::vector<std::unique_ptr<NodeStorage>> nodes_;
   std::map<ShardId, replica::Shard*> shards_;
+  std::map<ShardId, std::shared_ptr<Restoring>> restoring_;
 };
 
-}  // namespace skerry::node
+}   // namespace skerry::node

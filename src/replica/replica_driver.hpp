@@ -85,6 +85,8 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   // Takes the state that the leader on `from` sends, unless what is here is as good. Returns when this replica stands at its entry for
   // good. `head` is the block.
   Task<Result<>> receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks);
+  // Of the state as it is now.
+  Task<Result<std::unique_ptr<store::SnapshotSource>>> snapshot();
   // The oldest entry that will be wanted by who is being sent a snapshot.
   std::optional<Offset> wanted_after_snapshots() const;
 

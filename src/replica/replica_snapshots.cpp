@@ -46,23 +46,27 @@ Task<> ReplicaDriver::send_snapshot(Term term, NodeId node) {
 }
 
 Task<Result<std::unique_ptr<store::SnapshotSource>>> ReplicaDriver::open_snapshot(Term term, NodeId node) {
-  if (parts_.checkpoint) CO_TRYV(co_await parts_.checkpoint());
-  while (installing_) co_await changed_.wait();
+  CO_TRY(auto source, co_await snapshot());
   const auto sending = sending_.find({term, node});
   if (sending == sending_.end()) co_return fail(Errc::aborted, "the snapshot is wanted no more");
-  const Offset applied = parts_.state.applied();
-  const auto of_entry = parts_.replica.term_of(applied);
-  SKERRY_ASSERT(of_entry);
-  auto source = std::make_unique<store::SnapshotSource>(parts_.state,
-                                                        store::SnapshotHead{.shard = parts_.shard,
-                                                                            .term = *of_entry,
-                                                                            .version = parts_.replica.version(),
-                                                                            .order = parts_.machine.order(),
-                                                                            .next_version_id = parts_.machine.next_version_id(),
-                                                                            .last_stamp = parts_.machine.last_stamp(),
-                                                                            .bytes = parts_.state.approximate_bytes()});
-  sending->second.offset = applied;
+  sending->second.offset = source->head().offset;
   co_return source;
+}
+
+Task<Result<std::unique_ptr<store::SnapshotSource>>> ReplicaDriver::snapshot() {
+  if (parts_.checkpoint) CO_TRYV(co_await parts_.checkpoint());
+  while (installing_ && !failure_) co_await changed_.wait();
+  if (installing_) co_return fail(*failure_);
+  const auto of_entry = parts_.replica.term_of(parts_.state.applied());
+  SKERRY_ASSERT(of_entry);
+  co_return std::make_unique<store::SnapshotSource>(parts_.state,
+                                                    store::SnapshotHead{.shard = parts_.shard,
+                                                                        .term = *of_entry,
+                                                                        .version = parts_.replica.version(),
+                                                                        .order = parts_.machine.order(),
+                                                                        .next_version_id = parts_.machine.next_version_id(),
+                                                                        .last_stamp = parts_.machine.last_stamp(),
+                                                                        .bytes = parts_.state.approximate_bytes()});
 }
 
 void ReplicaDriver::stop_snapshots() {

@@ -58,7 +58,22 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
   co_return co_await log.wait_synced(sequence);
 }
 
-}  // namespace
+// Among others entries are committed, and applied, when a majority has them, this node's own disk or not: its engine may have made
+// durable what its log had not when the power went. That state is committed, so it stands for its last entry, of the last barrier's term.
+Task<Result<>> log_follows_state(disk::Log& log, store::ShardEngine& engine, ShardId id, store::KeyOrder order) {
+  store::StateMachine machine(id, order, engine);
+  CO_TRYV(co_await machine.open());
+  if (machine.term() == no_term) {
+    co_return fail(Errc::corrupt,
+                   fmt::format("the engine's state of shard {} is of no term: remove the node's folder, and the node joins "
+                               "anew and is filled by the others",
+                               id.value()));
+  }
+  CO_TRY(const disk::Sequence sequence, log.snapshot_installed(id, machine.term(), engine.applied()));
+  co_return co_await log.wait_synced(sequence);
+}
+
+}   // namespace
 
 // Everything a shard is made of, in order of construction.
 struct Shard::Parts final : ReplicaListener, WriteListener {
@@ -137,7 +152,7 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
   NotificationHub notifications;
   SequenceHub sequences;
   RecoveryReport report;
-  ShardFigures figures;     // the counted ones
+  ShardFigures figures;   // the counted ones
   bool ends_unfinished = false;
   ReplicaDriver driver;
   WritePipeline pipeline;   // last: it refers to the rest
@@ -151,7 +166,9 @@ Task<Result<std::unique_ptr<Shard>>> Shard::open(Core& core, disk::Log& log, sto
   const TimePoint begun = core.clock().now();
   const disk::LogShard logged = log.shard(id);
   settle_staged(engine, logged);
-  if (logged.last < engine.applied()) {
+  if (logged.last < engine.applied() && options.seat && logged.term != no_term) {
+    CO_TRYV(co_await log_follows_state(log, engine, id, options.order));
+  } else if (logged.last < engine.applied()) {
     CO_TRYV(co_await log_ends_early(log, logged, engine.applied(), id, options.log_behind));
   } else if (logged.last > engine.applied() && (logged.first == no_offset || logged.first > engine.applied().next())) {
     co_return fail(
@@ -305,6 +322,8 @@ Result<std::unique_ptr<store::Scan>> Shard::scan(store::Range range, store::Stat
   return parts_->machine.scan(std::move(range), kind);
 }
 
+Task<Result<std::unique_ptr<store::SnapshotSource>>> Shard::snapshot() { co_return co_await parts_->driver.snapshot(); }
+
 // --- followers
 
 Result<std::unique_ptr<NotificationFollower>> Shard::follow(std::optional<Offset> start_exclusive, NotificationWishes wishes) {
@@ -430,4 +449,4 @@ Task<> Shard::stop() {
   co_await parts_->driver.stop();
 }
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

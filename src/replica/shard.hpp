@@ -133,6 +133,9 @@ class Shard {
   Task<Result<>> warm(std::span<const store::Get> gets);
   Result<std::unique_ptr<store::Scan>> scan(store::Range range, store::StateMachine::ScanKind kind);
 
+  // Its whole state, as it is once the engine has written what it holds in memory. To be dropped before the shard stops.
+  Task<Result<std::unique_ptr<store::SnapshotSource>>> snapshot();
+
   // --- followers
   // From after `start_exclusive`; without it, first an empty batch at the commit offset, then what comes after it.
   Result<std::unique_ptr<NotificationFollower>> follow(std::optional<Offset> start_exclusive, NotificationWishes wishes = {});

@@ -7,7 +7,7 @@
 
 namespace skerry::store {
 
-SnapshotInstaller::SnapshotInstaller(ShardEngine& engine, ShardId shard, KeyOrder order)
+SnapshotInstaller::SnapshotInstaller(ShardEngine& engine, std::optional<ShardId> shard, KeyOrder order)
     : engine_(engine), shard_(shard), order_(order) {
   engine_.stage_anew();
 }
@@ -25,15 +25,16 @@ Result<> SnapshotInstaller::take(BytesView block) {
 
 Result<> SnapshotInstaller::check_head() const {
   const SnapshotHead& head = reader_.head();
-  if (head.shard != shard_) {
+  if (shard_ && head.shard != *shard_) {
     return fail(Errc::invalid_argument,
-                fmt::format("the snapshot is of shard {}, not of {}", head.shard.value(), shard_.value()));
+                fmt::format("the snapshot is of shard {}, not of {}", head.shard.value(), shard_->value()));
   }
   if (head.order != order_) {
-    return fail(Errc::invalid_argument, fmt::format("the snapshot of shard {} sorts its keys in another order", shard_.value()));
+    return fail(Errc::invalid_argument,
+                fmt::format("the snapshot of shard {} sorts its keys in another order", head.shard.value()));
   }
   if (head.offset < Offset(0))
-    return fail(Errc::corrupt, fmt::format("the snapshot of shard {} stands for no entry", shard_.value()));
+    return fail(Errc::corrupt, fmt::format("the snapshot of shard {} stands for no entry", head.shard.value()));
   return {};
 }
 

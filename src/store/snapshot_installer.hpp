@@ -9,8 +9,8 @@ namespace skerry::store {
 // step that replaces one by the other. Until then nothing has changed. Whoever owns the shard's engine owns at most one of these.
 class SnapshotInstaller {
  public:
-  // Forgets what was staged before.
-  SnapshotInstaller(ShardEngine& engine, ShardId shard, KeyOrder order);
+  // Forgets what was staged before. Without a shard: a snapshot of any will do.
+  SnapshotInstaller(ShardEngine& engine, std::optional<ShardId> shard, KeyOrder order);
 
   // Fails with corrupt, and with invalid_argument when the snapshot is of another shard; then it is of no use any more.
   Result<> take(BytesView block);
@@ -26,7 +26,7 @@ class SnapshotInstaller {
   Result<> check_head() const;
 
   ShardEngine& engine_;
-  const ShardId shard_;
+  const std::optional<ShardId> shard_;
   const KeyOrder order_;
   SnapshotReader reader_;
   ShardBookkeeping bookkeeping_;

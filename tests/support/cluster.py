@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -25,14 +26,15 @@ class Process:
         self.process = None
         self.paused = False
         self.extra = []   # more flags
+        self.host, self.prefix = "127.0.0.1", []   # the machine, and the words that make a command run there
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.public}"
+        return f"{self.host}:{self.public}"
 
     @property
     def internal_address(self):
-        return f"127.0.0.1:{self.internal}"
+        return f"{self.host}:{self.internal}"
 
     @property
     def pid(self):
@@ -43,7 +45,7 @@ class Process:
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
+        command = [*self.prefix, str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
@@ -79,39 +81,58 @@ class DataServer(Process):
     def arguments(self):
         return ["server", "--data-dir", str(self.folder / "data")]
 
+    def lose_data(self):
+        shutil.rmtree(self.folder / "data")
+
 
 class Coordinator(Process):
+    group = ()   # of several that agree
+
     def arguments(self):
-        return ["coordinator", "--metadata-dir", str(self.folder / "metadata")]
+        agree = ["--metadata", "raft", "--raft-bootstrap-nodes", ",".join(each.internal_address for each in self.group)] if self.group else []
+        return ["coordinator", "--metadata-dir", str(self.folder / "metadata"), *agree]
+
+    @property
+    def config_file(self):
+        return self.folder / "metadata" / "cluster.yaml"
+
+    def in_office(self):
+        """By its own log."""
+        entered, left = self.output().rfind(" in office epoch="), self.output().rfind("not in office any more")
+        return self.running() and not self.paused and entered > left
 
 
 class Cluster:
-    """Servers named one, two, … and one coordinator. start() returns when every shard has a leader."""
+    """Servers named one, two, … and one coordinator, or several that agree. start() returns when every shard has a leader."""
 
     names = ("one", "two", "three", "four", "five", "six", "seven")
 
-    def __init__(self, folder, servers=3, namespaces=None):
+    def __init__(self, folder, servers=3, namespaces=None, coordinators=1):
         self.folder = pathlib.Path(folder)
         self.coordinator = Coordinator(folder, "coordinator")
+        self.coordinators = [self.coordinator, *(Coordinator(folder, f"coordinator-{number}") for number in range(2, coordinators + 1))]
+        for each in self.coordinators if coordinators > 1 else ():
+            each.group = self.coordinators
         self.servers = {name: DataServer(folder, name) for name in self.names[:servers]}
         self.namespaces = namespaces or [{"name": "default", "initialShardCount": 1, "replicationFactor": min(servers, 3)}]
         self.configured = list(self.servers)
 
     @property
     def config_file(self):
-        return self.coordinator.folder / "metadata" / "cluster.yaml"
+        return self.coordinator.config_file
 
     def configure(self):
         """Writes the configuration; JSON is YAML."""
         servers = [{"name": name, "public": self.servers[name].address, "internal": self.servers[name].internal_address}
                    for name in self.configured]
-        self.config_file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.config_file.with_suffix(".new")
-        beside.write_text(json.dumps({"namespaces": self.namespaces, "servers": servers}, indent=2))
-        os.rename(beside, self.config_file)
+        for coordinator in self.coordinators:
+            coordinator.config_file.parent.mkdir(parents=True, exist_ok=True)
+            beside = coordinator.config_file.with_suffix(".new.yaml")
+            beside.write_text(json.dumps({"namespaces": self.namespaces, "servers": servers}, indent=2))
+            os.rename(beside, coordinator.config_file)
 
     def processes(self):
-        return [self.coordinator, *self.servers.values()]
+        return [*self.coordinators, *self.servers.values()]
 
     def start(self, seconds=30):
         self.configure()

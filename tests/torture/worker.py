@@ -17,6 +17,9 @@ INDEX = "i"
 # How a call may end when its server is killed or stopped under it; anything else is a finding.
 ENDED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.ABORTED}
 
+SESSION_TIMEOUT = 300   # seconds; the longest that there is
+SESSION_KEPT = 60       # how often a worker that only writes on a stream says that it lives; a life may last longer than the timeout
+
 
 def folder_of(name):
     return f"/w{name:02}/"
@@ -136,7 +139,11 @@ class Worker:
         to_send = queue.SimpleQueue()
         stream = store.write_stream(iter(to_send.get, None), shard=str(self.shard))
         window = self.chance.randrange(2, 33)
+        kept_alive = time.monotonic()
         while True:
+            if self.writer.state.session is not None and time.monotonic() > kept_alive + SESSION_KEPT:
+                store.keep_alive(self.writer.state.session, self.shard)
+                kept_alive = time.monotonic()
             while len(self.writer.unanswered) < window:
                 request = self.choose()
                 self.writer.sent(request)
@@ -161,7 +168,7 @@ class Worker:
     def _turn_session(self, store):
         session = self.writer.state.session
         if session is None:
-            opened = store.create_session(300_000, f"w{self.name}", self.shard)
+            opened = store.create_session(SESSION_TIMEOUT * 1000, f"w{self.name}", self.shard)
             self.writer.state = State(self.writer.state.records, opened)
         elif self.chance.random() < 0.5:
             store.keep_alive(session, self.shard)

@@ -14,8 +14,9 @@ namespace {
 
 constexpr Duration way = 1ms;
 constexpr std::uint64_t snapshot_window = 2;   // blocks on their way
-constexpr Duration snapshot_silence_max = 200ms;
-constexpr int snapshot_attempts_max = 20;
+constexpr Duration snapshot_silence_max = 200ms;   // of a sender
+constexpr Duration snapshot_answer_max = 2s;   // of a receiver, which may have much to sync
+constexpr int snapshot_attempts_max = 10;
 
 NodeId node_of(std::uint32_t machine) { return NodeId(machine + 1); }
 std::uint32_t machine_of(NodeId node) { return node.value() - 1; }
@@ -142,12 +143,12 @@ Task<Result<>> ReplicaWorld::Network::attempt(NodeId to, const SnapshotSender& s
   world_.send(self_, machine_of(to), [&world, from = self_, header, head, transfer](Machine& machine) {
     machine.tasks->spawn(Arriving::receive(world, machine, from, header, head, transfer));
   });
-  TimePoint until = core.now() + snapshot_silence_max;
+  TimePoint until = core.now() + snapshot_answer_max;
   bool begun = false, done = false;
   for (std::uint64_t sent = 0, heard = 0; core.now() < until; co_await core.sleep_for(way)) {
     if (transfer->ended) co_return *transfer->ended;
     if (transfer->go_on && !std::exchange(begun, true)) source.go_on(*transfer->go_on);
-    if (std::exchange(heard, transfer->taken) != transfer->taken) until = core.now() + snapshot_silence_max;
+    if (std::exchange(heard, transfer->taken) != transfer->taken) until = core.now() + snapshot_answer_max;
     while (begun && !done && sent < transfer->taken + snapshot_window) {
       CO_TRY(auto block, co_await source.next());
       done = !block;

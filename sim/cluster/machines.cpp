@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cluster/machines.hpp"
+
+namespace skerry::sim {
+
+void Machine::boot() {
+  ++life_;
+  core_ = &world_.start_core();
+  disk_ = std::make_unique<disk::SimulatedDisk>(*core_, platters);
+  network_ = std::make_unique<net::testing::MemoryNetwork>(*core_, fabric_, host_);
+  tasks_ = std::make_unique<TaskScope>(*core_);
+  tasks_->spawn(start(*this));
+}
+
+Task<> Machine::start(Machine& machine) {
+  const auto opened = co_await machine.open();
+  if (!opened) machine.failure_ = opened.error();
+}
+
+void Machine::crash() {
+  end();
+  platters.crash(world_.random);
+}
+
+void Machine::kill() {
+  end();
+  platters.kill();
+}
+
+void Machine::end() {
+  if (core_ == nullptr) return;
+  world_.crash_core(*core_);
+  drop();
+  tasks_.reset();
+  network_.reset();
+  disk_.reset();
+  world_.remove_core(*std::exchange(core_, nullptr));
+}
+
+// --- a node
+
+Task<Result<>> NodeMachine::open() {
+  CO_TRYV(disk().make_folders("/node-0/log"));
+  CO_TRYV(co_await disk().sync_folder("/"));
+  CO_TRYV(co_await disk().sync_folder("/node-0"));
+  CO_TRY(record_, co_await control::NodeRecord::open(core(), disk(), "/node-0/cluster-node"));
+  CO_TRY(node_log_,
+         co_await disk::Log::open(core(), disk(), "/node-0/log",
+                                                {.segment_bytes = 64 << 10, .spare_segments_max = 2, .durable = durable}));
+  CO_TRY(engine_, co_await store::MemoryEngine::open(core(), disk(), "/node-0/engine"));
+  group_ = std::make_unique<replica::ShardGroup>(
+      core(), *node_log_, *engine_,
+      replica::ShardGroupOptions{
+          .wal_retention_time = 2s, .wal_retention_bytes = 64 << 10, .replay_bytes_max = 32 << 10, .trim_interval = 1s});
+  leases_.emplace(replica::Incarnation(record_->value().incarnation()), core().clock().now());
+  links_ = std::make_unique<replica::NodeLinks>(core(), network(), *group_, *leases_);
+  agent_ = std::make_unique<control::NodeAgent>(control::NodeAgent::Parts{.core = core(),
+                                                                          .log = *node_log_,
+                                                                          .group = *group_,
+                                                                          .leases = *leases_,
+                                                                          .links = *links_,
+                                                                          .record = *record_,
+                                                                          .listener = *this,
+                                                                          .logger = logger(),
+                                                                          .pool = host(),
+                                                                          .version = "simulated",
+                                                                          .shard_options = {}});
+  methods_ = std::make_unique<rpc::Methods>();
+  links_->register_in(*methods_);
+  agent_->register_in(*methods_);
+  server_ = rpc::Server::make(core(), network(), *methods_, {});
+  co_await agent_->start();
+  group_->start();
+  CO_TRYV(server_->start(*net::Address::parse(internal_address())));
+  co_return Result<>{};
+}
+
+void NodeMachine::drop() {
+  server_.reset();
+  methods_.reset();
+  agent_.reset();
+  links_.reset();
+  group_.reset();
+  leases_.reset();
+  engine_.reset();
+  node_log_.reset();
+  record_.reset();
+}
+
+// --- the coordinator
+
+void CoordinatorMachine::configure(control::ClusterConfig config) {
+  config_ = std::move(config);
+  if (!coordinator_) return;
+  if (const auto done = coordinator_->configure(*config_); !done) give_up(done.error());
+}
+
+Task<Result<>> CoordinatorMachine::open() {
+  CO_TRYV(disk().make_folders("/metadata"));
+  CO_TRYV(co_await disk().sync_folder("/"));
+  metadata_ = std::make_unique<control::MetadataFile>(core(), disk(), control::MetadataFile::Options{"/metadata", host()});
+  coordinator_ = std::make_unique<control::Coordinator>(control::Coordinator::Parts{
+      .core = core(), .network = network(), .metadata = *metadata_, .logger = logger(), .give_up = [this](Error why) {
+        give_up(std::move(why));
+      }});
+  CO_TRYV(coordinator_->configure(*config_));
+  coordinator_->start();
+  co_return Result<>{};
+}
+
+void CoordinatorMachine::drop() {
+  coordinator_.reset();
+  metadata_.reset();
+}
+
+}  // namespace skerry::sim
