@@ -126,6 +126,7 @@ void RealCoordinator::later(Duration length, std::function<void()> what) {
 // --- the standing calls
 
 void RealCoordinator::poll() {
+  if (!metadata_.is_in_office(epoch_) && around_.random.chance(0.1)) return leave_office();
   for (const auto& node : nodes_) attend(*node);
   core_->tick(now());
   act();
@@ -201,6 +202,10 @@ void RealCoordinator::ask_to_erase(std::uint64_t number, const NodeCall& call) {
     SimNode& node = *nodes_[to.value()];
     if (!node.responds() || around_.network.is_cut(address_, to)) return;
     const bool erased = node.erase(call.shard, call.term());
+    around_.trace.note(now(), call.to.value(), [&] {
+      return fmt::format("shard {}, {} to {}: delete in term {}: {}", call.shard.value(), address_.value(), to.value(),
+                         call.term().value(), erased ? "done" : "not now");
+    });
     if (around_.network.is_cut(to, address_) || (!behaves_ && around_.random.chance(around_.plan.lost))) return;
     reply(number, erased ? NodeReply(ReplicaDeleted{}) : NodeReply(Refused{.known = std::nullopt, .why = "not now"}));
   });
@@ -275,7 +280,7 @@ void RealCoordinator::change_members(ShardId shard) {
 
 void RealCoordinator::tend(ShardId, bool, bool) {
   behaves_ = true;
-  if (!core_) take_office();
+  if (!core_ || !metadata_.is_in_office(epoch_)) take_office();
 }
 
 bool RealCoordinator::is_settled(ShardId id) const {

@@ -17,6 +17,7 @@ class SimMetadata {
   SimMetadata(StatusStore& statuses, const Plan& plan);
 
   control::Metadata::Office take_office();
+  bool is_in_office(std::int64_t epoch) const { return epoch == epoch_; }
   // False: another has taken office since.
   bool commit(std::int64_t epoch, const std::vector<control::MetadataChange>& changes);
   // What is wrong with asking this now; empty: nothing. No term has two leaders, and nothing is asked that is not durable.

@@ -74,6 +74,7 @@ void Elections::start(ShardId id, Election& election) {
   ShardStatus& edited = desk_.book.edit(id);
   edited.term = election.term;
   edited.state = ShardState::election;
+  edited.erased.clear();
   election.stored_by = desk_.book.changed();
   desk_.leaders_changed();
   desk_.look_when_stored(id);

@@ -117,6 +117,13 @@ std::optional<ElectionWish> Leadership::cause_of_wishes(ShardId id, const ShardS
   if (!shard.members.votes(leader) && confirmed) {
     return ElectionWish{desk_.name_of(leader) + " votes no more", {}, leader};
   }
+  const auto is_to_return = [&](NodeId node) {
+    return std::ranges::find(shard.wanted, node) != shard.wanted.end() && !shard.members.has(node);
+  };
+  if (const auto erased = std::ranges::find_if(shard.erased, is_to_return);
+      erased != shard.erased.end() && !shard.members.joint()) {
+    return ElectionWish{desk_.name_of(*erased) + " is to be a member again", leader, {}};
+  }
   if (!watch.transfer) return std::nullopt;
   Transfer& transfer = *watch.transfer;
   if (transfer.to == leader || !shard.members.votes(transfer.to)) {

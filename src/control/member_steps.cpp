@@ -14,7 +14,6 @@ namespace {
 
 constexpr Duration ask_again_min = 50ms, ask_again_max = 5s;
 constexpr Duration confirmation_patience = 250ms;   // with a new leader, which says by itself what it has confirmed
-constexpr Duration deletion_echo = 30s;         // how long a call that nobody awaits may still be carried out
 constexpr Duration removed_node_patience = 1min;   // with a failed node that the configuration no longer has
 
 bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
@@ -104,17 +103,11 @@ void MemberSteps::step_towards(ShardId id, const std::vector<NodeId>& target) {
   change(id, std::move(next));
 }
 
-// A replica that is still to be deleted must be, before the node takes part again: the deletion would hit the new one.
+// A replica that is still to be deleted must be, before the node takes part again; and that in another term.
 bool MemberSteps::may_begin(ShardId id, const std::vector<NodeId>& learners) {
   const ShardStatus& shard = *desk_.book.find(id);
-  const Work& work = works_[id];
-  for (const NodeId node : learners) {
-    if (holds(shard.removed, node)) return false;
-    const auto echo = work.echoes.find(node);
-    if (echo == work.echoes.end() || desk_.now >= echo->second) continue;
-    desk_.look_at(id, echo->second);
-    return false;
-  }
+  const auto must_wait = [&](NodeId node) { return holds(shard.removed, node) || holds(shard.erased, node); };
+  if (std::ranges::any_of(learners, must_wait)) return false;
   if (learners.empty()) return true;
   if (!moving_.contains(id) && moving_.size() >= limits::moves_at_once_max) return false;
   moving_.insert(id);
@@ -195,6 +188,7 @@ void MemberSteps::ask_to_delete(ShardId id, NodeId node, Asked& asked) {
 void MemberSteps::deleted(ShardId id, NodeId node) {
   ShardStatus& shard = desk_.book.edit(id);
   std::erase(shard.removed, node);
+  if (!holds(shard.erased, node)) shard.erased.push_back(node);
   works_[id].deletions.erase(node);
   desk_.structure_changed();
   desk_.look_at(id);
@@ -228,7 +222,6 @@ void MemberSteps::take_change(Work& work, const NodeCall& call, const NodeReply&
 
 void MemberSteps::take_deletion(Work& work, const NodeCall& call, const NodeReply& reply) {
   if (std::holds_alternative<ReplicaDeleted>(reply)) return deleted(call.shard, call.to);
-  if (std::holds_alternative<Unanswered>(reply)) work.echoes[call.to] = desk_.now + deletion_echo;
   ask_later(work.deletions[call.to], reply, ask_again_max);
   // Of a shard that is going, no term counts any more but the highest.
   const auto* refused = std::get_if<Refused>(&reply);

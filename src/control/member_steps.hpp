@@ -34,7 +34,6 @@ class MemberSteps {
     std::optional<std::pair<Term, MembershipVersion>> confirmed;   // by a leader's answer
     Asked change;
     std::map<NodeId, Asked> deletions;
-    std::map<NodeId, TimePoint> echoes;   // until when a deletion whose end is unknown may still happen
   };
 
   void look_at_members(ShardId shard);

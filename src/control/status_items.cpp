@@ -81,6 +81,7 @@ std::string encode(const ShardStatus& shard) {
   put_nodes(shard.members.learners, *members.mutable_learners());
   put_nodes(shard.wanted, *item.mutable_wanted());
   put_nodes(shard.removed, *item.mutable_removed());
+  put_nodes(shard.erased, *item.mutable_erased());
   return item.SerializeAsString();
 }
 
@@ -118,7 +119,8 @@ ShardStatus decode(const v1::ShardItem& item) {
                     .leader = std::nullopt,
                     .members = {},
                     .wanted = take_nodes(item.wanted()),
-                    .removed = take_nodes(item.removed())};
+                    .removed = take_nodes(item.removed()),
+                    .erased = take_nodes(item.erased())};
   if (item.has_leader()) shard.leader = NodeId(item.leader());
   shard.members.version = MembershipVersion(item.members().version());
   shard.members.old_voters = take_nodes(item.members().old_voters());

@@ -59,6 +59,8 @@ Effects ReplicaCore::answered(NodeId from, const AppendAnswer& answer, TimePoint
   Effects effects;
   FollowerProgress* follower = progress_of(from);
   if (!leads() || answer.term < term_ || follower == nullptr) return effects;
+  // To something of a term before, in which this replica led too: it has not followed in this one.
+  if (answer.kind == AppendAnswer::Kind::fenced) return effects;
   follower->heard(answer, now);
   if (answer.kind == AppendAnswer::Kind::matched) {
     follower->matched_to(std::min(answer.matched, last_));
