@@ -157,14 +157,15 @@ Task<> Coordinator::stop() {
   changed_.wake_all();
 }
 
-Result<> Coordinator::configure(ClusterConfig config) {
+Result<CommitNumber> Coordinator::configure(ClusterConfig config) {
   TRYV(config.check());
+  CommitNumber number;
   if (office_) {
-    TRYV(office_->core().configured(config, parts_.core.now()));
+    TRY(number, office_->core().configured(config, parts_.core.now()));
     office_->act();
   }
   config_ = std::move(config);
-  return {};
+  return number;
 }
 
 CoordinatorCore* Coordinator::in_office() { return office_ ? &office_->core() : nullptr; }
@@ -179,8 +180,9 @@ Task<Result<>> Coordinator::wait_stored(CommitNumber number) {
     if (office_->core().durable() >= number) co_return Result<>{};
     co_await changed_.wait();
   }
-  co_return fail(Errc::unavailable, "this coordinator is not in office any more; whether the change was stored is not known: ask the one "
-                                    "that is");
+  co_return fail(Errc::unavailable,
+                 "this coordinator is not in office any more; whether the change was stored is not known: ask the one "
+                 "that is");
 }
 
 Task<> Coordinator::serve() {
@@ -201,10 +203,13 @@ Task<bool> Coordinator::serve_once() {
     co_return false;
   }
   office_ = std::make_unique<Office>(*this, *std::move(core));
+  epoch_ = taken->epoch;
+  changed_.wake_all();
   parts_.logger.info("in office", {{"epoch", taken->epoch}, {"cluster", office_->core().status().instance}});
   if (config_) {
     if (const auto done = office_->core().configured(*config_, parts_.core.now()); !done) {
-      parts_.logger.error("the cluster's configuration can't be followed; the cluster stays as it is", {{"reason", done.error()}});
+      parts_.logger.error("the cluster's configuration can't be followed; the cluster stays as it is",
+                          {{"reason", done.error()}});
     }
   }
   co_await run_beside(parts_.core, parts_.metadata.wait_ousted(), office_->run());

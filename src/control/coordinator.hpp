@@ -32,8 +32,9 @@ class Coordinator {
   void start();
   Task<> stop();
 
-  // What people want now; kept, also for later terms of office. In office fails with invalid_argument when it can't be followed.
-  Result<> configure(ClusterConfig config);
+  // What people want now; kept, also for later terms of office. In office fails with invalid_argument when it can't be followed, else
+  // tells what has to be stored until it is in force.
+  Result<CommitNumber> configure(ClusterConfig config);
 
   // Null: not in office. Valid until the next await.
   CoordinatorCore* in_office();
@@ -41,7 +42,10 @@ class Coordinator {
   void act();
   // Returns once the commit is certain; fails with unavailable when this process leaves office before.
   Task<Result<>> wait_stored(CommitNumber number);
+  // Returns when something was stored, or this process has entered or left office.
+  Task<> wait_changed() { return changed_.wait(); }
   std::string holder() const { return parts_.metadata.holder(); }   // of the office; see Metadata
+  std::int64_t epoch() const { return epoch_; }   // of the last term of office; 0: there was none
 
  private:
   class Office;
@@ -51,7 +55,8 @@ class Coordinator {
   Parts parts_;
   std::optional<ClusterConfig> config_;
   std::unique_ptr<Office> office_;
-  WaitList changed_;   // something was stored, or the office is lost
+  std::int64_t epoch_ = 0;
+  WaitList changed_;   // something was stored, or the office is taken or lost
   TaskScope tasks_;
 };
 

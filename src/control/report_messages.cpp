@@ -73,6 +73,18 @@ NodeReport read(const v1::Report& report) {
   return read;
 }
 
+v1::Usage write(const NodeUsage& usage) {
+  v1::Usage written;
+  written.set_cpu(usage.cpu);
+  written.set_memory_bytes(usage.memory_bytes);
+  written.set_disk_bytes(usage.disk_bytes);
+  written.set_disk_free_bytes(usage.disk_free_bytes);
+  written.set_reads_per_second(usage.reads_per_second);
+  written.set_writes_per_second(usage.writes_per_second);
+  written.set_stalls(usage.stalls);
+  return written;
+}
+
 v1::Nodes write(const NodeAddresses& nodes) {
   v1::Nodes written;
   write(nodes.revision, *written.mutable_revision());

@@ -10,6 +10,7 @@ namespace skerry::control {
 
 Greeting read(const v1::Greeting& greeting);
 NodeReport read(const v1::Report& report);
+v1::Usage write(const NodeUsage& usage);
 v1::Nodes write(const NodeAddresses& nodes);
 v1::Holdings write(const Holdings& holdings);
 v1::Assignments write(const Assignments& assignments);

@@ -17,6 +17,8 @@ rpc::Status status_of(const Result<>& result) { return result ? rpc::Status() : 
 
 rpc::Status refuse(std::string text) { return {rpc::Code::invalid_argument, std::move(text), {}}; }
 
+Task<rpc::Status> refused(rpc::Status status) { co_return status; }
+
 void fill(pb::NamespaceView& view, const std::string& name, const NamespaceStatus& space) {
   pb::Namespace& shown = *view.mutable_namespace_();
   shown.set_name(name);
@@ -47,9 +49,29 @@ std::optional<rpc::Status> refuse_cluster_wishes(const pb::Namespace& wish) {
   return std::nullopt;
 }
 
+// What only a cluster has.
+template <class Request, class Reply>
+void refuse_always(rpc::Methods& methods, std::string_view name, std::string why) {
+  methods.unary<Request, Reply>(method(name), [why = std::move(why)](ServerCall&, const Request&, Reply&) {
+    return refused(rpc::Status{rpc::Code::unimplemented, why, {}});
+  });
+}
+
+void refuse_what_clusters_have(rpc::Methods& methods) {
+  const std::string servers = "a standalone is its own and only server: clusters of them are what `skerry coordinator` manages";
+  refuse_always<pb::ListDataServersRequest, pb::ListDataServersResponse>(methods, "ListDataServers", servers);
+  refuse_always<pb::GetDataServerRequest, pb::GetDataServerResponse>(methods, "GetDataServer", servers);
+  refuse_always<pb::CreateDataServerRequest, pb::CreateDataServerResponse>(methods, "CreateDataServer", servers);
+  refuse_always<pb::PatchDataServerRequest, pb::PatchDataServerResponse>(methods, "PatchDataServer", servers);
+  refuse_always<pb::DeleteDataServerRequest, pb::DeleteDataServerResponse>(methods, "DeleteDataServer", servers);
+  refuse_always<pb::SplitShardRequest, pb::SplitShardResponse>(
+      methods, "SplitShard", "a standalone does not split shards: make a namespace with more of them");
+}
+
 }  // namespace
 
 void AdminService::register_in(rpc::Methods& methods) {
+  refuse_what_clusters_have(methods);
   methods.unary<pb::ListNamespacesRequest, pb::ListNamespacesResponse>(
       method("ListNamespaces"),
       [this](ServerCall&, const pb::ListNamespacesRequest&, pb::ListNamespacesResponse& reply) { return list(reply); });

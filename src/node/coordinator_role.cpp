@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <functional>
 
 #include "control/metadata_file.hpp"
 #include "control/metadata_memory.hpp"
@@ -11,6 +12,7 @@
 #include "node/exposure.hpp"
 #include "node/threshold.hpp"
 #include "rpc/refusal.hpp"
+#include "runtime/event.hpp"
 
 namespace skerry::node {
 namespace {
@@ -36,30 +38,46 @@ SeenFile look_at(const std::string& path) {
 
 }  // namespace
 
+struct CoordinatorRole::Outcome {
+  explicit Outcome(Core& core) : done(core) {}
+  Result<> result;
+  Event done;
+};
+
 CoordinatorRole::CoordinatorRole(AppletContext& context, CoordinatorOptions options, App* app)
     : context_(context), app_(app), log_(context.log("coordinator")), options_(std::move(options)), disk_(context.core),
       security_(context.get<Security>()), plain_network_(context.core),
       public_network_(context.core, plain_network_, {security_.public_tls(), rpc::refusal_without_tls}),
       internal_network_(context.core, plain_network_, {security_.internal_tls(), rpc::refusal_without_tls}),
-      peer_network_(context.core, plain_network_, {security_.peer_tls()}), in_memory_(context.core), metadata_(make_metadata()), health_(context.core), tasks_(context.core) {
-  coordinator_ = std::make_unique<control::Coordinator>(
-      control::Coordinator::Parts{.core = context.core,
-                                  .network = network(options_.security.peer_tls, peer_network_),
-                                  .metadata = *metadata_,
-                                  .logger = log_,
-                                  .give_up = [this](Error why) { app_->fail(why.message()); }});
+      peer_network_(context.core, plain_network_, {security_.peer_tls()}), in_memory_(context.core), metadata_(make_metadata()),
+      coordinator_(std::make_unique<control::Coordinator>(
+          control::Coordinator::Parts{.core = context.core,
+                                      .network = network(options_.security.peer_tls, peer_network_),
+                                      .metadata = *metadata_,
+                                      .logger = log_,
+                                      .give_up = [this](Error why) { app_->fail(why.message()); }})),
+      metrics_(context.metrics(), options_.public_address.text(), *coordinator_),
+      admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
+      cluster_admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
+      health_(context.core), turn_(context.core, 1), tasks_(context.core) {
+  admin_.register_in(public_methods_);
+  cluster_admin_.register_in(public_methods_);
   health_.add_to(public_methods_);
+  reflection_.add_to(public_methods_);
   health_.add_to(internal_methods_);
   rpc::ServerOptions for_people = server_options("public");
   for_people.guard = security_.guard();
-  public_server_ = rpc::Server::make(context.core, network(options_.security.public_tls, public_network_), public_methods_, for_people);
-  internal_server_ = rpc::Server::make(context.core, network(options_.security.internal_tls, internal_network_), internal_methods_,
-                                       server_options("internal"));
+  public_server_ =
+      rpc::Server::make(context.core, network(options_.security.public_tls, public_network_), public_methods_, for_people);
+  internal_server_ = rpc::Server::make(context.core, network(options_.security.internal_tls, internal_network_),
+                                       internal_methods_, server_options("internal"));
 }
 
 rpc::ServerOptions CoordinatorRole::server_options(const char* port) {
   rpc::ServerOptions options;
-  options.on_handshake_failed = [this, port](const net::Address& peer, const Error& why) { security_.note_handshake(port, peer, why); };
+  options.on_handshake_failed = [this, port](const net::Address& peer, const Error& why) {
+    security_.note_handshake(port, peer, why);
+  };
   return options;
 }
 
@@ -78,16 +96,33 @@ Task<Result<>> CoordinatorRole::start() {
   CO_TRY(const net::Address internal, internal_server_->start(options_.internal_address));
   CO_TRY(const net::Address address, public_server_->start(options_.public_address));
   health_.set("", rpc::Health::Serving::yes);
+  offer_json();
+  if (security_.guard() != nullptr) security_.set_recheck(std::bind_front(&CoordinatorRole::recheck_callers, this));
   tasks_.spawn(watch_config());
   coordinator_->start();
   log_.info("Started Grpc server", {{"address", address.text()}, {"internal", internal.text()}});
   co_return Result<>{};
 }
 
+// What is answered here is answered as JSON, too, where operators ask.
+void CoordinatorRole::offer_json() {
+  const auto* admin = context_.find_sharded<AdminServer>();
+  json_api_ = admin != nullptr ? admin->local(context_.core.id()).json_api() : nullptr;
+  if (json_api_ == nullptr) return;
+  json_api_->add({.methods = &public_methods_, .authority = options_.public_address.text(), .guard = security_.guard()});
+}
+
+void CoordinatorRole::recheck_callers() {
+  public_server_->recheck_callers();
+  if (json_api_ != nullptr) json_api_->recheck_callers();
+}
+
 Task<> CoordinatorRole::stop() {
+  security_.set_recheck(nullptr);
   health_.set("", rpc::Health::Serving::no);
-  co_await tasks_.cancel_and_join();
+  if (json_api_ != nullptr) co_await json_api_->remove(public_methods_);
   co_await public_server_->stop(context_.core.now() + drain_time);
+  co_await tasks_.cancel_and_join();
   co_await internal_server_->stop(context_.core.now() + drain_time);
   co_await coordinator_->stop();
   co_await metadata_->stop();
@@ -95,21 +130,26 @@ Task<> CoordinatorRole::stop() {
 
 Task<> CoordinatorRole::watch_config() {
   for (;;) {
-    const SeenFile seen = co_await context_.blocking().run([path = options_.config_file] { return look_at(path); });
-    if (!config_seen_ || *config_seen_ != seen.stamp) {
-      config_seen_ = seen.stamp;
-      if (seen.text) {
-        read_config(*seen.text);
-      } else {
-        log_.warn("the cluster's configuration can't be read; nothing changes until it can", {{"reason", seen.text.error()}});
-      }
-    }
+    co_await look_at_config();
     co_await context_.core.sleep_for(config_interval);
   }
 }
 
+// Not while an edit is under way, whose former file would be taken for news.
+Task<> CoordinatorRole::look_at_config() {
+  const auto turn = co_await turn_.acquire();
+  const SeenFile seen = co_await context_.blocking().run([path = options_.config_file] { return look_at(path); });
+  if (config_seen_ && *config_seen_ == seen.stamp) co_return;
+  config_seen_ = seen.stamp;
+  if (seen.text) {
+    read_config(*seen.text);
+  } else {
+    log_.warn("the cluster's configuration can't be read; nothing changes until it can", {{"reason", seen.text.error()}});
+  }
+}
+
 void CoordinatorRole::read_config(std::string text) {
-  Result<> done;
+  Result<control::CommitNumber> done;
   if (auto config = control::ClusterConfig::from_yaml(text)) {
     done = coordinator_->configure(*std::move(config));
   } else {
@@ -120,10 +160,37 @@ void CoordinatorRole::read_config(std::string text) {
              {{"file", options_.config_file}, {"reason", done.error()}});
 }
 
-Task<Result<>> CoordinatorRole::change_config(control::ClusterConfig config) {
+Task<Result<>> CoordinatorRole::change_config(control::ConfigEdit edit) {
+  const auto outcome = std::make_shared<Outcome>(context_.core);
+  tasks_.spawn(carry_out(std::move(edit), outcome));
+  co_await outcome->done.wait();
+  co_return outcome->result;
+}
+
+Task<> CoordinatorRole::carry_out(control::ConfigEdit edit, std::shared_ptr<Outcome> outcome) {
+  if (const auto turn = co_await turn_.acquire(); turn) {
+    outcome->result = co_await edit_config(std::move(edit));
+  } else {
+    outcome->result = fail(turn.error());
+  }
+  outcome->done.set();
+}
+
+Task<Result<>> CoordinatorRole::edit_config(control::ConfigEdit edit) {
+  control::CoordinatorCore* const core = coordinator_->in_office();
+  if (core == nullptr) co_return fail(Errc::unavailable, "this coordinator is not in office any more: ask the one that is");
+  if (core->config() == nullptr)
+    co_return fail(Errc::unavailable, "the coordinator has not read the cluster's configuration yet");
+  control::ClusterConfig config = *core->config();
+  CO_TRYV(edit(config));
   const std::string text = config.to_yaml();
-  CO_TRYV(coordinator_->configure(std::move(config)));
-  co_return co_await disk::replace_file(disk_, options_.config_file, text);
+  CO_TRY(const control::CommitNumber number, coordinator_->configure(std::move(config)));
+  if (const auto written = co_await disk::replace_file(disk_, options_.config_file, text); !written) {
+    co_return fail(written.error().code,
+                   fmt::format("the change is in force until the coordinator is restarted, and could not be written: {}",
+                               written.error().message()));
+  }
+  co_return co_await coordinator_->wait_stored(number);
 }
 
 int run_coordinator(CoordinatorOptions options, LogRegistry& log) {
@@ -152,7 +219,8 @@ int run_coordinator(CoordinatorOptions options, LogRegistry& log) {
     }
   }
   app.add<Security>("security", *security);
-  if (options.admin_address) app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address, .json_api = true});
+  if (options.admin_address)
+    app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address, .json_api = true});
   app.add<CoordinatorRole>("coordinator", options, &app);
   if (options.admin_address) app.add<AdminReadiness>("ready");
   return app.run();

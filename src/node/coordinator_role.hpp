@@ -4,17 +4,23 @@
 #include <optional>
 #include <string>
 
+#include "control/admin_service.hpp"
+#include "control/cluster_admin.hpp"
 #include "control/coordinator.hpp"
 #include "control/metadata_memory.hpp"
 #include "disk/machine_disk.hpp"
 #include "net/file_stamp.hpp"
 #include "net/tcp.hpp"
 #include "net/tls_network.hpp"
+#include "node/coordinator_metrics.hpp"
 #include "node/security.hpp"
 #include "rpc/health.hpp"
+#include "rpc/json_api.hpp"
+#include "rpc/reflection.hpp"
 #include "rpc/server.hpp"
 #include "runtime/app.hpp"
 #include "runtime/applets.hpp"
+#include "runtime/semaphore.hpp"
 #include "runtime/task_scope.hpp"
 
 namespace skerry::node {
@@ -46,16 +52,24 @@ class CoordinatorRole {
   Task<> stop();
 
   control::Coordinator& coordinator() { return *coordinator_; }
-  // Makes it the configuration, and the file. Fails with invalid_argument when it can't be followed, io_failed when it can't be written.
-  Task<Result<>> change_config(control::ClusterConfig config);
+  // Edits the configuration in force and its file; returns when both are durable. One edit after the other; it goes on when its caller
+  // goes away. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed when the file can't be
+  // written, unavailable out of office.
+  Task<Result<>> change_config(control::ConfigEdit edit);
 
  private:
+  struct Outcome;
+  Task<> carry_out(control::ConfigEdit edit, std::shared_ptr<Outcome> outcome);
+  Task<Result<>> edit_config(control::ConfigEdit edit);
+  void offer_json();
+  void recheck_callers();
   std::unique_ptr<control::Metadata> make_metadata();
   net::Network& network(const std::optional<net::TlsOptions>& tls, net::TlsNetwork& secure) {
     return tls ? static_cast<net::Network&>(secure) : plain_network_;
   }
   rpc::ServerOptions server_options(const char* port);
   Task<> watch_config();
+  Task<> look_at_config();
   void read_config(std::string text);
 
   AppletContext& context_;
@@ -69,10 +83,16 @@ class CoordinatorRole {
   control::MetadataShared in_memory_;   // of the memory provider: gone with the process
   std::unique_ptr<control::Metadata> metadata_;
   std::unique_ptr<control::Coordinator> coordinator_;
+  CoordinatorMetrics metrics_;
+  control::AdminService admin_;
+  control::ClusterAdmin cluster_admin_;
   rpc::Health health_;
+  rpc::Reflection reflection_;
   rpc::Methods public_methods_, internal_methods_;
   std::unique_ptr<rpc::Server> public_server_, internal_server_;
+  rpc::JsonApi* json_api_ = nullptr;   // the operators' port's
   std::optional<net::FileStamp> config_seen_;
+  Semaphore turn_;   // of one edit of the configuration
   TaskScope tasks_;
 };
 

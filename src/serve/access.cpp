@@ -44,6 +44,7 @@ constexpr std::array other_methods = {
     Entry{"grpc.reflection.v1.ServerReflection", "*", looking_around},
     Entry{"grpc.reflection.v1alpha.ServerReflection", "*", looking_around},
     Entry{"io.oxia.proto.v1.OxiaAdmin", "*", ruling},
+    Entry{"skerry.control.v1.Admin", "*", ruling},
 };
 
 template <std::size_t count>

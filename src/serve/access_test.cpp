@@ -36,6 +36,14 @@ TEST(Access, every_method_of_the_store_asks_for_reading_or_writing_in_its_namesp
   EXPECT_EQ(access_to("/io.streamnative.oxia.proto.OxiaClient/Write").role, Role::write);
 }
 
+TEST(Access, operators_methods_ask_for_the_role_admin_everywhere) {
+  for (const char* method : {"/skerry.control.v1.Admin/GetCluster", "/skerry.control.v1.Admin/DrainNode",
+                             "/io.oxia.proto.v1.OxiaAdmin/ListDataServers", "/io.oxia.proto.v1.OxiaAdmin/SplitShard"}) {
+    EXPECT_EQ(access_to(method).role, Role::admin) << method;
+    EXPECT_EQ(access_to(method).scope, AccessScope::everywhere) << method;
+  }
+}
+
 TEST(Access, what_nobody_has_thought_about_is_closed) {
   for (const char* method : {"/io.oxia.proto.v1.OxiaClient/New", "/made.up.Service/Get", "nonsense", "", "/", "/x"}) {
     EXPECT_EQ(access_to(method).role, Role::admin) << method;
