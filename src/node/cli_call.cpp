@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -48,13 +49,29 @@ Result<> run(Call& call, Duration timeout, const std::optional<net::TlsOptions>&
   return {};
 }
 
+// In the server's words, where it says more than that it does not know the method.
+std::string why_unimplemented(const Call& call) {
+  const std::string where = call.address.text();
+  const std::string& said = call.status.message;
+  if (!said.empty() && said.find(call.method) == std::string::npos) return fmt::format("{}: {}", where, said);
+  return fmt::format("{} has no method {}: is it a server of this version? A cluster is managed through its coordinator", where,
+                     call.method);
+}
+
+// Another coordinator, as one that is not in office tells it.
+std::optional<std::string> redirection(const rpc::Status& status) {
+  const auto info = status.info();
+  if (!info || info->domain != "skerry.control" || info->reason != "NOT_IN_OFFICE") return std::nullopt;
+  const auto holder = info->metadata.find("coordinator");
+  return holder == info->metadata.end() ? std::nullopt : std::optional(holder->second);
+}
+
 Error failure(const Call& call) {
   const std::string where = call.address.text();
   switch (call.status.code) {
     case rpc::Code::unavailable:
     case rpc::Code::deadline_exceeded: return {Errc::unavailable, fmt::format("{}: {}", where, call.status.message)};
-    case rpc::Code::unimplemented:
-      return {Errc::unsupported, fmt::format("{} has no method {}: is it a server of this version?", where, call.method)};
+    case rpc::Code::unimplemented: return {Errc::unsupported, why_unimplemented(call)};
     default: return client::judge(call.status).error;
   }
 }
@@ -70,13 +87,16 @@ Result<> ask_server(const ConnectionFlags& flags, std::string method, const goog
   TRY(const std::string token, token_of(flags));
   TRY(const Duration timeout, request_timeout_of(flags));
   Result<> outcome = fail(Errc::invalid_argument, "no server address was given");
-  for (const std::string& text : target.addresses) {
-    TRY(net::Address address, net::Address::parse(text));
+  for (std::size_t next = 0; next < target.addresses.size(); ++next) {   // more are added on the way
+    TRY(net::Address address, net::Address::parse(target.addresses[next]));
     Call call{.address = std::move(address), .method = method, .options = {}, .request = request, .reply = reply};
     if (!token.empty()) call.options.metadata.add("authorization", "Bearer " + token);
     TRYV(run(call, timeout, target.tls));
     if (call.status.ok()) return {};
     outcome = fail(failure(call));
+    if (auto other = redirection(call.status); other && std::ranges::find(target.addresses, *other) == target.addresses.end()) {
+      target.addresses.push_back(*std::move(other));
+    }
     if (outcome.error() != Errc::unavailable) break;
   }
   return outcome;

@@ -2,7 +2,6 @@
 #include "node/cli_top.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include "client/error.hpp"
 #include "net/tcp.hpp"
 #include "node/cli_session.hpp"
+#include "node/cli_top_cluster.hpp"
 #include "node/cli_top_view.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
@@ -21,6 +21,7 @@ namespace skerry::node {
 namespace {
 
 constexpr auto answer_patience = 5s;
+constexpr const char* coordinator_patience = "5s";
 constexpr std::size_t answer_bytes_max = 64 << 20;
 constexpr std::size_t refusal_bytes_max = 1'000;
 constexpr std::size_t lines_without_terminal = 10'000;
@@ -30,6 +31,7 @@ struct TopFlags : ConnectionFlags {
   std::string interval = "2s";
   Format format = Format::text;
   bool once = false;
+  std::string coordinator;   // shows a cluster, not a process
 };
 
 Error no_metrics(const net::Address& address, std::string_view what) {
@@ -112,9 +114,12 @@ class Top {
     while (tasks_.size() > 0 || stops_.size() > 0) {
       if (!core_.run_turn()) core_.wait(no_deadline);
     }
-    if (interrupts.happened()) return out_.finish(exit_ok);
+    if (interrupts.happened() || cluster_at_) return out_.finish(exit_ok);
     return outcome_ ? out_.finish(exit_ok) : out_.finish(report(outcome_.error()));
   }
+
+  // What answers is a coordinator, which is called there: nothing was shown.
+  const std::optional<std::string>& cluster_at() const { return cluster_at_; }
 
  private:
   struct Reading {
@@ -128,6 +133,8 @@ class Top {
 
   Task<Result<>> show_all() {
     CO_TRY(Reading before, co_await fetch());
+    cluster_at_ = coordinator_in(before.samples, address_.host);
+    if (cluster_at_) co_return Result<>{};
     for (;;) {
       co_await core_.sleep_for(interval_);
       CO_TRY(Reading after, co_await fetch());
@@ -166,11 +173,6 @@ class Top {
     out_.flush();
   }
 
-  static std::size_t terminal_lines() {
-    winsize size{};
-    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
-  }
-
   const TopFlags& flags_;
   const Place place_;
   const net::Address& address_;
@@ -181,29 +183,49 @@ class Top {
   std::unique_ptr<net::Network> secure_;
   Output out_;
   Result<> outcome_;
+  std::optional<std::string> cluster_at_;
   TaskScope tasks_, stops_;
 };
 
+int run_cluster(const TopFlags& flags, const std::string& coordinator, Duration interval) {
+  ClusterTopFlags cluster{flags, interval, flags.format == Format::json, flags.once};
+  cluster.address = coordinator;
+  cluster.request_timeout = coordinator_patience;
+  return run_cluster_top(cluster);
+}
+
 int run_top(const TopFlags& flags) {
-  auto place = place_of(flags);
-  if (!place) return report(place.error());
   const auto interval = parse_duration(flags.interval);
   if (!interval) return report(interval.error());
   if (*interval < 100ms) return report({Errc::invalid_argument, "--interval must be 100ms or longer"});
-  return Top(flags, *std::move(place), *interval).run();
+  if (!flags.coordinator.empty()) return run_cluster(flags, flags.coordinator, *interval);
+  auto place = place_of(flags);
+  if (!place) return report(place.error());
+  std::optional<std::string> coordinator;
+  int status = exit_ok;
+  {
+    Top top(flags, *std::move(place), *interval);
+    status = top.run();
+    coordinator = top.cluster_at();
+  }
+  return coordinator ? run_cluster(flags, *coordinator, *interval) : status;
 }
 
 }  // namespace
 
 void add_top_command(CLI::App& app, Command& chosen) {
-  CLI::App& top = *app.add_subcommand("top", "Watch what a running process does");
+  CLI::App& top = *app.add_subcommand("top", "Watch what a running process or a cluster does");
   top.footer(
       std::string(
           "Rates and latencies are of the time since the last look. Latencies are upper bounds: those of the buckets in which they lie.\n"
-          "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second\n\n") +
+          "Example:\n  skerry top -m localhost:8080\n  skerry top --once -o json | jq .puts_per_second\n"
+          "  skerry top --coordinator localhost:6651\n\n") +
       exit_statuses_text());
   const auto flags = std::make_shared<TopFlags>();
-  top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics")->capture_default_str();
+  top.add_option("-m,--metrics-addr", flags->address, "Where the process answers GET /metrics; a coordinator's shows its cluster")
+      ->capture_default_str();
+  top.add_option("--coordinator", flags->coordinator,
+                 "Public address of a coordinator: shows its cluster, its nodes, shards, leaders and who lags");
   top.add_option("--auth-token", flags->auth_token, "Token that the process asks for");
   top.add_option("--auth-token-file,--token-file", flags->auth_token_file, "File that holds the token");
   add_tls_options(top, *flags);

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/bytes.hpp"
+#include "net/stream.hpp"
 #include "node/cli_admin_output.hpp"
 #include "runtime/quoting.hpp"
 
@@ -207,6 +208,15 @@ TopView compare(const std::vector<Sample>& before, const std::vector<Sample>& af
   add_methods(view, readings);
   add_shards(view, readings);
   return view;
+}
+
+std::optional<std::string> coordinator_in(const std::vector<Sample>& samples, const std::string& host) {
+  const auto found = std::ranges::find(samples, "skerry_coordinator_in_office", &Sample::name);
+  if (found == samples.end()) return std::nullopt;
+  auto address = net::Address::parse(label(*found, "address"));
+  if (!address) return std::nullopt;
+  if (address->host.empty() || address->host == "0.0.0.0" || address->host == "::") address->host = host;
+  return address->text();
 }
 
 std::string top_text(const TopView& view, std::string_view address, std::size_t lines) {

@@ -82,5 +82,11 @@ TEST(Top, prints_json_that_others_read) {
   EXPECT_FALSE(error);
 }
 
+TEST(TopView, knows_a_coordinator_by_its_metrics_and_where_it_is_called) {
+  EXPECT_EQ(coordinator_in(*parse_metrics("skerry_coordinator_in_office{address=\"10.0.0.1:6651\"} 1\n"), "h"), "10.0.0.1:6651");
+  EXPECT_EQ(coordinator_in(*parse_metrics("skerry_coordinator_in_office{address=\"0.0.0.0:6651\"} 0\n"), "h"), "h:6651");
+  EXPECT_EQ(coordinator_in(*parse_metrics("process_open_fds 7\n"), "h"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace skerry::node
