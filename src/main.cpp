@@ -5,6 +5,7 @@
 
 #include "node/cli_admin.hpp"
 #include "node/cli_client.hpp"
+#include "node/cli_cluster.hpp"
 #include "node/cli_command.hpp"
 #include "node/cli_health.hpp"
 #include "node/cli_perf.hpp"
@@ -34,7 +35,7 @@ int main(int argc, char** argv) {
   using namespace skerry::node;
   CLI::App app{
       "Skerry: a self-hosted platform for stateful applications, in one program.\n"
-      "Start a store with `skerry standalone`, talk to it with `skerry client`.",
+      "Start a store with `skerry standalone`, talk to it with `skerry client`; `skerry cluster up` tries a whole cluster.",
       "skerry"};
   app.footer(exit_statuses_text());
   app.require_subcommand(1);
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
   add_standalone_command(app, chosen);
   add_cluster_server_command(app, chosen);
   add_coordinator_command(app, chosen);
+  add_cluster_command(app, chosen);
   add_client_command(app, chosen);
   add_admin_command(app, chosen);
   add_shell_command(app, chosen);
