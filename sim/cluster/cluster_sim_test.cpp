@@ -45,10 +45,20 @@ History history(std::vector<History::Operation> operations) {
 TimePoint at(int seconds) { return TimePoint() + std::chrono::seconds(seconds); }
 
 History::Operation put(std::string value, int began, int ended, std::int64_t version) {
-  return {.kind = Kind::put, .key = "key", .value = std::move(value), .began = at(began), .ended = at(ended), .version = VersionId(version)};
+  return {.kind = Kind::put,
+          .key = "key",
+          .value = std::move(value),
+          .began = at(began),
+          .ended = at(ended),
+          .version = VersionId(version)};
 }
 History::Operation get(std::string value, int began, int ended, std::int64_t version) {
-  return {.kind = Kind::get, .key = "key", .value = std::move(value), .began = at(began), .ended = at(ended), .version = VersionId(version)};
+  return {.kind = Kind::get,
+          .key = "key",
+          .value = std::move(value),
+          .began = at(began),
+          .ended = at(ended),
+          .version = VersionId(version)};
 }
 
 TEST(HistoryTest, what_overlaps_may_be_seen_or_not) {

@@ -44,9 +44,8 @@ Task<Result<>> NodeMachine::open() {
   CO_TRYV(co_await disk().sync_folder("/"));
   CO_TRYV(co_await disk().sync_folder("/node-0"));
   CO_TRY(record_, co_await control::NodeRecord::open(core(), disk(), "/node-0/cluster-node"));
-  CO_TRY(node_log_,
-         co_await disk::Log::open(core(), disk(), "/node-0/log",
-                                                {.segment_bytes = 64 << 10, .spare_segments_max = 2, .durable = durable}));
+  CO_TRY(node_log_, co_await disk::Log::open(core(), disk(), "/node-0/log",
+                                             {.segment_bytes = 64 << 10, .spare_segments_max = 2, .durable = durable}));
   CO_TRY(engine_, co_await store::MemoryEngine::open(core(), disk(), "/node-0/engine"));
   group_ = std::make_unique<replica::ShardGroup>(
       core(), *node_log_, *engine_,

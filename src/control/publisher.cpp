@@ -81,12 +81,11 @@ void Publisher::gather_assignments() {
     if (leader != nullptr) told.leader_public_address = leader->public_address;
     gathered.namespaces[shard.name_space].push_back(std::move(told));
   }
-  if (assignments_ && assignments_->namespaces == gathered.namespaces &&
-      assignments_->authorities == gathered.authorities) {
+  if (assignments_ && assignments_->namespaces == gathered.namespaces && assignments_->authorities == gathered.authorities) {
     return;
   }
   gathered.revision = next_revision();
   assignments_ = std::make_shared<const Assignments>(std::move(gathered));
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control

@@ -52,8 +52,10 @@ struct Writer {
 };
 
 RaftAppend read_append(const v1::RaftAppend& in) {
-  RaftAppend out{
-      .term = Term(in.term()), .previous = entry_from_wire(in.previous()), .commit = Offset(in.commit()), .sent = time_from_wire(in.sent())};
+  RaftAppend out{.term = Term(in.term()),
+                 .previous = entry_from_wire(in.previous()),
+                 .commit = Offset(in.commit()),
+                 .sent = time_from_wire(in.sent())};
   for (const auto& each : in.entries()) out.entries.push_back({Term(each.term()), std::make_shared<const Bytes>(each.payload())});
   return out;
 }
@@ -81,7 +83,8 @@ void write(const RaftMessage& message, v1::RaftMessage& out) { std::visit(Writer
 
 Result<RaftMessage> read(const v1::RaftMessage& in) {
   switch (in.what_case()) {
-    case v1::RaftMessage::kVote: return RaftVote{ballot(in.vote().binding()), Term(in.vote().term()), entry_from_wire(in.vote().head())};
+    case v1::RaftMessage::kVote:
+      return RaftVote{ballot(in.vote().binding()), Term(in.vote().term()), entry_from_wire(in.vote().head())};
     case v1::RaftMessage::kVoteAnswer:
       return RaftVoteAnswer{ballot(in.vote_answer().binding()), in.vote_answer().granted(), Term(in.vote_answer().term())};
     case v1::RaftMessage::kAppend: return read_append(in.append());

@@ -33,8 +33,8 @@ std::optional<Term> term_in(const std::optional<rpc::ErrorInfo>& info) {
 // Whether the node said no, as opposed to not having been reached, or not in time.
 bool is_refusal(rpc::Code code) {
   using rpc::Code;
-  return code == Code::aborted || code == Code::failed_precondition || code == Code::invalid_argument || code == Code::not_found ||
-         code == Code::unimplemented || code == Code::data_loss || code == Code::permission_denied ||
+  return code == Code::aborted || code == Code::failed_precondition || code == Code::invalid_argument ||
+         code == Code::not_found || code == Code::unimplemented || code == Code::data_loss || code == Code::permission_denied ||
          code == Code::unauthenticated;
 }
 

@@ -44,7 +44,8 @@ Result<Talked> run(const net::Address& address, const Talk& talk, rpc::Metadata 
 // In the server's words, where it says more than that it does not know the method.
 std::string why_unimplemented(const std::string& where, const std::string& method, const std::string& said) {
   if (!said.empty() && said.find(method) == std::string::npos) return fmt::format("{}: {}", where, said);
-  return fmt::format("{} has no method {}: is it a server of this version? A cluster is managed through its coordinator", where, method);
+  return fmt::format("{} has no method {}: is it a server of this version? A cluster is managed through its coordinator", where,
+                     method);
 }
 
 // Another coordinator, as one that is not in office tells it.

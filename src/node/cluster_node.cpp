@@ -50,8 +50,7 @@ ClusterNode::~ClusterNode() = default;
 Task<Result<>> ClusterNode::start() {
   const std::uint32_t number = context_.core.id().value();
   CO_TRY(record_, co_await control::NodeRecord::open(context_.core, disk_, options_.folder->record_path(number)));
-  CO_TRY(storage_,
-         co_await NodeStorage::open(context_, disk_, options_.folder->node_path(number), number, options_.storage));
+  CO_TRY(storage_, co_await NodeStorage::open(context_, disk_, options_.folder->node_path(number), number, options_.storage));
   leases_.emplace(replica::Incarnation(record_->value().incarnation()), context_.core.clock().now());
   const SecurityOptions& security = security_.options();
   net::Network& to_peers = security.peer_tls ? static_cast<net::Network&>(peer_network_) : plain_network_;
@@ -80,10 +79,9 @@ Task<Result<>> ClusterNode::start() {
   co_await agent_->start();
   storage_->group().start();
   CO_TRY(const net::Address address, server_->start(node_address(options_.internal_address, context_.core.id())));
-  log_.info("node is ready for its coordinator",
-            {{"internal", address.text()},
-             {"cluster", record_->bound() ? record_->value().instance() : "none yet"},
-             {"replicas", storage_->group().shards().size()}});
+  log_.info("node is ready for its coordinator", {{"internal", address.text()},
+                                                  {"cluster", record_->bound() ? record_->value().instance() : "none yet"},
+                                                  {"replicas", storage_->group().shards().size()}});
   co_return Result<>{};
 }
 
@@ -103,7 +101,8 @@ void ClusterNode::on_assignments(const control::v1::Assignments& assignments) {
 
 void ClusterNode::on_opened(const std::string& name_space, replica::Shard& shard) {
   storage_->shard_metrics().add(name_space, shard);
-  log_.info("replica is open", {{"namespace", name_space}, {"shard", shard.id()}, {"term", shard.term()}, {"head", shard.status().head.offset}});
+  log_.info("replica is open",
+            {{"namespace", name_space}, {"shard", shard.id()}, {"term", shard.term()}, {"head", shard.status().head.offset}});
 }
 
 void ClusterNode::on_closing(ShardId shard) { storage_->shard_metrics().remove(shard); }
@@ -119,7 +118,8 @@ control::v1::Usage ClusterNode::usage() {
   measured_ = {now, process.processor_seconds};
   usage.set_memory_bytes(process.resident_bytes);
   usage.set_disk_bytes(folder_bytes());
-  if (const auto free = disk_.free_bytes(options_.folder->node_path(context_.core.id().value()))) usage.set_disk_free_bytes(*free);
+  if (const auto free = disk_.free_bytes(options_.folder->node_path(context_.core.id().value())))
+    usage.set_disk_free_bytes(*free);
   return usage;
 }
 

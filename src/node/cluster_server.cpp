@@ -57,8 +57,7 @@ int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
   if (!tracing) return refuse(tracing.error());
   Threshold threshold(clock);
   if (const auto free = check_ports(threshold, options, nodes); !free) return refuse(free.error());
-  const auto folder =
-      threshold.run(ServerFolder::open(threshold.disk(), options.data_folder, nodes, threshold.core().random()));
+  const auto folder = threshold.run(ServerFolder::open(threshold.disk(), options.data_folder, nodes, threshold.core().random()));
   if (!folder) return refuse(folder.error());
   options.app.placement = *std::move(placement);
 
@@ -74,14 +73,15 @@ int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
   app.add<Security>("security", *security);
   if (tracing->endpoint) app.add<Tracing>("tracing", *tracing);
   if (options.admin_address) {
-    app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address,
-                                                     .json_api = options.json_api != ServeJson::no});
+    app.add<AdminServer>("admin",
+                         AdminServerOptions{.address = *options.admin_address, .json_api = options.json_api != ServeJson::no});
   }
   app.add<ClusterNode>("node", ClusterNodeOptions{folder->get(), options.internal_address, options.storage}, &hosts);
-  app.add<PublicServer>("public",
-                        PublicServerOptions{options.public_address, nullptr, PublicPort::each_core,
-                                            options.check_authority ? serve::AuthorityCheck::members : serve::AuthorityCheck::off},
-                        &hosts);
+  app.add<PublicServer>(
+      "public",
+      PublicServerOptions{options.public_address, nullptr, PublicPort::each_core,
+                          options.check_authority ? serve::AuthorityCheck::members : serve::AuthorityCheck::off},
+      &hosts);
   if (options.admin_address) app.add<AdminReadiness>("ready");
   return app.run();
 }

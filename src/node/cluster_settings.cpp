@@ -6,9 +6,10 @@
 namespace skerry::node {
 
 ClusterServerSettings::ClusterServerSettings()
-    : serving_("./data/db",
-               "How many cores (\"2\"), or which processors (\"0,2\", \"0-3\", pinned). Each is a node of its own, on ports 10 higher "
-               "than the one before; a folder keeps the number that it was made with.") {
+    : serving_(
+          "./data/db",
+          "How many cores (\"2\"), or which processors (\"0,2\", \"0-3\", pinned). Each is a node of its own, on ports 10 higher "
+          "than the one before; a folder keeps the number that it was made with.") {
   serving_.declare_ports(settings_);
   settings_
       .add("internal.address", internal_address_,
@@ -53,7 +54,8 @@ CoordinatorSettings::CoordinatorSettings() {
       .flags("-i,--internal-addr")
       .also("server.internal.bindAddress");
   settings_
-      .add("metrics.address", metrics_address_, "Where GET /metrics, /healthz, /readyz and PUT /log-level are answered; \"none\": nowhere.")
+      .add("metrics.address", metrics_address_,
+           "Where GET /metrics, /healthz, /readyz and PUT /log-level are answered; \"none\": nowhere.")
       .flags("-m,--metrics-addr")
       .also("observability.metric.bindAddress");
   settings_.add("insecure", insecure_, "Say nothing about an address that other machines can reach without authentication.")
@@ -61,9 +63,10 @@ CoordinatorSettings::CoordinatorSettings() {
   security_.declare(settings_);
   security_.declare_internal(settings_, "controller");
   settings_
-      .add("metadata.provider", provider_,
-           "Where the cluster's status is kept. memory: nowhere, for trying things out; file: in a folder; raft: in the folders of "
-           "several coordinators, which elect the one that acts.")
+      .add(
+          "metadata.provider", provider_,
+          "Where the cluster's status is kept. memory: nowhere, for trying things out; file: in a folder; raft: in the folders of "
+          "several coordinators, which elect the one that acts.")
       .flags("--metadata")
       .choices({"file", "memory", "raft"})
       .also("metadata.providerName");
@@ -75,15 +78,17 @@ CoordinatorSettings::CoordinatorSettings() {
       .flags("--metadata-config-name")
       .also("metadata.file.configName");
   settings_
-      .add("metadata.raft.bootstrap-nodes", raft_nodes_,
-           "All coordinators of the raft provider, this one included: 1, 3 or 5 internal addresses, each HOST:PORT or NAME=HOST:PORT.")
+      .add(
+          "metadata.raft.bootstrap-nodes", raft_nodes_,
+          "All coordinators of the raft provider, this one included: 1, 3 or 5 internal addresses, each HOST:PORT or NAME=HOST:PORT.")
       .flags("--raft-bootstrap-nodes")
       .also("metadata.raft.bootstrapNodes");
   settings_.add("metadata.raft.address", raft_address_, "Which of them this one is; empty: the one with its internal address.")
       .flags("--raft-address");
   settings_.add("metadata.raft.cluster-name", raft_cluster_, "Coordinators that are told another name are refused.")
       .flags("--raft-cluster-name");
-  settings_.add("cluster-config", config_file_, "The cluster's configuration, where it is another file.").flags("--conf,--cconfig");
+  settings_.add("cluster-config", config_file_, "The cluster's configuration, where it is another file.")
+      .flags("--conf,--cconfig");
   logging_.declare(settings_);
 }
 
@@ -102,7 +107,8 @@ Result<CoordinatorOptions> CoordinatorSettings::options() const {
   options.metadata.cluster = raft_cluster_;
   if (provider_ == "raft") {
     if (raft_nodes_.empty()) {
-      return fail(Errc::invalid_argument, "metadata.raft.bootstrap-nodes: the raft provider needs the addresses of all coordinators");
+      return fail(Errc::invalid_argument,
+                  "metadata.raft.bootstrap-nodes: the raft provider needs the addresses of all coordinators");
     }
     const std::string list = fmt::format("{}", fmt::join(raft_nodes_, ","));
     TRY(options.metadata.members, control::RaftMembers::parse(list, raft_address_.empty() ? internal_address_ : raft_address_));

@@ -78,15 +78,16 @@ Result<> FolderClaim::check_format() const {
   TRY(const Bytes text, disk::read_file(disk_, file(format_name)));
   for (const RoleWords& other : roles) {
     if (other.role != role_ && text.starts_with(other.marker)) {
-      return fail(Errc::invalid_argument, fmt::format("{} is a folder of `{}`, which can't be taken over: choose another folder, or "
-                                                      "start that",
-                                                      path_, other.command));
+      return fail(Errc::invalid_argument,
+                  fmt::format("{} is a folder of `{}`, which can't be taken over: choose another folder, or "
+                              "start that",
+                              path_, other.command));
     }
   }
   const std::string_view marker = words(role_).marker;
   int found = 0;
-  const bool readable =
-      text.starts_with(marker) && std::from_chars(text.data() + marker.size(), text.data() + text.size(), found).ec == std::errc{};
+  const bool readable = text.starts_with(marker) &&
+                        std::from_chars(text.data() + marker.size(), text.data() + text.size(), found).ec == std::errc{};
   if (!readable || found < 1) {
     return fail(Errc::corrupt, fmt::format("{} does not say which format the data folder has: restore the file from a backup",
                                            file(format_name)));

@@ -73,4 +73,4 @@ class PublicServer {
   rpc::JsonApi* json_api_ = nullptr;   // the operators' port's, on the first core
 };
 
-}  // namespace skerry::node
+}   // namespace skerry::node

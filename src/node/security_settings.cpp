@@ -84,8 +84,9 @@ void SecuritySettings::declare_tls(Settings& settings, Tls& tls, const TlsNames&
            "Who signs client certificates (PEM). A client that shows one must show a good one.")
       .flags(flags + "-trusted-ca-file")
       .also(also + ".trustedCaFile");
-  settings.add(section + ".client-auth", tls.client_auth, "Turn away clients that show no certificate.")
-      
+  settings
+      .add(section + ".client-auth", tls.client_auth, "Turn away clients that show no certificate.")
+
       .flags(flags + "-client-auth")
       .also(also + ".clientAuth");
   settings.add(section + ".min-version", tls.min_version, "The oldest TLS to speak.")

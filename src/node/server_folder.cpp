@@ -47,9 +47,10 @@ Result<> ServerFolder::load(disk::Disk& disk, std::uint32_t nodes) {
   for (std::uint32_t node = 0; node < count; ++node) {
     TRY(const bool there, disk.exists(node_path(node)));
     if (!there) {
-      return fail(Errc::corrupt, fmt::format("{} is missing, and with it the records of that node: put it back from a copy, or make "
-                                             "it as an empty folder, and the node joins anew and is filled by the others",
-                                             node_path(node)));
+      return fail(Errc::corrupt,
+                  fmt::format("{} is missing, and with it the records of that node: put it back from a copy, or make "
+                              "it as an empty folder, and the node joins anew and is filled by the others",
+                              node_path(node)));
     }
   }
   return {};

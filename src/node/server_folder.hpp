@@ -15,7 +15,8 @@ namespace skerry::node {
 class ServerFolder {
  public:
   // Fails as FolderClaim::open() does, and with invalid_argument when the folder has another number of nodes.
-  static Task<Result<std::unique_ptr<ServerFolder>>> open(disk::Disk& disk, std::string path, std::uint32_t nodes, Random& random);
+  static Task<Result<std::unique_ptr<ServerFolder>>> open(disk::Disk& disk, std::string path, std::uint32_t nodes,
+                                                          Random& random);
 
   const std::string& pool() const { return pool_; }
   std::string node_path(std::uint32_t node) const;

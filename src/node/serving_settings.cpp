@@ -20,7 +20,8 @@ Result<net::Address> address_setting(const std::string& text, std::string_view k
 
 void LoggingSettings::declare(Settings& settings) {
   settings.add("log.level", level_, "trace, debug, info, warn, error or off; also per module: \"info,storage=debug\".")
-      .flags("-l,--log-level").also("observability.log.level");
+      .flags("-l,--log-level")
+      .also("observability.log.level");
   settings.add("log.json", json_, "Log lines as JSON.").flags("-j,--log-json");
 }
 
@@ -70,16 +71,20 @@ void ServingSettings::declare_insight(Settings& settings) {
 }
 
 void ServingSettings::declare_storage(Settings& settings) {
-  settings.add("storage.data-dir", data_dir_, "The data folder; made when it is not there.").flags("--data-dir").also("storage.database.dir");
+  settings.add("storage.data-dir", data_dir_, "The data folder; made when it is not there.")
+      .flags("--data-dir")
+      .also("storage.database.dir");
   settings.add("storage.wal.dir", wal_dir_, "Keep the logs in this folder, for a disk of their own; empty: in the data folder.")
       .flags("--wal-dir");
   settings
       .add("storage.wal.sync-data", wal_sync_,
            "Sync every write to disk before it is acknowledged. Without it a power failure loses what the system had not yet "
            "written, up to half a minute of acknowledged writes; a crash of the process alone loses nothing.")
-      .flags("--wal-sync-data").also("storage.wal.sync");
+      .flags("--wal-sync-data")
+      .also("storage.wal.sync");
   settings.add("storage.wal.retention-time", wal_retention_, "How long log entries are kept for followers of changes.")
-      .flags("--wal-retention-time").also("storage.wal.retention")
+      .flags("--wal-retention-time")
+      .also("storage.wal.retention")
       .limits(1s, 10 * 365 * 24h);
   settings
       .add("storage.wal.retention-bytes", wal_retention_bytes_,
@@ -90,18 +95,18 @@ void ServingSettings::declare_storage(Settings& settings) {
   settings
       .add("notifications.retention-time", notifications_retention_,
            "How far back changes can be followed; never further than the log is kept.")
-      .flags("--notifications-retention-time").also("storage.notification.retention")
+      .flags("--notifications-retention-time")
+      .also("storage.notification.retention")
       .limits(1s, 10 * 365 * 24h);
   settings.add("storage.db-cache-size-mb", cache_bytes_, "Memory for cached and not yet written records, of the whole process.")
-      .flags("--db-cache-size-mb").also("storage.database.readCacheSizeMB")
+      .flags("--db-cache-size-mb")
+      .also("storage.database.readCacheSizeMB")
       .unit(Unit::mebibytes)
       .limits(8LL << 20, 1LL << 40);
 }
 
 void ServingSettings::declare_process(Settings& settings) {
-  settings
-      .add("cores", cores_, cores_help_)
-      .flags("--cores");
+  settings.add("cores", cores_, cores_help_).flags("--cores");
   settings.add("pin", pin_, "Pin cores to processors also when only their number is given.").flags("--pin");
   settings
       .add("busy-wait", busy_wait_,

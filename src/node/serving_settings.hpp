@@ -28,7 +28,8 @@ class LoggingSettings {
 // the keys of its files are taken, too.
 class ServingSettings {
  public:
-  ServingSettings(std::string data_dir, std::string cores_help) : data_dir_(std::move(data_dir)), cores_help_(std::move(cores_help)) {}
+  ServingSettings(std::string data_dir, std::string cores_help)
+      : data_dir_(std::move(data_dir)), cores_help_(std::move(cores_help)) {}
   void declare_ports(Settings& settings);
   void declare_internal(Settings& settings, const std::string& also) { security_.declare_internal(settings, also); }
   void declare_insight(Settings& settings);

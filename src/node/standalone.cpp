@@ -71,9 +71,8 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   if (options.admin_address) {
     if (const Result<> free = threshold.check_free(*options.admin_address); !free) return refuse(free.error());
   }
-  const auto folder =
-      threshold.run(DataFolder::open(threshold.disk(), options.data_folder,
-                                     {nodes_for(options, wished->count), options.namespaces}, threshold.core().random()));
+  const auto folder = threshold.run(DataFolder::open(
+      threshold.disk(), options.data_folder, {nodes_for(options, wished->count), options.namespaces}, threshold.core().random()));
   if (!folder) return refuse(folder.error());
   Result<CorePlacement> placement = place(options, (*folder)->status().nodes);
   if (!placement) return refuse(placement.error());

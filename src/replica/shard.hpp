@@ -87,7 +87,7 @@ struct ReplicaStatus {
   Offset commit = no_offset, applied = no_offset, durable = no_offset;   // durable: in the engine
   std::optional<NodeId> leader;
   std::vector<Follower> followers;   // of a leader
-  std::optional<Error> failure;      // log or engine can keep nothing more
+  std::optional<Error> failure;   // log or engine can keep nothing more
 };
 
 // One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves: reads
