@@ -173,7 +173,7 @@ def test_what_is_wrong_is_refused_with_the_reason(make):
     serving(admin)
     for words, status, says in [
         (["node", "drain", "thre"], NOT_FOUND, "did you mean three?"),
-        (["node", "drain", "one"], USAGE, ""),   # three copies, and two nodes would be left
+        (["node", "drain", "one"], USAGE, "3 replicas are wanted"),
         (["leader", "move", "77", "--to", "one"], NOT_FOUND, "no shard 77"),
         (["shard", "move", "0", "--from", "one", "--to", "two"], USAGE, ""),
         (["shard", "split", "-n", "default", "--shard", "0"], FAILED, "does not split"),
