@@ -70,7 +70,8 @@ Task<rpc::Status> ClusterAdmin::drain(const v1::DrainNodeRequest& request) {
   const auto node = find_node((*core)->status(), request.node());
   if (!node) co_return rpc::Status::from(node.error());
   auto wish = (*core)->drain(*node, office_.core.now());
-  if (!wish) co_return as_precondition(wish.error());
+  if (!wish)
+    co_return rpc::Status{rpc::Code::failed_precondition, wish.error().message(), {}};   // the others can't take what it has
   co_return co_await office_.carry_out(std::move(wish));
 }
 
