@@ -55,6 +55,13 @@ TEST_P(OxiaRefusalsTest, a_request_beyond_a_limit_is_refused_by_code_and_text) {
 }
 
 struct OxiaRoutingTest : ::testing::Test {
+  void tell_leader(std::size_t shard, std::string address) {
+    auto assignments = std::make_shared<Assignments>(*world.directory().assignments());
+    auto& place = assignments->namespaces["default"][shard];
+    place.core.reset();
+    place.leader = std::move(address);
+    world.assign(std::move(assignments));
+  }
   ServeWorld world;
 };
 
@@ -82,17 +89,21 @@ TEST_F(OxiaRoutingTest, an_unknown_shard_is_not_found_by_every_method) {
 }
 
 TEST_F(OxiaRoutingTest, a_shard_led_elsewhere_is_told_with_its_leader) {
-  auto assignments = std::make_shared<Assignments>(*world.directory().assignments());
-  auto& place = assignments->namespaces["default"][0];
-  place.core.reset();
-  place.leader = "other.example:6648";
-  world.assign(std::move(assignments));
+  tell_leader(1, "other.example:6648");   // which is on another core: nothing of it is here
   proto::WriteRequest request;
-  request.set_shard(0);
+  request.set_shard(1);
   auto* call = world.finish("Write", request);
   expect_reason(*call->status, Code::aborted, "NODE_IS_NOT_LEADER", "oxia: node is not leader");
-  EXPECT_EQ(call->status->info()->metadata.at("shard"), "0");
+  ASSERT_TRUE(call->status->info());
+  EXPECT_EQ(call->status->info()->metadata.at("shard"), "1");
   EXPECT_EQ(call->status->info()->metadata.at("leader"), "other.example:6648");
+}
+
+TEST_F(OxiaRoutingTest, a_leader_answers_before_it_is_told_that_it_leads) {
+  tell_leader(0, "other.example:6648");
+  proto::WriteRequest request;
+  request.set_shard(0);
+  EXPECT_TRUE(world.finish("Write", request)->status->ok());
 }
 
 TEST_F(OxiaRoutingTest, assignments_give_the_requests_own_authority_and_the_whole_hash_range) {
