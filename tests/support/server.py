@@ -17,16 +17,32 @@ PROGRAM = pathlib.Path(os.environ.get("SKERRY", ROOT / "build/release/skerry"))
 _random = random.Random(os.getpid() ^ time.time_ns())
 
 
+def _ports():
+    """Those of this process: tests run side by side, and each worker has a part of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    number = int(worker[2:]) % 8 if worker.startswith("gw") else 8
+    return range(10_000 + number * 1_200, 10_000 + (number + 1) * 1_200)
+
+
+_given = set()
+
+
 def free_port():
-    """A port nobody listens on, below those that the kernel hands out by itself. Taken at random: tests run side by side."""
+    """A port nobody listens on, below those that the kernel hands out by itself; no process of tests gives one out twice."""
+    ports = _ports()
+    if len(_given) > len(ports) // 2:
+        _given.clear()
     while True:
-        port = _random.randrange(10_000, 20_000)
+        port = _random.choice(ports)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        _given.add(port)
+        return port
 
 
 def eventually(condition, what="the condition", seconds=20, every=0.02):
