@@ -205,9 +205,12 @@ class Cluster:
         eventually(told, f"another leader than {than.name}", seconds)
 
     def stop(self):
+        """Ends everything, and takes the data away: what tests of clusters write is much. The logs stay."""
         for each in self.processes():
             if each.process is None:
                 continue
             if each.paused:
                 each.resume()
             each.kill()
+            for data in ("data", "metadata"):
+                shutil.rmtree(each.folder / data, ignore_errors=True)
