@@ -8,7 +8,15 @@ import subprocess
 
 
 def usable():
-    return os.geteuid() == 0 and shutil.which("ip") and shutil.which("nft")
+    """Whether this machine lets us make what is needed here."""
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("nft"):
+        return False
+    try:
+        with Network(["probe"]) as network:
+            network.isolate("probe")
+        return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
 
 
 def _run(*words):
