@@ -105,6 +105,8 @@ class Coordinator::Office final : public ServerLinkListener {
     parts_.logger.warn("the cluster's status could not be stored; this coordinator leaves office", {{"reason", stored.error()}});
     lost_ = true;
     due_.wake_all();
+    // Of the failures only this one leaves it in office, where nothing could change any more.
+    if (stored.error() == Errc::resource_exhausted) parts_.give_up(stored.error());
   }
 
   // --- the servers

@@ -78,6 +78,8 @@ Task<> ServerLink::run() {
     if (call) {
       const std::string ended = co_await serve(**call);
       listener_.on_broke(attendance_.name, ended);
+      // Who has said nothing won't be asked again without a pause: it may refuse us, as a server of another cluster does.
+      if (!heard_) co_await core_.sleep_for(limits::server_retry_pause);
     } else {
       listener_.on_connect_failed(attendance_.name, call.error().message());
       co_await core_.sleep_for(limits::server_retry_pause);
@@ -89,6 +91,7 @@ Task<> ServerLink::run() {
 Task<std::string> ServerLink::serve(rpc::ClientCall& call) {
   v1::Report report;
   bool first = true;
+  heard_ = false;
   for (;;) {
     const TimePoint sent = core_.now();
     const v1::Order order = next_order(first);
@@ -97,6 +100,7 @@ Task<std::string> ServerLink::serve(rpc::ClientCall& call) {
     if (!more) co_return more.error().message();
     if (!*more) co_return why(co_await call.finish());
     first = false;
+    heard_ = true;
     take(report);
     if (!has_news()) co_await run_until(core_, news_.wait(), sent + limits::order_interval);
   }

@@ -64,6 +64,7 @@ class ServerLink {
     }
   };
   bool bind_ = false;    // with the next order
+  bool heard_ = false;   // a report on the present or the last call
   bool bound_ = false;   // so it says; else its reports say nothing
   Told<v1::Nodes> nodes_;
   Told<v1::Holdings> holdings_;

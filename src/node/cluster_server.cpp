@@ -74,7 +74,8 @@ int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
   if (tracing->endpoint) app.add<Tracing>("tracing", *tracing);
   if (options.admin_address) {
     app.add<AdminServer>("admin",
-                         AdminServerOptions{.address = *options.admin_address, .json_api = options.json_api != ServeJson::no});
+                         AdminServerOptions{.address = *options.admin_address,
+                                            .json_api = serves_json(options.json_api, *options.admin_address, options.security)});
   }
   app.add<ClusterNode>("node", ClusterNodeOptions{folder->get(), options.internal_address, options.storage}, &hosts);
   app.add<PublicServer>(

@@ -231,7 +231,9 @@ int run_coordinator(CoordinatorOptions options, LogRegistry& log) {
   }
   app.add<Security>("security", *security);
   if (options.admin_address)
-    app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address, .json_api = true});
+    app.add<AdminServer>(
+        "admin", AdminServerOptions{.address = *options.admin_address,
+                                    .json_api = serves_json(ServeJson::by_itself, *options.admin_address, options.security)});
   app.add<CoordinatorRole>("coordinator", options, &app);
   if (options.admin_address) app.add<AdminReadiness>("ready");
   return app.run();

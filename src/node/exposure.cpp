@@ -21,4 +21,10 @@ void warn_of_exposure(const Exposure& exposure, const Logger& log) {
   }
 }
 
+bool serves_json(ServeJson wish, const net::Address& admin_address, const SecurityOptions& security) {
+  if (wish != ServeJson::by_itself) return wish == ServeJson::yes;
+  const bool certificates = security.admin_tls && security.admin_tls->client_auth == net::ClientAuth::require;
+  return is_loopback(admin_address) || security.auth.on() || certificates;
+}
+
 }  // namespace skerry::node

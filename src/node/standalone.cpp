@@ -43,14 +43,6 @@ void warn_of_ports(const StandaloneOptions& options, const Logger& log) {
   warn_of_exposure({*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth}, log);
 }
 
-// Whoever may call there may read and write everything.
-bool serves_json(const StandaloneOptions& options) {
-  if (options.json_api != ServeJson::by_itself) return options.json_api == ServeJson::yes;
-  const SecurityOptions& security = options.security;
-  const bool certificates = security.admin_tls && security.admin_tls->client_auth == net::ClientAuth::require;
-  return is_loopback(*options.admin_address) || security.auth.on() || certificates;
-}
-
 int refuse(const Error& error) {
   fmt::print(stderr, "Error: {}\n", error.message());
   return exit_failed;
@@ -92,7 +84,9 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   app.add<Security>("security", *security);
   if (tracing->endpoint) app.add<Tracing>("tracing", *tracing);
   if (options.admin_address) {
-    app.add<AdminServer>("admin", AdminServerOptions{.address = *options.admin_address, .json_api = serves_json(options)});
+    app.add<AdminServer>("admin",
+                         AdminServerOptions{.address = *options.admin_address,
+                                            .json_api = serves_json(options.json_api, *options.admin_address, options.security)});
   }
   app.add<Storage>("storage", options.storage, &hosts);
   app.add<NamespaceAdmin>("namespaces", folder->get());

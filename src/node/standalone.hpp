@@ -7,15 +7,13 @@
 #include "base/result.hpp"
 #include "net/stream.hpp"
 #include "node/data_folder.hpp"
+#include "node/exposure.hpp"
 #include "node/security.hpp"
 #include "node/storage.hpp"
 #include "node/tracing_options.hpp"
 #include "runtime/app.hpp"
 
 namespace skerry::node {
-
-// Whether the operators' port answers /api. By itself: where only this machine reaches it, or callers are asked who they are.
-enum class ServeJson { by_itself, yes, no };
 
 // A whole cluster in one process: one public address, every namespace and shard behind it.
 struct StandaloneOptions {
