@@ -14,3 +14,5 @@ skerry_room(cli
   TEST_DEPS skerry_net_testing
   LINK    CLI11::CLI11 skerry_proto_admin_v1 skerry_proto_control_v1 skerry_proto_health skerry_proto_oxia fmt::fmt PkgConfig::EDIT
   PCH     <CLI/CLI.hpp> <boost/json.hpp> <fmt/format.h> <functional> <map> <memory> <string> <vector>)
+# Commands run once: what costs time in them is compiling.
+target_compile_options(skerry_cli PRIVATE $<$<CONFIG:Release>:-O1>)

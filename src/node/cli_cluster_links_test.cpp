@@ -19,7 +19,7 @@ struct LinksTest : testing::Test {
     world.tasks.spawn(accept());
   }
   ~LinksTest() override {
-    caller.reset();
+    if (caller) caller->close();   // and stays until whoever reads it has ended
     world.tasks.spawn(end());
     world.advance(1s);
   }
