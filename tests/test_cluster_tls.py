@@ -3,13 +3,13 @@
 
 import pytest
 
-from support.certificates import Authority
+from support.certificates import Authority, replace
 from support.cluster import Cluster
 from support.server import eventually
 
 
-def mutual(authority, name):
-    certificate, key = authority.make(name)
+def mutual(authority, name, **options):
+    certificate, key = authority.make(name, **options)
     own = ["--internal-tls-cert-file", certificate, "--internal-tls-key-file", key, "--internal-tls-trusted-ca-file", authority.certificate,
            "--internal-tls-client-auth"]
     towards = ["--peer-tls-cert-file", certificate, "--peer-tls-key-file", key, "--peer-tls-trusted-ca-file", authority.certificate]
@@ -49,6 +49,18 @@ def test_a_server_with_a_certificate_of_somebody_else_is_left_out(tmp_path, clus
     cluster.put("key", b"value")   # the two others are a majority
     assert "joined a cluster" not in stranger.output()
     eventually(lambda: "server=three" in cluster.coordinator.output() and "certificate" in cluster.coordinator.output(), "the reason")
+
+
+def test_a_server_whose_certificate_has_expired_is_left_out_until_it_has_a_new_one(authority, cluster):
+    late = cluster.servers["three"]
+    late.extra = mutual(authority, "three", days=-1)
+    cluster.start()
+    cluster.put("key", b"value")
+    assert "joined a cluster" not in late.output()
+    eventually(lambda: "server=three" in cluster.coordinator.output() and "expired" in cluster.coordinator.output(), "the reason")
+    for old, new in zip((late.extra[1], late.extra[3]), authority.make("three")):
+        replace(old, new.read_bytes())
+    eventually(lambda: "joined a cluster" in late.output(), "the server to be taken, without a restart")
 
 
 def test_a_coordinator_without_a_certificate_is_not_obeyed(cluster):

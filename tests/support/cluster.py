@@ -25,7 +25,7 @@ class Process:
         self.public, self.internal = free_port(), free_port()
         self.process = None
         self.paused = False
-        self.extra = []   # more flags
+        self.extra, self.environment = [], {}   # more flags and variables
         self.host, self.prefix = "127.0.0.1", []   # the machine, and the words that make a command run there
 
     @property
@@ -47,7 +47,8 @@ class Process:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [*self.prefix, str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, **self.environment})
         return self
 
     def running(self):
