@@ -86,6 +86,7 @@ class Prober(threading.Thread):
 
 
 def measure_load(made, options, seconds, preload):
+    made.leader_store().close()   # it serves
     command = ["taskset", "-c", LOAD_CPU, str(LOAD), "--address", made.leader().address, "--value-bytes", "128", "--seconds", str(seconds),
                "--warm-up", "0.5", *options.split()]
     if not preload:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "load/target.hpp"
@@ -48,6 +49,7 @@ class Connection {
   }
 
   Task<Result<>> put(std::span<const Operation> operations) {
+    if (ended_) co_return fail(*ended_);
     Pending pending{.request = {}, .done = Event(core_), .result = {}};
     pending.request.set_shard(shard);
     fill(pending.request, operations);
@@ -117,17 +119,21 @@ class Connection {
       pending->done.set();
     }
     const rpc::Status status = co_await writes_->finish();
-    for (Pending* pending : unanswered_) {
-      pending->result = fail(Errc::closed, "the write stream ended: " + status.message);
-      pending->done.set();
+    ended_ = Error(Errc::closed, "the write stream ended: " + status.message);
+    for (std::deque<Pending*>* left : {&unanswered_, &unsent_}) {
+      for (Pending* pending : *left) {
+        pending->result = fail(*ended_);
+        pending->done.set();
+      }
+      left->clear();
     }
-    unanswered_.clear();
   }
 
   Core& core_;
   std::unique_ptr<rpc::Channel> channel_;
   std::unique_ptr<rpc::ClientCall> writes_;
   std::deque<Pending*> unsent_, unanswered_;
+  std::optional<Error> ended_;   // nothing is answered any more
   Signal may_write_;
   TaskScope tasks_;
 };

@@ -15,8 +15,8 @@ bool FollowerProgress::has_room() const {
   return false;
 }
 
-bool FollowerProgress::lacks(Offset last, Offset commit, MembershipVersion version) const {
-  return mode_ == Mode::probing || next_ <= last || commit_sent_ < commit || version_sent_ < version;
+bool FollowerProgress::lacks(Offset last, MembershipVersion version) const {
+  return mode_ == Mode::probing || next_ <= last || version_sent_ < version;
 }
 
 void FollowerProgress::sent(const Append& append, std::size_t bytes, TimePoint now) {

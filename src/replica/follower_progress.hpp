@@ -31,7 +31,8 @@ class FollowerProgress {
   // Whether another message may go out.
   bool has_room() const;
   // Whether it lacks something that a message would bring. `last`, `commit` and `version` are the leader's.
-  bool lacks(Offset last, Offset commit, MembershipVersion version) const;
+  bool lacks(Offset last, MembershipVersion version) const;
+  bool lacks_commit(Offset commit) const { return commit_sent_ < commit; }
 
   void sent(const Append& append, std::size_t bytes, TimePoint now);
   void heard(const AppendAnswer& answer, TimePoint now);   // before one of the next two

@@ -35,7 +35,7 @@ FollowerProgress streaming(Offset offset) {
 TEST(FollowerProgress, asks_once_until_it_knows_where_the_follower_stands) {
   FollowerProgress follower(NodeId(2), Offset(10));
   EXPECT_TRUE(follower.has_room());
-  EXPECT_TRUE(follower.lacks(Offset(9), no_offset, version));
+  EXPECT_TRUE(follower.lacks(Offset(9), version));
   follower.sent(entries(Offset(10), Offset(12)), 30, now);
   EXPECT_FALSE(follower.has_room());
   EXPECT_EQ(follower.patience_ends(), now + limits::append_patience);
@@ -78,10 +78,11 @@ TEST(FollowerProgress, entries_in_flight_are_bounded) {
 
 TEST(FollowerProgress, the_commit_offset_goes_alone_when_nothing_follows) {
   FollowerProgress follower = streaming(Offset(9));
-  EXPECT_FALSE(follower.lacks(Offset(9), no_offset, version));
-  EXPECT_TRUE(follower.lacks(Offset(9), Offset(9), version));
+  EXPECT_FALSE(follower.lacks_commit(no_offset));
+  EXPECT_TRUE(follower.lacks_commit(Offset(9)));
+  EXPECT_FALSE(follower.lacks(Offset(9), version));
   follower.sent(entries(Offset(10), Offset(9), Offset(9)), 0, now);
-  EXPECT_FALSE(follower.lacks(Offset(9), Offset(9), version));
+  EXPECT_FALSE(follower.lacks_commit(Offset(9)));
   EXPECT_EQ(follower.patience_ends(), now + limits::append_patience);
   hear_matched(follower, Offset(9), Offset(9));
   EXPECT_EQ(follower.patience_ends(), TimePoint::max());

@@ -101,7 +101,10 @@ class ReplicaCore {
   // --- as a leader
   // Takes the next offset of the log. Requires: leads(); of clients' requests also serving and holding the lease.
   EntryId propose();
-  std::optional<SendPlan> next_send(NodeId to);
+  // That more is committed is told with the next entries; when it may go alone is the caller's to say, who saves messages by waiting.
+  std::optional<SendPlan> next_send(NodeId to, bool commit_alone = true);
+  // Some follower lacks this news, and nothing else that it could be sent.
+  bool owes_commit_news() const;
   // Requires: an append was planned, and nothing has happened since; `last` is not beyond its.
   Append sent(NodeId to, Offset last, std::size_t bytes, TimePoint now);
   Effects answered(NodeId from, const AppendAnswer& answer, TimePoint now);

@@ -115,5 +115,60 @@ TEST_F(Follower, refuses_a_second_leader_of_the_term) {
   EXPECT_EQ(effects.error(), Errc::corrupt);
 }
 
+// A leader of three, whose first follower has what there is and acknowledges as it comes.
+class Leader : public testing::Test {
+ protected:
+  static constexpr NodeId follower{2};
+  static constexpr TimePoint now{1s};
+
+  Leader() : core_(ShardId(0), NodeId(1), {.term = Term(1)}, leases_) {
+    Membership three;
+    three.version = MembershipVersion(1);
+    three.voters = {NodeId(1), follower, NodeId(3)};
+    EXPECT_TRUE(core_.new_term({Term(2), three.version}, now));
+    core_.persisted(core_.position(), now);
+    EXPECT_TRUE(core_.become_leader({.term = Term(2), .membership = three}, now));
+    propose();
+    acknowledge();   // the barrier
+  }
+  void propose() {
+    core_.propose();
+    core_.persisted(core_.position(), now);
+  }
+  // Sends what there is to send, and lets the follower have it.
+  void acknowledge() {
+    while (const auto plan = core_.next_send(follower)) {
+      const Append sent = core_.sent(follower, plan->last, 10, now);
+      core_.answered(
+          follower,
+          {.term = Term(2), .incarnation = Incarnation(5), .version = sent.version, .matched = sent.last, .commit = sent.commit},
+          now);
+    }
+  }
+
+  NodeLeases leases_{Incarnation(1), TimePoint()};
+  ReplicaCore core_;
+};
+
+TEST_F(Leader, tells_of_commits_with_the_next_entry_or_alone_when_asked) {
+  propose();
+  const auto plan = core_.next_send(follower, false);
+  ASSERT_TRUE(plan);
+  const Append sent = core_.sent(follower, plan->last, 10, now);
+  EXPECT_FALSE(core_.owes_commit_news());
+  core_.answered(
+      follower,
+      {.term = Term(2), .incarnation = Incarnation(5), .version = sent.version, .matched = sent.last, .commit = sent.commit},
+      now);
+  ASSERT_EQ(core_.commit(), sent.last);
+  EXPECT_TRUE(core_.owes_commit_news());
+  EXPECT_FALSE(core_.next_send(follower, false));
+  EXPECT_TRUE(core_.next_send(follower, true));
+  propose();
+  const auto next = core_.next_send(follower, false);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(core_.sent(follower, next->last, 10, now).commit, sent.last);
+}
+
 }  // namespace
 }  // namespace skerry::replica

@@ -350,13 +350,23 @@ void ReplicaDriver::trim_cache() {
 void ReplicaDriver::on_turn_end() {
   turn_open_ = false;
   if (parts_.peers == nullptr || failure_) return;
-  for (std::size_t i = 0; i < parts_.replica.followers().size(); ++i) send_to(parts_.replica.followers()[i].node());
+  send_to_all(false);
+  if (!commit_news_.armed() && parts_.replica.owes_commit_news()) {
+    parts_.core.timers().arm(commit_news_, parts_.core.now() + commit_news_delay);
+  }
   arm_tick();
 }
 
-void ReplicaDriver::send_to(NodeId node) {
+void ReplicaDriver::send_to_all(bool commit_alone) {
+  if (failure_) return;
+  for (std::size_t i = 0; i < parts_.replica.followers().size(); ++i) {
+    send_to(parts_.replica.followers()[i].node(), commit_alone);
+  }
+}
+
+void ReplicaDriver::send_to(NodeId node, bool commit_alone) {
   if (feeding_.contains(node)) return;
-  while (const auto plan = parts_.replica.next_send(node)) {
+  while (const auto plan = parts_.replica.next_send(node, commit_alone)) {
     if (plan->kind == SendPlan::Kind::snapshot) return begin_snapshot(node);
     const Offset first = plan->previous.offset.next();
     if (plan->last >= first && cache_.find(first) == nullptr) {

@@ -98,6 +98,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
  private:
   static constexpr Duration tick_interval_min = 5ms;
+  static constexpr Duration commit_news_delay = 5ms;   // nobody waits for it: followers answer no reads
   struct Logged {
     disk::Sequence sequence;
     LogPosition position;
@@ -113,6 +114,14 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void on_due() override;
   TimePoint now() const { return parts_.core.clock().now(); }
   void arm_tick();
+
+  // Tells followers that more is committed when no entry has done so for a while.
+  struct CommitNews final : Timer {
+    explicit CommitNews(ReplicaDriver& owner) : driver(owner) {}
+    void on_due() override { driver.send_to_all(true); }
+    ReplicaDriver& driver;
+  };
+  void send_to_all(bool commit_alone);
 
   // --- effects
   struct Sending {
@@ -137,7 +146,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
   // --- sending
   void send_soon() { parts_.core.at_turn_end(*this); }
-  void send_to(NodeId node);
+  void send_to(NodeId node, bool commit_alone);
   void send_entries(NodeId node, const SendPlan& plan, std::size_t bytes);
   Task<> feed(NodeId node);
   Task<bool> send_from_log(NodeId node);
@@ -160,6 +169,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   bool catching_up_ = false;   // applies from the log, in a task
   bool installing_ = false;   // the log says that the state is another, and is not synced yet
   SnapshotReception reception_;
+  CommitNews commit_news_{*this};
   std::map<std::pair<Term, NodeId>, Sending> sending_;   // are being sent the state, in which term of ours
   std::set<NodeId> feeding_;   // are being sent what is read from the log
   std::vector<BytesView> views_;   // what goes into the next message; kept for its room

@@ -20,9 +20,16 @@ EntryId ReplicaCore::propose() {
   return {term_, last_};
 }
 
-std::optional<SendPlan> ReplicaCore::next_send(NodeId to) {
+bool ReplicaCore::owes_commit_news() const {
+  return leads() && std::ranges::any_of(followers_, [this](const FollowerProgress& each) {
+           return each.has_room() && !each.lacks(last_, version_) && each.lacks_commit(commit_);
+         });
+}
+
+std::optional<SendPlan> ReplicaCore::next_send(NodeId to, bool commit_alone) {
   FollowerProgress* follower = progress_of(to);
-  if (follower == nullptr || !follower->has_room() || !follower->lacks(last_, commit_, version_)) return std::nullopt;
+  if (follower == nullptr || !follower->has_room()) return std::nullopt;
+  if (!follower->lacks(last_, version_) && !(commit_alone && follower->lacks_commit(commit_))) return std::nullopt;
   const Offset next = follower->next();
   const std::optional<Term> previous = terms_.term_of(next.previous());
   SendPlan plan;
@@ -69,7 +76,7 @@ Effects ReplicaCore::answered(NodeId from, const AppendAnswer& answer, TimePoint
   } else if (answer.kind == AppendAnswer::Kind::missing) {
     follower->missing(answer.missing, next_for(answer.newest));
   }
-  effects.send = effects.send || (follower->has_room() && follower->lacks(last_, commit_, version_));
+  effects.send = effects.send || (follower->has_room() && (follower->lacks(last_, version_) || follower->lacks_commit(commit_)));
   return effects;
 }
 
