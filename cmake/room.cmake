@@ -8,6 +8,10 @@
 set(SKERRY_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-align
   -Wunused -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Wnull-dereference -Werror)
 
+if(CMAKE_UNITY_BUILD)
+  list(REMOVE_ITEM SKERRY_WARNINGS -Wshadow)   # in a batch it would tell of files that have nothing to do with each other
+endif()
+
 add_library(skerry_options INTERFACE)
 target_include_directories(skerry_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(skerry_options INTERFACE -Xclang -fno-pch-timestamp)

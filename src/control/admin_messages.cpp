@@ -16,7 +16,7 @@ namespace pb = io::oxia::proto::v1;
 
 constexpr std::uint32_t replicas_usual = 3;
 
-pb::ShardStatus write(ShardState state) {
+pb::ShardStatus status_in_oxia(ShardState state) {
   switch (state) {
     case ShardState::steady: return pb::SteadyState;
     case ShardState::election: return pb::Election;
@@ -27,7 +27,7 @@ pb::ShardStatus write(ShardState state) {
 
 std::string_view name_of(store::KeyOrder order) { return order == store::KeyOrder::natural ? "natural" : "hierarchical"; }
 
-Result<AntiAffinity> read(const pb::AntiAffinity& wish) {
+Result<AntiAffinity> read_rule(const pb::AntiAffinity& wish) {
   AntiAffinity rule{.labels = {wish.labels().begin(), wish.labels().end()}};
   if (wish.mode() == "relaxed") rule.mode = AntiAffinity::Mode::relaxed;
   if (wish.mode() != "relaxed" && wish.mode() != "strict" && !wish.mode().empty()) {
@@ -44,7 +44,7 @@ void write(const NodeStatus& node, pb::DataServerIdentity& identity) {
 }
 
 void write(const ClusterStatus& status, const ShardStatus& shard, pb::ShardMetadata& written) {
-  written.set_status(write(shard.state));
+  written.set_status(status_in_oxia(shard.state));
   written.set_term(shard.term.value());
   if (shard.leader) write(status.nodes.at(*shard.leader), *written.mutable_leader());
   for (const NodeId node : shard.members.voters) write(status.nodes.at(node), *written.add_ensemble());
@@ -85,7 +85,7 @@ Result<NamespaceConfig> read(const pb::Namespace& wish, std::size_t servers) {
   config.order = wish.key_sorting() == "natural" ? store::KeyOrder::natural : store::KeyOrder::hierarchical;
   config.notifications = !wish.has_notifications_enabled() || wish.notifications_enabled();
   for (const pb::AntiAffinity& each : wish.anti_affinities()) {
-    TRY(AntiAffinity rule, read(each));
+    TRY(AntiAffinity rule, read_rule(each));
     config.anti_affinities.push_back(std::move(rule));
   }
   return config;

@@ -15,7 +15,7 @@ namespace {
 namespace pb = io::oxia::proto::v1;
 using rpc::ServerCall;
 
-std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaAdmin/{}", name); }
+std::string oxia_admin_method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaAdmin/{}", name); }
 
 rpc::Status refuse(std::string text) { return {rpc::Code::invalid_argument, std::move(text), {}}; }
 
@@ -73,7 +73,8 @@ void AdminService::register_in(rpc::Methods& methods) {
   register_namespaces(methods);
   register_servers(methods);
   methods.unary<pb::SplitShardRequest, pb::SplitShardResponse>(
-      method("SplitShard"), [](ServerCall&, const pb::SplitShardRequest&, pb::SplitShardResponse&) -> Task<rpc::Status> {
+      oxia_admin_method("SplitShard"),
+      [](ServerCall&, const pb::SplitShardRequest&, pb::SplitShardResponse&) -> Task<rpc::Status> {
         co_return rpc::Status{
             rpc::Code::unimplemented, "this version does not split shards: make a namespace with more of them", {}};
       });
@@ -81,48 +82,52 @@ void AdminService::register_in(rpc::Methods& methods) {
 
 void AdminService::register_namespaces(rpc::Methods& methods) {
   methods.unary<pb::ListNamespacesRequest, pb::ListNamespacesResponse>(
-      method("ListNamespaces"), [this](ServerCall&, const pb::ListNamespacesRequest&, pb::ListNamespacesResponse& reply) {
-        return list_namespaces(reply);
-      });
+      oxia_admin_method("ListNamespaces"), [this](ServerCall&, const pb::ListNamespacesRequest&,
+                                                  pb::ListNamespacesResponse& reply) { return list_namespaces(reply); });
   methods.unary<pb::GetNamespaceRequest, pb::GetNamespaceResponse>(
-      method("GetNamespace"), [this](ServerCall&, const pb::GetNamespaceRequest& request, pb::GetNamespaceResponse& reply) {
+      oxia_admin_method("GetNamespace"),
+      [this](ServerCall&, const pb::GetNamespaceRequest& request, pb::GetNamespaceResponse& reply) {
         return get_namespace(request.namespace_(), *reply.mutable_namespace_());
       });
   methods.unary<pb::CreateNamespaceRequest, pb::CreateNamespaceResponse>(
-      method("CreateNamespace"),
+      oxia_admin_method("CreateNamespace"),
       [this](ServerCall&, const pb::CreateNamespaceRequest& request, pb::CreateNamespaceResponse& reply) {
         return create_namespace(request.namespace_(), *reply.mutable_namespace_());
       });
   methods.unary<pb::PatchNamespaceRequest, pb::PatchNamespaceResponse>(
-      method("PatchNamespace"), [this](ServerCall&, const pb::PatchNamespaceRequest& request, pb::PatchNamespaceResponse& reply) {
+      oxia_admin_method("PatchNamespace"),
+      [this](ServerCall&, const pb::PatchNamespaceRequest& request, pb::PatchNamespaceResponse& reply) {
         return patch_namespace(request.namespace_(), *reply.mutable_namespace_());
       });
   methods.unary<pb::DeleteNamespaceRequest, pb::DeleteNamespaceResponse>(
-      method("DeleteNamespace"), [this](ServerCall&, const pb::DeleteNamespaceRequest& request, pb::DeleteNamespaceResponse&) {
+      oxia_admin_method("DeleteNamespace"),
+      [this](ServerCall&, const pb::DeleteNamespaceRequest& request, pb::DeleteNamespaceResponse&) {
         return delete_namespace(request.namespace_());
       });
 }
 
 void AdminService::register_servers(rpc::Methods& methods) {
   methods.unary<pb::ListDataServersRequest, pb::ListDataServersResponse>(
-      method("ListDataServers"),
+      oxia_admin_method("ListDataServers"),
       [this](ServerCall&, const pb::ListDataServersRequest&, pb::ListDataServersResponse& reply) { return list_servers(reply); });
   methods.unary<pb::GetDataServerRequest, pb::GetDataServerResponse>(
-      method("GetDataServer"), [this](ServerCall&, const pb::GetDataServerRequest& request, pb::GetDataServerResponse& reply) {
+      oxia_admin_method("GetDataServer"),
+      [this](ServerCall&, const pb::GetDataServerRequest& request, pb::GetDataServerResponse& reply) {
         return get_server(request.data_server(), *reply.mutable_data_server());
       });
   methods.unary<pb::CreateDataServerRequest, pb::CreateDataServerResponse>(
-      method("CreateDataServer"),
+      oxia_admin_method("CreateDataServer"),
       [this](ServerCall&, const pb::CreateDataServerRequest& request, pb::CreateDataServerResponse& reply) {
         return create_server(request.data_server(), *reply.mutable_data_server());
       });
   methods.unary<pb::PatchDataServerRequest, pb::PatchDataServerResponse>(
-      method("PatchDataServer"),
+      oxia_admin_method("PatchDataServer"),
       [this](ServerCall&, const pb::PatchDataServerRequest& request, pb::PatchDataServerResponse& reply) {
         return patch_server(request.data_server(), *reply.mutable_data_server());
       });
   methods.unary<pb::DeleteDataServerRequest, pb::DeleteDataServerResponse>(
-      method("DeleteDataServer"), [this](ServerCall&, const pb::DeleteDataServerRequest& request, pb::DeleteDataServerResponse&) {
+      oxia_admin_method("DeleteDataServer"),
+      [this](ServerCall&, const pb::DeleteDataServerRequest& request, pb::DeleteDataServerResponse&) {
         return delete_server(request.data_server());
       });
 }

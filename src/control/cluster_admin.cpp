@@ -14,21 +14,21 @@ using rpc::ServerCall;
 constexpr Duration watch_interval = 1s;    // of a status that does not change: reports do
 constexpr Duration watch_pause = 50ms;     // at least, between two that are sent
 
-std::string method(std::string_view name) { return fmt::format("/skerry.control.v1.Admin/{}", name); }
+std::string admin_method(std::string_view name) { return fmt::format("/skerry.control.v1.Admin/{}", name); }
 
 }  // namespace
 
 template <class Request, class Reply>
 void ClusterAdmin::add(rpc::Methods& methods, std::string_view name, Handler<Request> handler) {
   methods.unary<Request, Reply>(
-      method(name), [this, handler](ServerCall&, const Request& request, Reply&) { return (this->*handler)(request); });
+      admin_method(name), [this, handler](ServerCall&, const Request& request, Reply&) { return (this->*handler)(request); });
 }
 
 void ClusterAdmin::register_in(rpc::Methods& methods) {
   methods.unary<v1::GetClusterRequest, v1::Cluster>(
-      method("GetCluster"), [this](ServerCall&, const v1::GetClusterRequest&, v1::Cluster& reply) { return get(reply); });
+      admin_method("GetCluster"), [this](ServerCall&, const v1::GetClusterRequest&, v1::Cluster& reply) { return get(reply); });
   methods.server_stream<v1::WatchClusterRequest, v1::Cluster>(
-      method("WatchCluster"),
+      admin_method("WatchCluster"),
       [this](ServerCall&, const v1::WatchClusterRequest&, rpc::Replies<v1::Cluster>& replies) { return watch(replies); });
   add<v1::DrainNodeRequest, v1::DrainNodeResponse>(methods, "DrainNode", &ClusterAdmin::drain);
   add<v1::UndrainNodeRequest, v1::UndrainNodeResponse>(methods, "UndrainNode", &ClusterAdmin::undrain);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/node_lists.hpp"
 #include "control/report_messages.hpp"
 
 namespace skerry::control {
@@ -24,7 +25,7 @@ v1::ClusterNode::Condition write(NodeCondition condition) {
   return v1::ClusterNode::UNKNOWN;
 }
 
-v1::ClusterShard::State write(ShardState state) {
+v1::ClusterShard::State state_in_view(ShardState state) {
   switch (state) {
     case ShardState::steady: return v1::ClusterShard::STEADY;
     case ShardState::election: return v1::ClusterShard::ELECTION;
@@ -43,8 +44,6 @@ v1::ReplicaReport::Role write(ReplicaReport::Role role) {
   }
   return v1::ReplicaReport::GONE;
 }
-
-bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
 
 Kind kind_of(const replica::Membership& members, NodeId node) {
   if (!members.votes(node)) return v1::ClusterReplica::LEARNER;
@@ -145,7 +144,7 @@ void Writer::write_shard(ShardId id, const ShardStatus& shard, v1::ClusterShard&
   written.set_namespace_(shard.name_space);
   written.set_hash_min(shard.hashes.min);
   written.set_hash_max(shard.hashes.max);
-  written.set_state(write(shard.state));
+  written.set_state(state_in_view(shard.state));
   written.set_term(shard.term.value());
   if (shard.leader) written.set_leader(shard.leader->value());
   const ReplicaReport* leader = report_of_leader(id, shard);

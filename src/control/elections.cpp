@@ -9,6 +9,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "control/node_lists.hpp"
 
 namespace skerry::control {
 namespace {
@@ -23,8 +24,6 @@ Duration pause_after(int attempts) {
   if (attempts <= 1) return Duration();   // once, at once: what came between was probably a restart
   return std::min<Duration>(pause_max, pause_min * (1 << std::min(attempts - 2, 10)));
 }
-
-bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
 
 // Who served in the newest term that a majority knows entries of was the last who could; if it is fenced, nobody serves.
 Duration lease_wait(const Answers& answers) {

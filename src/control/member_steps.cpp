@@ -8,6 +8,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "control/node_lists.hpp"
 
 namespace skerry::control {
 namespace {
@@ -16,21 +17,10 @@ constexpr Duration ask_again_min = 50ms, ask_again_max = 5s;
 constexpr Duration confirmation_patience = 250ms;   // with a new leader, which says by itself what it has confirmed
 constexpr Duration removed_node_patience = 1min;   // with a failed node that the configuration no longer has
 
-bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
-
 std::vector<NodeId> without(const std::vector<NodeId>& nodes, const std::vector<NodeId>& others) {
   std::vector<NodeId> rest;
   std::ranges::copy_if(nodes, std::back_inserter(rest), [&](NodeId node) { return !holds(others, node); });
   return rest;
-}
-
-std::vector<NodeId> sorted(std::vector<NodeId> nodes) {
-  std::ranges::sort(nodes);
-  return nodes;
-}
-
-std::vector<NodeId> target_of(const ShardStatus& shard) {
-  return shard.wanted.empty() ? sorted(shard.members.voters) : shard.wanted;
 }
 
 }  // namespace

@@ -14,10 +14,6 @@
 namespace skerry::control {
 namespace {
 
-constexpr std::string_view service = "/skerry.control.v1.Node/";
-
-std::string method(std::string_view name) { return std::string(service) + std::string(name); }
-
 std::pair<std::int64_t, std::int64_t> pair_of(const v1::Revision& revision) { return {revision.epoch(), revision.number()}; }
 
 // Notes the revision unless one at least as new is known.
@@ -97,24 +93,23 @@ NodeAgent::~NodeAgent() = default;
 
 void NodeAgent::register_in(rpc::Methods& methods) {
   methods.bidirectional<v1::Order, v1::Report>(
-      method("Attend"), [this](rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports) {
+      node_method("Attend"), [this](rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports) {
         return attend(call, orders, reports);
       });
   methods.unary<v1::NewTermRequest, v1::NewTermReply>(
-      method("NewTerm"), [this](rpc::ServerCall& call, const v1::NewTermRequest& request, v1::NewTermReply& reply) {
+      node_method("NewTerm"), [this](rpc::ServerCall& call, const v1::NewTermRequest& request, v1::NewTermReply& reply) {
         return new_term(call, request, reply);
       });
   methods.unary<v1::BecomeLeaderRequest, v1::BecomeLeaderReply>(
-      method("BecomeLeader"), [this](rpc::ServerCall& call, const v1::BecomeLeaderRequest& request, v1::BecomeLeaderReply&) {
+      node_method("BecomeLeader"), [this](rpc::ServerCall& call, const v1::BecomeLeaderRequest& request, v1::BecomeLeaderReply&) {
         return become_leader(call, request);
       });
   methods.unary<v1::ChangeMembersRequest, v1::ChangeMembersReply>(
-      method("ChangeMembers"), [this](rpc::ServerCall& call, const v1::ChangeMembersRequest& request,
-                                      v1::ChangeMembersReply& reply) { return change_members(call, request, reply); });
+      node_method("ChangeMembers"), [this](rpc::ServerCall& call, const v1::ChangeMembersRequest& request,
+                                           v1::ChangeMembersReply& reply) { return change_members(call, request, reply); });
   methods.unary<v1::DeleteReplicaRequest, v1::DeleteReplicaReply>(
-      method("DeleteReplica"), [this](rpc::ServerCall& call, const v1::DeleteReplicaRequest& request, v1::DeleteReplicaReply&) {
-        return delete_replica(call, request);
-      });
+      node_method("DeleteReplica"), [this](rpc::ServerCall& call, const v1::DeleteReplicaRequest& request,
+                                           v1::DeleteReplicaReply&) { return delete_replica(call, request); });
 }
 
 Task<> NodeAgent::start() {

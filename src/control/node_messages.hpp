@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <string>
+#include <string_view>
+
 #include "replica/messages.hpp"
 #include "skerry/control/v1/control.pb.h"
 #include "store/key_order.hpp"
 
 // Between skerry.control.v1 and the words of the replicas.
 namespace skerry::control {
+
+inline std::string node_method(std::string_view name) { return "/skerry.control.v1.Node/" + std::string(name); }
 
 constexpr auto instance_header = "skerry-instance", to_header = "skerry-to";
 constexpr auto error_domain = "skerry.control";

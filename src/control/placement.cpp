@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/limits.hpp"
+#include "control/node_lists.hpp"
 
 namespace skerry::control {
 namespace {
@@ -16,8 +17,6 @@ namespace {
 constexpr double gain_min = 0.5, gain_part_min = 0.05;
 // A search for voters ends here; what it looks at is ordered so that it rarely tries more than a few.
 constexpr int search_steps_max = 20'000;
-
-bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
 
 // A label that a server does not have is one more value: such servers can't be told apart.
 std::string_view label(const PlacementNode& node, const std::string& name) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
+#include "control/node_lists.hpp"
 
 namespace skerry::control {
 namespace {
@@ -15,18 +16,6 @@ constexpr Duration greetings_patience =
     3s;   // with servers that have never been heard, before a namespace is placed without them
 constexpr int moves_per_balancing = 2, transfers_per_balancing = 8;
 constexpr std::int64_t shard_ids_max = std::int64_t{1} << 19;   // see ShardId
-
-bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
-
-std::vector<NodeId> sorted(std::vector<NodeId> nodes) {
-  std::ranges::sort(nodes);
-  return nodes;
-}
-
-// Where a shard's voters are going to be.
-std::vector<NodeId> target_of(const ShardStatus& shard) {
-  return shard.wanted.empty() ? sorted(shard.members.voters) : shard.wanted;
-}
 
 }  // namespace
 

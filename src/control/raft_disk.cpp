@@ -15,7 +15,7 @@ constexpr ShardId the_log{0};
 constexpr std::string_view identity_name = "raft-identity", snapshot_name = "raft-snapshot", log_name = "raft-log";
 constexpr MetadataDocument identity_document{.what = "skerry coordinator identity", .format = 1};
 constexpr MetadataDocument snapshot_document{.what = "skerry cluster status snapshot", .format = 1};
-constexpr Duration lock_patience = 2s, lock_retry = 20ms;   // for a process that is just ending
+constexpr Duration lock_patience = 2s, folder_lock_retry = 20ms;   // for a process that is just ending
 constexpr Duration space_retry = 200ms;
 constexpr std::size_t read_bytes = 4 << 20;
 
@@ -75,7 +75,7 @@ Task<Result<>> RaftDisk::lock() {
     }
     if (held.error() != make_error_code(Errc::already_exists) || core_.clock().now() >= patience_ends)
       co_return fail(held.error());
-    co_await core_.sleep_for(lock_retry);
+    co_await core_.sleep_for(folder_lock_retry);
   }
 }
 

@@ -16,7 +16,7 @@ namespace skerry::control {
 namespace {
 
 constexpr auto agree_method = "/skerry.control.v1.Coordinators/Agree";
-constexpr auto instance_header = "skerry-instance", from_header = "skerry-from", to_header = "skerry-to",
+constexpr auto cluster_header = "skerry-instance", from_member_header = "skerry-from", to_member_header = "skerry-to",
                names_header = "skerry-coordinators", address_header = "skerry-address";
 constexpr Duration ping_interval = 300ms;
 // A stream that answers nothing for so long is made again: the other, or the way to it, is not what it was.
@@ -80,9 +80,9 @@ class RaftLinks::Outbound {
   Task<> serve_stream() {
     const Identity& us = links_.identity_;
     rpc::CallOptions options{.deadline = no_deadline, .metadata = {}};
-    options.metadata.add(instance_header, us.cluster);
-    options.metadata.add(from_header, us.members.at(us.members.self()).name);
-    options.metadata.add(to_header, us.members.at(to_).name);
+    options.metadata.add(cluster_header, us.cluster);
+    options.metadata.add(from_member_header, us.members.at(us.members.self()).name);
+    options.metadata.add(to_member_header, us.members.at(to_).name);
     options.metadata.add(names_header, us.members.names());
     options.metadata.add(address_header, us.address);
     auto call = co_await channel_->open(agree_method, std::move(options));
@@ -242,22 +242,22 @@ std::expected<RaftMember, rpc::Status> RaftLinks::check_caller(const rpc::Server
   };
   const RaftMembers& members = identity_.members;
   const auto header = [&call](const char* name) { return call.header(name).value_or("none"); };
-  if (header(instance_header) != identity_.cluster) {
+  if (header(cluster_header) != identity_.cluster) {
     return refuse(
         fmt::format("this coordinator belongs to the cluster {}, the caller to {}: an address is wrong, or a folder was moved",
-                    identity_.cluster, header(instance_header)));
+                    identity_.cluster, header(cluster_header)));
   }
-  if (header(to_header) != members.at(members.self()).name) {
+  if (header(to_member_header) != members.at(members.self()).name) {
     return refuse(fmt::format("this is the coordinator {}, the caller looks for {}: an address in its list is wrong",
-                              members.at(members.self()).name, header(to_header)));
+                              members.at(members.self()).name, header(to_member_header)));
   }
   if (header(names_header) != members.names()) {
     return refuse(fmt::format("this coordinator was given the coordinators {}, the caller {}: give all of them the same list",
                               members.names(), header(names_header)));
   }
-  const auto from = members.find(header(from_header));
+  const auto from = members.find(header(from_member_header));
   if (!from || *from == members.self()) {
-    return refuse(fmt::format("the caller says it is the coordinator {}, which is not another of {}", header(from_header),
+    return refuse(fmt::format("the caller says it is the coordinator {}, which is not another of {}", header(from_member_header),
                               members.names()));
   }
   return *from;

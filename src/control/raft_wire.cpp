@@ -10,7 +10,7 @@ using Ballot = RaftVote::Ballot;
 
 Ballot ballot(bool binding) { return binding ? Ballot::binding : Ballot::trial; }
 
-struct Writer {
+struct RaftWriter {
   v1::RaftMessage& out;
 
   void operator()(const RaftVote& m) const {
@@ -79,7 +79,7 @@ void entry_to_wire(const EntryId& entry, v1::EntryId& out) {
 
 EntryId entry_from_wire(const v1::EntryId& in) { return {Term(in.term()), Offset(in.offset())}; }
 
-void write(const RaftMessage& message, v1::RaftMessage& out) { std::visit(Writer{out}, message); }
+void write(const RaftMessage& message, v1::RaftMessage& out) { std::visit(RaftWriter{out}, message); }
 
 Result<RaftMessage> read(const v1::RaftMessage& in) {
   switch (in.what_case()) {

@@ -5,13 +5,9 @@
 
 #include <algorithm>
 
+#include "control/node_lists.hpp"
+
 namespace skerry::control {
-namespace {
-
-bool holds(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::find(nodes, node) != nodes.end(); }
-
-}  // namespace
-
 void Roster::take_office() {
   for (const auto& [id, node] : desk_.book.status().nodes) {
     if (!node.lost) attend(id);

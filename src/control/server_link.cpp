@@ -14,9 +14,6 @@
 namespace skerry::control {
 namespace {
 
-constexpr std::string_view service = "/skerry.control.v1.Node/";
-std::string method(std::string_view name) { return std::string(service) + std::string(name); }
-
 std::string why(const rpc::Status& status) { return status.ok() ? "it ended the call" : status.message; }
 
 std::optional<Term> term_in(const std::optional<rpc::ErrorInfo>& info) {
@@ -74,7 +71,7 @@ void ServerLink::publish(const Publication& publication) {
 
 Task<> ServerLink::run() {
   for (;;) {
-    auto call = co_await channel_->open(method("Attend"), {.deadline = no_deadline});
+    auto call = co_await channel_->open(node_method("Attend"), {.deadline = no_deadline});
     if (call) {
       const std::string ended = co_await serve(**call);
       listener_.on_broke(attendance_.name, ended);
@@ -155,19 +152,19 @@ Task<NodeReply> ServerLink::send(const NodeCall& call) {
   v1::DeleteReplicaReply deleted;
   rpc::Status status;
   if (const auto* fence = std::get_if<FenceReplica>(&call.what)) {
-    status = co_await channel_->unary(method("NewTerm"), write(call.shard, *fence), fenced, options_of(call));
+    status = co_await channel_->unary(node_method("NewTerm"), write(call.shard, *fence), fenced, options_of(call));
     if (status.ok()) co_return read(fenced);
   } else if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) {
-    status = co_await channel_->unary(method("BecomeLeader"), write(call.shard, *lead), leads, options_of(call));
+    status = co_await channel_->unary(node_method("BecomeLeader"), write(call.shard, *lead), leads, options_of(call));
     if (status.ok()) co_return LeadershipTaken{};
   } else if (const auto* change = std::get_if<replica::ChangeMembers>(&call.what)) {
-    status = co_await channel_->unary(method("ChangeMembers"), write(call.shard, *change), changed, options_of(call));
+    status = co_await channel_->unary(node_method("ChangeMembers"), write(call.shard, *change), changed, options_of(call));
     if (status.ok()) co_return MembersTaken{changed.confirmed()};
   } else {
     v1::DeleteReplicaRequest request;
     request.set_shard(call.shard.value());
     request.set_term(std::get<DeleteReplica>(call.what).term.value());
-    status = co_await channel_->unary(method("DeleteReplica"), request, deleted, options_of(call));
+    status = co_await channel_->unary(node_method("DeleteReplica"), request, deleted, options_of(call));
     if (status.ok()) co_return ReplicaDeleted{};
   }
   if (is_refusal(status.code)) co_return Refused{term_in(status.info()), status.message};

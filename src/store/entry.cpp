@@ -7,7 +7,7 @@ namespace skerry::store {
 namespace {
 
 constexpr std::uint8_t entry_format = 1;
-enum Flag : std::uint64_t { is_atomic = 1, has_request = 2, all_flags = 3 };
+enum EntryFlag : std::uint64_t { is_atomic = 1, has_request = 2, entry_flags_all = 3 };
 
 bool known(EntryKind kind) { return kind >= EntryKind::write && kind <= EntryKind::expire; }
 
@@ -28,7 +28,7 @@ Result<EntryHeader> take_header(ByteReader& reader) {
     header.request->reply = reader.sized();
   }
   if (!reader.ok()) return fail(Errc::corrupt, "log entry header cut short");
-  if (!known(header.kind) || flags & ~std::uint64_t{all_flags} ||
+  if (!known(header.kind) || flags & ~std::uint64_t{entry_flags_all} ||
       next_version_id > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     return fail(Errc::corrupt, "log entry header holds unknown values");
   return header;

@@ -14,7 +14,7 @@ constexpr BytesView magic = "SKSTATE1";
 constexpr std::size_t header_bytes = 8 + 4 + 8 + 4;
 constexpr std::size_t block_bytes_wanted = 256 << 10;
 // A block is closed once it has what is wanted, so one record at its limits may come on top.
-constexpr std::size_t block_bytes_max = block_bytes_wanted + 2 * limits::value_bytes_max;
+constexpr std::size_t file_block_bytes_max = block_bytes_wanted + 2 * limits::value_bytes_max;
 constexpr std::uint32_t end_mark = 0xFFFFFFFF;
 
 Bytes header(ShardId shard, Offset applied) {
@@ -167,7 +167,7 @@ Task<Result<MemoryState>> read_memory_file(Core& core, disk::Disk& disk, std::st
     ByteReader fields(frame);
     const auto size = fields.little_endian<std::uint32_t>();
     const auto expected = fields.little_endian<std::uint32_t>();
-    if (size != end_mark && size > block_bytes_max) co_return reader.damaged("has a block of impossible size");
+    if (size != end_mark && size > file_block_bytes_max) co_return reader.damaged("has a block of impossible size");
     CO_TRY(const Bytes payload, reader.take(size == end_mark ? 8 : size));
     crc = crc32c(payload, crc);
     if (crc != expected) co_return reader.damaged("fails a checksum");

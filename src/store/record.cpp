@@ -7,14 +7,14 @@ namespace skerry::store {
 namespace {
 
 constexpr std::uint8_t record_format = 1;
-enum Flag : std::uint8_t {
-  has_modified = 1,
-  has_session = 2,
-  has_client_identity = 4,
-  has_partition_key = 8,
-  has_indexes = 16,
-  has_expiry = 32,
-  all_flags = 63
+enum RecordFlag : std::uint8_t {
+  record_has_modified = 1,
+  record_has_session = 2,
+  record_has_client_identity = 4,
+  record_has_partition_key = 8,
+  record_has_indexes = 16,
+  record_has_expiry = 32,
+  record_flags_all = 63
 };
 
 std::int64_t take_number(ByteReader& reader) {
@@ -64,14 +64,14 @@ Result<RecordView> decode_record(BytesView encoded) {
   record.version_id = VersionId(take_number(reader));
   record.modifications = take_number(reader);
   record.created = Stamp(reader.little_endian<std::uint64_t>());
-  record.modified = flags & has_modified ? Stamp(reader.little_endian<std::uint64_t>()) : record.created;
-  if (flags & has_session) record.session = SessionId(take_number(reader));
-  if (flags & has_client_identity) record.client_identity = reader.sized();
-  if (flags & has_partition_key) record.partition_key = reader.sized();
-  if (flags & has_indexes) record.indexes_encoded = take_indexes(reader);
-  if (flags & has_expiry) record.expires_millis = reader.little_endian<std::uint64_t>();
+  record.modified = flags & record_has_modified ? Stamp(reader.little_endian<std::uint64_t>()) : record.created;
+  if (flags & record_has_session) record.session = SessionId(take_number(reader));
+  if (flags & record_has_client_identity) record.client_identity = reader.sized();
+  if (flags & record_has_partition_key) record.partition_key = reader.sized();
+  if (flags & record_has_indexes) record.indexes_encoded = take_indexes(reader);
+  if (flags & record_has_expiry) record.expires_millis = reader.little_endian<std::uint64_t>();
   record.value = reader.rest();
-  if (!reader.ok() || flags & ~all_flags) return fail(Errc::corrupt, "record header cut short or of unknown flags");
+  if (!reader.ok() || flags & ~record_flags_all) return fail(Errc::corrupt, "record header cut short or of unknown flags");
   return record;
 }
 
@@ -79,10 +79,10 @@ void append_record(const RecordView& record, std::span<const SecondaryIndex> ind
   const bool modified = record.modified != record.created;
   append_little_endian(out, record_format);
   append_little_endian(
-      out, static_cast<std::uint8_t>((modified ? has_modified : 0) | (record.session ? has_session : 0) |
-                                     (record.client_identity ? has_client_identity : 0) |
-                                     (record.partition_key ? has_partition_key : 0) | (indexes.empty() ? 0 : has_indexes) |
-                                     (record.expires_millis ? has_expiry : 0)));
+      out, static_cast<std::uint8_t>(
+               (modified ? record_has_modified : 0) | (record.session ? record_has_session : 0) |
+               (record.client_identity ? record_has_client_identity : 0) | (record.partition_key ? record_has_partition_key : 0) |
+               (indexes.empty() ? 0 : record_has_indexes) | (record.expires_millis ? record_has_expiry : 0)));
   append_varint(out, static_cast<std::uint64_t>(record.version_id.value()));
   append_varint(out, static_cast<std::uint64_t>(record.modifications));
   append_little_endian(out, record.created.value());

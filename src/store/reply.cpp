@@ -8,15 +8,16 @@ namespace {
 
 constexpr std::uint8_t reply_format = 1;
 constexpr std::uint8_t rejection_format = 2;   // of an atomic batch that did not take place
-enum Flag : std::uint8_t { has_session = 1, has_client_identity = 2, has_key = 4, has_expiry = 8 };
+enum ReplyFlag : std::uint8_t { reply_has_session = 1, reply_has_client_identity = 2, reply_has_key = 4, reply_has_expiry = 8 };
 
 void append_put(const PutOutcome& put, Bytes& out) {
   append_little_endian(out, static_cast<std::uint8_t>(put.status));
   if (put.status != Status::ok) return;
   const Version& version = put.version;
   append_little_endian(
-      out, static_cast<std::uint8_t>((version.session ? has_session : 0) | (version.client_identity ? has_client_identity : 0) |
-                                     (put.key ? has_key : 0) | (version.expires_millis ? has_expiry : 0)));
+      out, static_cast<std::uint8_t>((version.session ? reply_has_session : 0) |
+                                     (version.client_identity ? reply_has_client_identity : 0) | (put.key ? reply_has_key : 0) |
+                                     (version.expires_millis ? reply_has_expiry : 0)));
   append_varint(out, static_cast<std::uint64_t>(version.version_id.value()));
   append_varint(out, static_cast<std::uint64_t>(version.modifications));
   append_varint(out, version.created_millis);
@@ -42,10 +43,10 @@ PutOutcome take_put(ByteReader& reader) {
   put.version.modifications = static_cast<std::int64_t>(reader.varint());
   put.version.created_millis = reader.varint();
   put.version.modified_millis = reader.varint();
-  if (flags & has_session) put.version.session = SessionId(static_cast<std::int64_t>(reader.varint()));
-  if (flags & has_client_identity) put.version.client_identity.emplace(reader.sized());
-  if (flags & has_key) put.key.emplace(reader.sized());
-  if (flags & has_expiry) put.version.expires_millis = reader.varint();
+  if (flags & reply_has_session) put.version.session = SessionId(static_cast<std::int64_t>(reader.varint()));
+  if (flags & reply_has_client_identity) put.version.client_identity.emplace(reader.sized());
+  if (flags & reply_has_key) put.key.emplace(reader.sized());
+  if (flags & reply_has_expiry) put.version.expires_millis = reader.varint();
   return put;
 }
 

@@ -18,12 +18,12 @@ rocksdb::WriteOptions without_log() {
 
 rocksdb::SliceParts parts(std::span<const rocksdb::Slice> slices) { return {slices.data(), static_cast<int>(slices.size())}; }
 
-struct LoadJob {
+struct WarmJob {
   std::vector<Bytes> keys;   // with their prefix
   rocksdb::Status status;
 };
 
-void read_all(RocksDbStore& store, LoadJob& job) {
+void warm_all(RocksDbStore& store, WarmJob& job) {
   rocksdb::PinnableSlice value;
   for (const Bytes& key : job.keys) {
     job.status = store.db->Get({}, store.db->DefaultColumnFamily(), key, &value);
@@ -67,8 +67,8 @@ class RocksDbShard final : public ShardEngine {
 
   Task<Result<>> load(Space space, std::vector<Bytes> keys) override {
     for (Bytes& key : keys) key.insert(0, prefix(space));
-    const auto job = std::make_shared<LoadJob>(std::move(keys));
-    co_await blocking_.run([store = store_, job] { read_all(*store, *job); });
+    const auto job = std::make_shared<WarmJob>(std::move(keys));
+    co_await blocking_.run([store = store_, job] { warm_all(*store, *job); });
     if (!job->status.ok()) {
       store_->watch->failed(job->status);
       co_return fail(rocksdb_error(store_->folder, job->status));
@@ -227,12 +227,12 @@ struct RocksDbEngine::Members {
 
 namespace {
 
-struct OpenJob {
+struct RocksDbOpening {
   Result<std::shared_ptr<RocksDbStore>> store;
   Result<std::map<ShardId, StoredShard>> shards;
 };
 
-void open_all(const std::string& folder, const RocksDbOptions& options, OpenJob& job) {
+void open_rocksdb_all(const std::string& folder, const RocksDbOptions& options, RocksDbOpening& job) {
   job.store = open_store(folder, options);
   if (job.store) job.shards = read_shards(**job.store);
 }
@@ -255,8 +255,8 @@ RocksDbEngine::~RocksDbEngine() = default;
 
 Task<Result<std::unique_ptr<RocksDbEngine>>> RocksDbEngine::open(Blocking& blocking, std::string folder, RocksDbOptions options) {
   auto members = std::make_unique<Members>(blocking, nullptr);
-  const auto job = std::make_shared<OpenJob>();
-  co_await members->blocking.run([folder, options, job] { open_all(folder, options, *job); });
+  const auto job = std::make_shared<RocksDbOpening>();
+  co_await members->blocking.run([folder, options, job] { open_rocksdb_all(folder, options, *job); });
   CO_TRY(members->store, std::move(job->store));
   CO_TRY(const auto shards, std::move(job->shards));
   for (const auto& [id, stored] : shards) {

@@ -12,7 +12,6 @@
 namespace skerry::store {
 namespace {
 
-using Table = testing::ShardModel::Table;
 using State = testing::ShardModel::State;
 
 constexpr ShardId shard_id{7};

@@ -27,7 +27,7 @@ class Shard {
   StateMachine machine_;
 };
 
-Bytes key_of(std::uint64_t i) { return "/bench/key-" + std::to_string(i); }
+Bytes state_key_of(std::uint64_t i) { return "/bench/key-" + std::to_string(i); }
 
 void put(benchmark::State& state) {
   Shard shard;
@@ -35,7 +35,7 @@ void put(benchmark::State& state) {
   const auto keys = static_cast<std::uint64_t>(state.range(0));
   std::uint64_t i = 0;
   for (auto _ : state) {
-    const Bytes key = key_of(i++ * 7919 % keys);
+    const Bytes key = state_key_of(i++ * 7919 % keys);
     Put one{};
     one.key = key;
     one.value = value;
@@ -50,7 +50,7 @@ void put_with_two_indexes(benchmark::State& state) {
   const Bytes value(value_bytes, 'v');
   std::uint64_t i = 0;
   for (auto _ : state) {
-    const Bytes key = key_of(i % 10'000), secondary = std::to_string(i++);
+    const Bytes key = state_key_of(i % 10'000), secondary = std::to_string(i++);
     const SecondaryIndex indexes[] = {{"one", secondary}, {"two", "same"}};
     Put one{};
     one.key = key;
@@ -81,7 +81,7 @@ void get(benchmark::State& state) {
   const Bytes value(value_bytes, 'v');
   constexpr std::uint64_t keys = 100'000;
   for (std::uint64_t i = 0; i < keys; ++i) {
-    const Bytes key = key_of(i);
+    const Bytes key = state_key_of(i);
     Put one{};
     one.key = key;
     one.value = value;
@@ -89,7 +89,7 @@ void get(benchmark::State& state) {
   }
   std::uint64_t i = 0;
   for (auto _ : state) {
-    const Bytes key = key_of(i++ * 7919 % keys);
+    const Bytes key = state_key_of(i++ * 7919 % keys);
     benchmark::DoNotOptimize(shard.machine().get({key, Comparison::equal, true, std::nullopt}));
   }
   state.SetItemsProcessed(state.iterations());

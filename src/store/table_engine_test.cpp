@@ -16,11 +16,11 @@ using Threads = testing::DatabaseSubject::Threads;
 
 constexpr std::uint64_t budget = 1 << 20;
 
-Write put(BytesView key, BytesView value) { return {Write::Kind::put, Space::records, key, value}; }
+Write record_write(BytesView key, BytesView value) { return {Write::Kind::put, Space::records, key, value}; }
 
 void put_one(testing::EngineSubject& subject, ShardId shard, BytesView key, BytesView value) {
   ShardEngine& engine = subject.shard(shard);
-  const Write write = put(key, value);
+  const Write write = record_write(key, value);
   engine.apply({&write, 1}, engine.applied().next());
 }
 

@@ -16,7 +16,7 @@
 
 namespace skerry::store::testing {
 
-using Status = rocksdb::IOStatus;
+using rocksdb::IOStatus;
 
 namespace {
 
@@ -76,9 +76,9 @@ class Environment final : public rocksdb::EnvWrapper {
 // runs into an assertion of its statistics when a compaction's only output is empty and can't be finished.
 bool is_table(const std::string& name) { return name.ends_with(".sst") && name.find("/incoming/") == name.npos; }
 
-Status off() { return Status::IOError("the power is off"); }
-Status no_space() { return Status::NoSpace("the disk is full"); }
-Status missing(const std::string& name) { return Status::NotFound("No such file", name); }
+IOStatus off() { return IOStatus::IOError("the power is off"); }
+IOStatus no_space() { return IOStatus::NoSpace("the disk is full"); }
+IOStatus missing(const std::string& name) { return IOStatus::NotFound("No such file", name); }
 
 }  // namespace
 
@@ -159,13 +159,13 @@ class ForgetfulFileSystem::Reader final : public rocksdb::FSRandomAccessFile {
  public:
   Reader(std::shared_ptr<Contents> contents, InodePtr inode) : contents_(std::move(contents)), inode_(std::move(inode)) {}
 
-  Status Read(std::uint64_t at, std::size_t count, const Options&, rocksdb::Slice* result, char* into, Debug*) const override {
+  IOStatus Read(std::uint64_t at, std::size_t count, const Options&, rocksdb::Slice* result, char* into, Debug*) const override {
     const std::lock_guard lock(contents_->mutex);
     if (contents_->off_) return off();
     count = at >= inode_->bytes.size() ? 0 : std::min(count, inode_->bytes.size() - at);
     if (count > 0) std::memcpy(into, inode_->bytes.data() + at, count);
     *result = rocksdb::Slice(into, count);
-    return Status::OK();
+    return IOStatus::OK();
   }
 
  private:
@@ -176,14 +176,14 @@ class ForgetfulFileSystem::Reader final : public rocksdb::FSRandomAccessFile {
 class ForgetfulFileSystem::SequentialReader final : public rocksdb::FSSequentialFile {
  public:
   SequentialReader(std::shared_ptr<Contents> contents, InodePtr inode) : reader_(std::move(contents), std::move(inode)) {}
-  Status Read(std::size_t count, const Options& options, rocksdb::Slice* result, char* into, Debug* debug) override {
-    const Status status = reader_.Read(position_, count, options, result, into, debug);
+  IOStatus Read(std::size_t count, const Options& options, rocksdb::Slice* result, char* into, Debug* debug) override {
+    const IOStatus status = reader_.Read(position_, count, options, result, into, debug);
     if (status.ok()) position_ += result->size();
     return status;
   }
-  Status Skip(std::uint64_t count) override {
+  IOStatus Skip(std::uint64_t count) override {
     position_ += count;
-    return Status::OK();
+    return IOStatus::OK();
   }
 
  private:
@@ -197,27 +197,27 @@ class ForgetfulFileSystem::Writer final : public rocksdb::FSWritableFile {
       : contents_(std::move(contents)), inode_(std::move(inode)), pretends_(is_table(name)) {}
 
   using rocksdb::FSWritableFile::Append;
-  Status Append(const rocksdb::Slice& data, const Options&, Debug*) override {
+  IOStatus Append(const rocksdb::Slice& data, const Options&, Debug*) override {
     const std::lock_guard lock(contents_->mutex);
     if (contents_->full_) return no_space();
     if (!contents_->change()) return refused();
     inode_->bytes.append(data.data(), data.size());
-    return Status::OK();
+    return IOStatus::OK();
   }
-  Status Truncate(std::uint64_t size, const Options&, Debug*) override {
+  IOStatus Truncate(std::uint64_t size, const Options&, Debug*) override {
     const std::lock_guard lock(contents_->mutex);
     if (!contents_->change()) return refused();
     inode_->bytes.resize(size);
     inode_->synced = std::min<std::size_t>(inode_->synced, size);
-    return Status::OK();
+    return IOStatus::OK();
   }
-  Status Close(const Options&, Debug*) override { return Status::OK(); }
-  Status Flush(const Options&, Debug*) override { return Status::OK(); }
-  Status Sync(const Options&, Debug*) override {
+  IOStatus Close(const Options&, Debug*) override { return IOStatus::OK(); }
+  IOStatus Flush(const Options&, Debug*) override { return IOStatus::OK(); }
+  IOStatus Sync(const Options&, Debug*) override {
     const std::lock_guard lock(contents_->mutex);
     if (!contents_->change()) return refused();
     inode_->synced = inode_->bytes.size();
-    return Status::OK();
+    return IOStatus::OK();
   }
   std::uint64_t GetFileSize(const Options&, Debug*) override {
     const std::lock_guard lock(contents_->mutex);
@@ -225,7 +225,7 @@ class ForgetfulFileSystem::Writer final : public rocksdb::FSWritableFile {
   }
 
  private:
-  Status refused() const { return pretends_ ? Status::OK() : off(); }
+  IOStatus refused() const { return pretends_ ? IOStatus::OK() : off(); }
   std::shared_ptr<Contents> contents_;
   InodePtr inode_;
   const bool pretends_;
@@ -234,13 +234,13 @@ class ForgetfulFileSystem::Writer final : public rocksdb::FSWritableFile {
 class ForgetfulFileSystem::Folder final : public rocksdb::FSDirectory {
  public:
   explicit Folder(std::shared_ptr<Contents> contents) : contents_(std::move(contents)) {}
-  Status Fsync(const Options&, Debug*) override {
+  IOStatus Fsync(const Options&, Debug*) override {
     const std::lock_guard lock(contents_->mutex);
     if (!contents_->change()) return off();
     contents_->sync_names();
-    return Status::OK();
+    return IOStatus::OK();
   }
-  Status Close(const Options&, Debug*) override { return Status::OK(); }
+  IOStatus Close(const Options&, Debug*) override { return IOStatus::OK(); }
 
  private:
   std::shared_ptr<Contents> contents_;
@@ -288,26 +288,26 @@ bool ForgetfulFileSystem::damage(const std::string& suffix, Random& random) {
   return false;
 }
 
-Status ForgetfulFileSystem::NewSequentialFile(const std::string& name, const rocksdb::FileOptions&,
-                                              std::unique_ptr<rocksdb::FSSequentialFile>* result, Debug*) {
+IOStatus ForgetfulFileSystem::NewSequentialFile(const std::string& name, const rocksdb::FileOptions&,
+                                                std::unique_ptr<rocksdb::FSSequentialFile>* result, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const InodePtr inode = contents_->find(name);
   if (!inode) return contents_->off_ ? off() : missing(name);
   *result = std::make_unique<SequentialReader>(contents_, inode);
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions&,
-                                                std::unique_ptr<rocksdb::FSRandomAccessFile>* result, Debug*) {
+IOStatus ForgetfulFileSystem::NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions&,
+                                                  std::unique_ptr<rocksdb::FSRandomAccessFile>* result, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const InodePtr inode = contents_->find(name);
   if (!inode) return contents_->off_ ? off() : missing(name);
   *result = std::make_unique<Reader>(contents_, inode);
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions&,
-                                            std::unique_ptr<rocksdb::FSWritableFile>* result, Debug*) {
+IOStatus ForgetfulFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions&,
+                                              std::unique_ptr<rocksdb::FSWritableFile>* result, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   if (!contents_->folders.contains(folder_of(tidy(name)))) return missing(name);
   if (contents_->full_) return no_space();
@@ -318,40 +318,40 @@ Status ForgetfulFileSystem::NewWritableFile(const std::string& name, const rocks
     return off();
   }
   *result = std::make_unique<Writer>(contents_, std::move(inode), name);
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                               std::unique_ptr<rocksdb::FSWritableFile>* result, Debug* debug) {
+IOStatus ForgetfulFileSystem::ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                                 std::unique_ptr<rocksdb::FSWritableFile>* result, Debug* debug) {
   {
     const std::lock_guard lock(contents_->mutex);
     if (const InodePtr inode = contents_->find(name)) {
       *result = std::make_unique<Writer>(contents_, inode, name);
-      return Status::OK();
+      return IOStatus::OK();
     }
   }
   return NewWritableFile(name, options, result, debug);
 }
 
-Status ForgetfulFileSystem::ReuseWritableFile(const std::string&, const std::string&, const rocksdb::FileOptions&,
-                                              std::unique_ptr<rocksdb::FSWritableFile>*, Debug*) {
-  return Status::NotSupported("reusing files");
+IOStatus ForgetfulFileSystem::ReuseWritableFile(const std::string&, const std::string&, const rocksdb::FileOptions&,
+                                                std::unique_ptr<rocksdb::FSWritableFile>*, Debug*) {
+  return IOStatus::NotSupported("reusing files");
 }
 
-Status ForgetfulFileSystem::NewDirectory(const std::string& name, const Options&, std::unique_ptr<rocksdb::FSDirectory>* result,
-                                         Debug*) {
+IOStatus ForgetfulFileSystem::NewDirectory(const std::string& name, const Options&, std::unique_ptr<rocksdb::FSDirectory>* result,
+                                           Debug*) {
   const std::lock_guard lock(contents_->mutex);
   if (!contents_->folders.contains(tidy(name))) return missing(name);
   *result = std::make_unique<Folder>(contents_);
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::FileExists(const std::string& name, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::FileExists(const std::string& name, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
-  return contents_->find(name) || contents_->folders.contains(tidy(name)) ? Status::OK() : missing(name);
+  return contents_->find(name) || contents_->folders.contains(tidy(name)) ? IOStatus::OK() : missing(name);
 }
 
-Status ForgetfulFileSystem::GetChildren(const std::string& folder, const Options&, std::vector<std::string>* result, Debug*) {
+IOStatus ForgetfulFileSystem::GetChildren(const std::string& folder, const Options&, std::vector<std::string>* result, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const std::string start = tidy(folder) + "/";
   if (!contents_->folders.contains(tidy(folder))) return missing(folder);
@@ -359,109 +359,109 @@ Status ForgetfulFileSystem::GetChildren(const std::string& folder, const Options
   for (const auto& [name, inode] : contents_->live()) {
     if (name.starts_with(start) && name.find('/', start.size()) == name.npos) result->push_back(name.substr(start.size()));
   }
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::DeleteFile(const std::string& name, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::DeleteFile(const std::string& name, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   if (!contents_->find(name)) return missing(name);
   if (!contents_->change()) return off();
   contents_->rename({{{tidy(name), nullptr}}});
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::Truncate(const std::string& name, std::size_t size, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::Truncate(const std::string& name, std::size_t size, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const InodePtr inode = contents_->find(name);
   if (!inode) return contents_->off_ ? off() : missing(name);
   if (!contents_->change()) return off();
   inode->bytes.resize(size);
   inode->synced = std::min(inode->synced, size);
-  return Status::OK();
+  return IOStatus::OK();
 }
 
 // Folders are durable at once: which of them exist is not what is tested here.
-Status ForgetfulFileSystem::CreateDir(const std::string& name, const Options& options, Debug* debug) {
+IOStatus ForgetfulFileSystem::CreateDir(const std::string& name, const Options& options, Debug* debug) {
   return CreateDirIfMissing(name, options, debug);
 }
 
-Status ForgetfulFileSystem::CreateDirIfMissing(const std::string& name, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::CreateDirIfMissing(const std::string& name, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   contents_->folders.insert(tidy(name));
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::DeleteDir(const std::string& name, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::DeleteDir(const std::string& name, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   contents_->folders.erase(tidy(name));
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::GetFileSize(const std::string& name, const Options&, std::uint64_t* size, Debug*) {
+IOStatus ForgetfulFileSystem::GetFileSize(const std::string& name, const Options&, std::uint64_t* size, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const InodePtr inode = contents_->find(name);
   if (!inode) return contents_->off_ ? off() : missing(name);
   *size = inode->bytes.size();
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::GetFileModificationTime(const std::string&, const Options&, std::uint64_t* time, Debug*) {
+IOStatus ForgetfulFileSystem::GetFileModificationTime(const std::string&, const Options&, std::uint64_t* time, Debug*) {
   *time = 0;
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::GetAbsolutePath(const std::string& path, const Options&, std::string* result, Debug*) {
+IOStatus ForgetfulFileSystem::GetAbsolutePath(const std::string& path, const Options&, std::string* result, Debug*) {
   *result = path;
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::RenameFile(const std::string& from, const std::string& to, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::RenameFile(const std::string& from, const std::string& to, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const InodePtr inode = contents_->find(from);
   if (!inode) return missing(from);
   if (!contents_->change()) return off();
   contents_->rename({{{tidy(from), nullptr}, {tidy(to), inode}}});
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::LinkFile(const std::string& from, const std::string& to, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::LinkFile(const std::string& from, const std::string& to, const Options&, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   const InodePtr inode = contents_->find(from);
   if (!inode) return missing(from);
   if (contents_->full_) return no_space();
   if (!contents_->change()) return off();
   contents_->rename({{{tidy(to), inode}}});
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::LockFile(const std::string& name, const Options&, rocksdb::FileLock** lock, Debug*) {
+IOStatus ForgetfulFileSystem::LockFile(const std::string& name, const Options&, rocksdb::FileLock** lock, Debug*) {
   const std::lock_guard guard(contents_->mutex);
-  if (!contents_->locks.insert(tidy(name)).second) return Status::IOError("lock " + name, "already held by process");
+  if (!contents_->locks.insert(tidy(name)).second) return IOStatus::IOError("lock " + name, "already held by process");
   *lock = new Lock(tidy(name));
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::UnlockFile(rocksdb::FileLock* lock, const Options&, Debug*) {
+IOStatus ForgetfulFileSystem::UnlockFile(rocksdb::FileLock* lock, const Options&, Debug*) {
   const std::lock_guard guard(contents_->mutex);
   const std::unique_ptr<Lock> held(static_cast<Lock*>(lock));   // we gave no other kind
   contents_->locks.erase(held->name);
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::NewLogger(const std::string&, const Options&, std::shared_ptr<rocksdb::Logger>* result, Debug*) {
+IOStatus ForgetfulFileSystem::NewLogger(const std::string&, const Options&, std::shared_ptr<rocksdb::Logger>* result, Debug*) {
   *result = std::make_shared<Silence>();
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::GetFreeSpace(const std::string&, const Options&, std::uint64_t* bytes, Debug*) {
+IOStatus ForgetfulFileSystem::GetFreeSpace(const std::string&, const Options&, std::uint64_t* bytes, Debug*) {
   *bytes = 1ULL << 40;
-  return Status::OK();
+  return IOStatus::OK();
 }
 
-Status ForgetfulFileSystem::IsDirectory(const std::string& path, const Options&, bool* is_directory, Debug*) {
+IOStatus ForgetfulFileSystem::IsDirectory(const std::string& path, const Options&, bool* is_directory, Debug*) {
   const std::lock_guard lock(contents_->mutex);
   *is_directory = contents_->folders.contains(tidy(path));
-  return Status::OK();
+  return IOStatus::OK();
 }
 
 std::shared_ptr<rocksdb::Env> environment_of(const std::shared_ptr<ForgetfulFileSystem>& files) {
