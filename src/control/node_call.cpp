@@ -7,6 +7,8 @@ Term NodeCall::term() const {
   const auto term_of = [](const auto& asked) {
     if constexpr (requires { asked.term.term; }) {
       return asked.term.term;
+    } else if constexpr (requires { asked.reshape; }) {
+      return asked.reshape.term;
     } else {
       return asked.term;
     }

@@ -100,4 +100,41 @@ replica::ChangeMembers read(const v1::ChangeMembersRequest& request) {
   return {.term = Term(request.term()), .membership = read(request.membership())};
 }
 
+v1::ReshapeRequest write(const Reshape& reshape) {
+  v1::ReshapeRequest request;
+  for (const Reshape::Parent& each : reshape.parents) {
+    auto& parent = *request.add_parents();
+    parent.set_shard(each.shard.value());
+    parent.set_term(each.term.value());
+    *parent.mutable_head() = write(each.head);
+  }
+  for (const Reshape::Child& each : reshape.children) {
+    auto& child = *request.add_children();
+    child.set_shard(each.shard.value());
+    child.set_hash_min(each.hashes.min);
+    child.set_hash_max(each.hashes.max);
+  }
+  request.set_namespace_(reshape.name_space);
+  request.set_key_order(write(reshape.order));
+  request.set_notifications(reshape.notifications);
+  request.set_term(reshape.term.value());
+  return request;
+}
+
+Reshape read(const v1::ReshapeRequest& request) {
+  Reshape reshape{.parents = {},
+                  .children = {},
+                  .name_space = request.namespace_(),
+                  .order = read(request.key_order()),
+                  .notifications = request.notifications(),
+                  .term = Term(request.term())};
+  for (const auto& each : request.parents()) {
+    reshape.parents.push_back({ShardId(each.shard()), Term(each.term()), read(each.head())});
+  }
+  for (const auto& each : request.children()) {
+    reshape.children.push_back({ShardId(each.shard()), {each.hash_min(), each.hash_max()}});
+  }
+  return reshape;
+}
+
 }  // namespace skerry::control

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/node_call.hpp"
 #include "replica/messages.hpp"
 #include "skerry/control/v1/control.pb.h"
 #include "store/key_order.hpp"
@@ -15,6 +16,8 @@ inline std::string node_method(std::string_view name) { return "/skerry.control.
 constexpr auto instance_header = "skerry-instance", to_header = "skerry-to";
 constexpr auto error_domain = "skerry.control";
 constexpr auto outdated_reason = "OUTDATED", term_field = "term";   // the caller knows a lower term than the node
+constexpr auto behind_reason = "BEHIND", foreign_records_reason = "FOREIGN_RECORDS", sessions_collide_reason = "SESSIONS_COLLIDE",
+               not_leader_reason = "NOT_LEADER";
 
 v1::EntryId write(const replica::EntryId& entry);
 replica::EntryId read(const v1::EntryId& entry);
@@ -29,5 +32,8 @@ v1::BecomeLeaderRequest write(ShardId shard, const replica::BecomeLeader& messag
 replica::BecomeLeader read(const v1::BecomeLeaderRequest& request);
 v1::ChangeMembersRequest write(ShardId shard, const replica::ChangeMembers& message);
 replica::ChangeMembers read(const v1::ChangeMembersRequest& request);
+
+v1::ReshapeRequest write(const Reshape& reshape);
+Reshape read(const v1::ReshapeRequest& request);
 
 }   // namespace skerry::control

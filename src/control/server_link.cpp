@@ -27,6 +27,15 @@ std::optional<Term> term_in(const std::optional<rpc::ErrorInfo>& info) {
   return Term(term);
 }
 
+Refused::Reason reason_in(const std::optional<rpc::ErrorInfo>& info) {
+  using Reason = Refused::Reason;
+  const std::string reason = info ? info->reason : std::string();
+  if (reason == behind_reason) return Reason::behind;
+  if (reason == foreign_records_reason) return Reason::foreign_records;
+  if (reason == sessions_collide_reason) return Reason::sessions_collide;
+  return reason == not_leader_reason ? Reason::not_leader : Reason::other;
+}
+
 // Whether the node said no, as opposed to not having been reached, or not in time.
 bool is_refusal(rpc::Code code) {
   using rpc::Code;
@@ -145,30 +154,70 @@ rpc::CallOptions ServerLink::options_of(const NodeCall& call) const {
   return options;
 }
 
-Task<NodeReply> ServerLink::send(const NodeCall& call) {
-  v1::NewTermReply fenced;
-  v1::BecomeLeaderReply leads;
-  v1::ChangeMembersReply changed;
-  v1::DeleteReplicaReply deleted;
-  rpc::Status status;
-  if (const auto* fence = std::get_if<FenceReplica>(&call.what)) {
-    status = co_await channel_->unary(node_method("NewTerm"), write(call.shard, *fence), fenced, options_of(call));
-    if (status.ok()) co_return read(fenced);
-  } else if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) {
-    status = co_await channel_->unary(node_method("BecomeLeader"), write(call.shard, *lead), leads, options_of(call));
-    if (status.ok()) co_return LeadershipTaken{};
-  } else if (const auto* change = std::get_if<replica::ChangeMembers>(&call.what)) {
-    status = co_await channel_->unary(node_method("ChangeMembers"), write(call.shard, *change), changed, options_of(call));
-    if (status.ok()) co_return MembersTaken{changed.confirmed()};
-  } else {
-    v1::DeleteReplicaRequest request;
-    request.set_shard(call.shard.value());
-    request.set_term(std::get<DeleteReplica>(call.what).term.value());
-    status = co_await channel_->unary(node_method("DeleteReplica"), request, deleted, options_of(call));
-    if (status.ok()) co_return ReplicaDeleted{};
+// Asks for what a call is about, and makes a reply of the answer.
+class ServerLink::Sending {
+ public:
+  Sending(ServerLink& link, const NodeCall& call) : link_(link), call_(call) {}
+
+  Task<NodeReply> operator()(const FenceReplica& fence) {
+    return ask("NewTerm", write(call_.shard, fence), +[](const v1::NewTermReply& reply) { return read(reply); });
   }
-  if (is_refusal(status.code)) co_return Refused{term_in(status.info()), status.message};
-  co_return Unanswered{status.message};
+  Task<NodeReply> operator()(const replica::BecomeLeader& lead) {
+    return ask("BecomeLeader", write(call_.shard, lead), +[](const v1::BecomeLeaderReply&) { return LeadershipTaken{}; });
+  }
+  Task<NodeReply> operator()(const replica::ChangeMembers& change) {
+    return ask(
+        "ChangeMembers", write(call_.shard, change),
+        +[](const v1::ChangeMembersReply& reply) { return MembersTaken{reply.confirmed()}; });
+  }
+  Task<NodeReply> operator()(const DeleteReplica& erase) {
+    return ask(
+        "DeleteReplica", of_term<v1::DeleteReplicaRequest>(erase.term),
+        +[](const v1::DeleteReplicaReply&) { return ReplicaDeleted{}; });
+  }
+  Task<NodeReply> operator()(const PrepareReshape& prepare) {
+    return ask("PrepareReshape", write(prepare.reshape), +[](const v1::ReshapeReply&) { return Reshaped{}; });
+  }
+  Task<NodeReply> operator()(const Reshape& reshape) {
+    return ask("Reshape", write(reshape), +[](const v1::ReshapeReply&) { return Reshaped{}; });
+  }
+  Task<NodeReply> operator()(const SealShard& seal) {
+    return ask(
+        "SealShard", of_term<v1::SealShardRequest>(seal.term),
+        +[](const v1::SealShardReply& reply) { return ShardSealed{read(reply.head())}; });
+  }
+  Task<NodeReply> operator()(const UnsealShard& unseal) {
+    return ask(
+        "UnsealShard", of_term<v1::SealShardRequest>(unseal.term), +[](const v1::UnsealShardReply&) { return ShardUnsealed{}; });
+  }
+
+ private:
+  template <class Request>
+  Request of_term(Term term) const {
+    Request request;
+    request.set_shard(call_.shard.value());
+    request.set_term(term.value());
+    return request;
+  }
+
+  template <class Request, class Reply, class Reading>
+  Task<NodeReply> ask(std::string_view name, Request request, Reading (*reading)(const Reply&)) {
+    Reply reply;
+    const rpc::Status status = co_await link_.channel_->unary(node_method(name), request, reply, link_.options_of(call_));
+    if (status.ok()) co_return reading(reply);
+    if (is_refusal(status.code)) {
+      co_return Refused{.known = term_in(status.info()), .why = status.message, .reason = reason_in(status.info())};
+    }
+    co_return Unanswered{status.message};
+  }
+
+  ServerLink& link_;
+  const NodeCall& call_;
+};
+
+Task<NodeReply> ServerLink::send(const NodeCall& call) {
+  Sending sending(*this, call);
+  co_return co_await std::visit(sending, call.what);
 }
 
 }  // namespace skerry::control

@@ -39,6 +39,8 @@ class ServerLink {
   void ask(NodeCall call);
 
  private:
+  class Sending;
+
   Task<> run();
   Task<std::string> serve(rpc::ClientCall& call);
   v1::Order next_order(bool first);
