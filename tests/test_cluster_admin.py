@@ -1,42 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators do with a cluster, through its coordinator: look, change, move, drain."""
 
-import json
-
 import pytest
 
+from support.admin import Admin
 from support.cli import Client, run
 from support.cluster import Cluster, DataServer
 from support.server import eventually
 
 FAILED, USAGE, NOT_FOUND, UNAVAILABLE = 1, 2, 3, 5
-
-
-class Admin:
-    """`skerry admin -a COORDINATOR …`"""
-
-    def __init__(self, cluster):
-        self.address = cluster.coordinator.address
-
-    def __call__(self, *words):
-        return run("admin", "-a", self.address, "--request-timeout=10s", *words)
-
-    def ok(self, *words):
-        done = self(*words)
-        assert done.status == 0, done
-        return done
-
-    def json(self, *words):
-        return self.ok(*words, "-o", "json").json
-
-    def node(self, name):
-        return next(each for each in self.json("node", "list") if each["name"] == name)
-
-    def shard(self, number=0):
-        return next(each for each in self.json("shard", "list") if each["shard"] == number)
-
-    def members(self, number=0):
-        return sorted(each["node"] for each in self.shard(number)["replicas"] if each["kind"] == "voter")
 
 
 @pytest.fixture

@@ -16,16 +16,12 @@ def cluster(tmp_path):
         made.stop()
 
 
-def in_office(cluster):
-    return next((each for each in cluster.coordinators if each.in_office()), None)
-
-
 @pytest.mark.parametrize("end", ["kill", "pause"])
 def test_another_coordinator_takes_over_and_fails_a_leader_over(cluster, end):
-    first = in_office(cluster)
+    first = cluster.in_office()
     cluster.put("before", b"value")
     getattr(first, end)()
-    second = eventually(lambda: in_office(cluster), "another coordinator in office")
+    second = eventually(cluster.in_office, "another coordinator in office")
     assert second is not first
     leader = cluster.leader()
     leader.kill()
@@ -39,7 +35,7 @@ def test_another_coordinator_takes_over_and_fails_a_leader_over(cluster, end):
 
 
 def test_one_of_three_coordinators_decides_nothing(cluster):
-    first = in_office(cluster)
+    first = cluster.in_office()
     others = [each for each in cluster.coordinators if each is not first]
     for each in others:
         each.kill()
@@ -47,11 +43,11 @@ def test_one_of_three_coordinators_decides_nothing(cluster):
     cluster.put("still", b"flows")
     for each in others:
         each.start()
-    eventually(lambda: in_office(cluster), "a coordinator in office")
+    eventually(cluster.in_office, "a coordinator in office")
 
 
 def test_a_coordinator_that_is_told_another_cluster_name_is_refused(cluster):
-    stranger = next(each for each in cluster.coordinators if each is not in_office(cluster))
+    stranger = next(each for each in cluster.coordinators if each is not cluster.in_office())
     stranger.kill()
     stranger.extra = ["--raft-cluster-name", "other"]
     stranger.start()

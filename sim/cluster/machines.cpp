@@ -90,8 +90,20 @@ void NodeMachine::drop() {
 
 void CoordinatorMachine::configure(control::ClusterConfig config) {
   config_ = std::move(config);
-  if (!coordinator_) return;
+  wish_config();
+}
+
+void CoordinatorMachine::wish_config() {
+  const auto* core = coordinator_ ? coordinator_->in_office() : nullptr;
+  if (core == nullptr || (core->config() != nullptr && *core->config() == *config_)) return;
   if (const auto done = coordinator_->configure(*config_); !done) give_up(done.error());
+}
+
+Task<> CoordinatorMachine::keep_wishing() {
+  for (;;) {
+    wish_config();
+    co_await coordinator_->wait_changed();
+  }
 }
 
 Task<Result<>> CoordinatorMachine::open() {
@@ -102,8 +114,8 @@ Task<Result<>> CoordinatorMachine::open() {
       .core = core(), .network = network(), .metadata = *metadata_, .logger = logger(), .give_up = [this](Error why) {
         give_up(std::move(why));
       }});
-  CO_TRYV(coordinator_->configure(*config_));
   coordinator_->start();
+  tasks().spawn(keep_wishing());
   co_return Result<>{};
 }
 

@@ -105,6 +105,8 @@ class CoordinatorMachine final : public Machine {
  private:
   Task<Result<>> open() override;
   void drop() override;
+  void wish_config();
+  Task<> keep_wishing();   // as somebody who looks at the configuration in each term of office
 
   std::optional<control::ClusterConfig> config_;
   std::unique_ptr<control::MetadataFile> metadata_;

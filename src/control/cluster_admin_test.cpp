@@ -148,6 +148,21 @@ TEST_F(AdminTest, tells_the_epoch_and_who_is_in_office) {
   EXPECT_EQ(cluster.nodes_size(), 3);
 }
 
+TEST_F(AdminTest, what_was_made_is_in_the_configuration_of_the_next_term_of_office_and_known_out_of_it) {
+  take_office();
+  ASSERT_TRUE(create("logs", 4, 0).ok());
+  world.tasks.spawn(hold_office(rival));
+  metadata.oust();
+  world.advance(100ms);
+  ASSERT_EQ(coordinator.in_office(), nullptr);
+  ASSERT_TRUE(coordinator.configuration());
+  EXPECT_NE(coordinator.configuration()->find_namespace("logs"), nullptr);
+  rival.oust();
+  world.advance(100ms);
+  ASSERT_NE(coordinator.in_office(), nullptr);
+  EXPECT_NE(config().find_namespace("logs"), nullptr);
+}
+
 TEST_F(AdminTest, a_namespace_is_in_the_configuration_when_its_creation_is_answered) {
   take_office();
   ASSERT_TRUE(create("logs", 4, 0).ok());

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -64,8 +65,8 @@ struct ShardStatus {
   friend bool operator==(const ShardStatus&, const ShardStatus&) = default;
 };
 
-// All that a coordinator must not forget, as one value. Kept as items ("cluster", "node/ID", "namespace/NAME", "shard/ID") that change
-// one by one.
+// All that a coordinator must not forget, as one value. Kept as items ("cluster", "configuration", "node/ID", "namespace/NAME",
+// "shard/ID") that change one by one.
 struct ClusterStatus {
   std::string instance;   // of this cluster; random, made once. Empty: there is nothing yet
   NodeId next_node{1};
@@ -73,6 +74,7 @@ struct ClusterStatus {
   std::map<NodeId, NodeStatus> nodes{};
   std::map<std::string, NamespaceStatus> namespaces{};
   std::map<ShardId, ShardStatus> shards{};
+  std::string configuration{};   // what people want, as ClusterConfig's YAML; empty: none was given yet
 
   // Fails with corrupt when an item can't be read or contradicts another; the text names it.
   static Result<ClusterStatus> from_items(const MetadataItems& items);
@@ -85,7 +87,9 @@ struct ClusterStatus {
 };
 
 // Keys and values of the items. The change of a thing that is gone deletes its item.
+inline constexpr std::string_view configuration_key = "configuration";
 MetadataChange cluster_item(const ClusterStatus& status);
+MetadataChange configuration_item(const ClusterStatus& status);
 MetadataChange node_item(const ClusterStatus& status, NodeId node);
 MetadataChange namespace_item(const ClusterStatus& status, const std::string& name);
 MetadataChange shard_item(const ClusterStatus& status, ShardId shard);

@@ -160,14 +160,21 @@ Task<> Coordinator::stop() {
 }
 
 Result<CommitNumber> Coordinator::configure(ClusterConfig config) {
-  TRYV(config.check());
-  CommitNumber number;
-  if (office_) {
-    TRY(number, office_->core().configured(config, parts_.core.now()));
-    office_->act();
-  }
-  config_ = std::move(config);
+  if (!office_) return fail(Errc::unavailable, "this coordinator is not in office: ask the one that is");
+  TRY(const CommitNumber number, office_->core().configured(std::move(config), parts_.core.now()));
+  office_->act();
   return number;
+}
+
+const std::optional<ClusterConfig>& Coordinator::configuration() {
+  static const std::string none;
+  const std::string* const found = parts_.metadata.find(std::string(configuration_key));
+  const std::string& yaml = found == nullptr ? none : *found;
+  if (yaml == kept_yaml_) return kept_;
+  kept_yaml_ = yaml;
+  kept_.reset();
+  if (auto config = ClusterConfig::from_yaml(yaml)) kept_ = *std::move(config);
+  return kept_;
 }
 
 CoordinatorCore* Coordinator::in_office() { return office_ ? &office_->core() : nullptr; }
@@ -208,12 +215,6 @@ Task<bool> Coordinator::serve_once() {
   epoch_ = taken->epoch;
   changed_.wake_all();
   parts_.logger.info("in office", {{"epoch", taken->epoch}, {"cluster", office_->core().status().instance}});
-  if (config_) {
-    if (const auto done = office_->core().configured(*config_, parts_.core.now()); !done) {
-      parts_.logger.error("the cluster's configuration can't be followed; the cluster stays as it is",
-                          {{"reason", done.error()}});
-    }
-  }
   co_await run_beside(parts_.core, parts_.metadata.wait_ousted(), office_->run());
   co_await office_->stop();
   office_.reset();

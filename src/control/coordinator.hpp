@@ -32,9 +32,12 @@ class Coordinator {
   void start();
   Task<> stop();
 
-  // What people want now; kept, also for later terms of office. In office fails with invalid_argument when it can't be followed, else
-  // tells what has to be stored until it is in force.
+  // What people want now. Tells what has to be stored until it is certain. Fails with invalid_argument when it can't be followed, with
+  // unavailable out of office.
   Result<CommitNumber> configure(ClusterConfig config);
+
+  // The cluster's, as it is kept, in office and out of it. Nothing: there is none, or none is known here.
+  const std::optional<ClusterConfig>& configuration();
 
   // Null: not in office. Valid until the next await.
   CoordinatorCore* in_office();
@@ -53,7 +56,8 @@ class Coordinator {
   Task<bool> serve_once();
 
   Parts parts_;
-  std::optional<ClusterConfig> config_;
+  std::string kept_yaml_;   // what `kept_` was read from
+  std::optional<ClusterConfig> kept_;
   std::unique_ptr<Office> office_;
   std::int64_t epoch_ = 0;
   WaitList changed_;   // something was stored, or the office is taken or lost

@@ -26,6 +26,7 @@ struct CoordinatorCore::Parts {
   Parts(ClusterStatus status, std::int64_t epoch) : desk(std::move(status)), publisher(desk, epoch) {}
 
   void begin(TimePoint now);
+  void follow(ClusterConfig config);
   void settle();
   void look(ShardId shard);
   void sweep(ShardId shard);
@@ -42,6 +43,14 @@ struct CoordinatorCore::Parts {
 void CoordinatorCore::Parts::begin(TimePoint now) {
   desk.now = std::max(desk.now, now);
   desk.detector.tick(desk.now);
+}
+
+void CoordinatorCore::Parts::follow(ClusterConfig config) {
+  desk.book.set_configuration(config.to_yaml());
+  desk.detector.set_distrust_max(config.balancer.quarantine);
+  desk.config = std::move(config);
+  roster.configured();
+  planning.configured();
 }
 
 // Until nothing more comes of what has happened.
@@ -97,6 +106,12 @@ CoordinatorCore::~CoordinatorCore() = default;
 Result<std::unique_ptr<CoordinatorCore>> CoordinatorCore::take_office(const Metadata::Office& office, Options options,
                                                                       TimePoint now) {
   TRY(ClusterStatus status, ClusterStatus::from_items(office.items));
+  std::optional<ClusterConfig> config;
+  if (!status.configuration.empty()) {
+    auto kept = ClusterConfig::from_yaml(status.configuration);
+    if (!kept) return fail(Errc::corrupt, fmt::format("the cluster's status: its configuration: {}", kept.error().text));
+    config = *std::move(kept);
+  }
   auto parts = std::make_unique<Parts>(std::move(status), office.epoch);
   if (parts->desk.book.status().instance.empty()) {
     SKERRY_ASSERT(!options.fresh_instance.empty());
@@ -105,6 +120,7 @@ Result<std::unique_ptr<CoordinatorCore>> CoordinatorCore::take_office(const Meta
   }
   parts->begin(now);
   parts->roster.take_office();
+  if (config) parts->follow(*std::move(config));
   parts->desk.look_at_all();
   parts->settle();
   return std::unique_ptr<CoordinatorCore>(new CoordinatorCore(std::move(parts)));
@@ -129,10 +145,7 @@ Result<CommitNumber> CoordinatorCore::configured(ClusterConfig config, TimePoint
     }
   }
   parts_->begin(now);
-  parts_->desk.detector.set_distrust_max(config.balancer.quarantine);
-  parts_->desk.config = std::move(config);
-  parts_->roster.configured();
-  parts_->planning.configured();
+  parts_->follow(std::move(config));
   parts_->settle();
   return parts_->desk.book.changed();
 }

@@ -39,7 +39,8 @@ class CoordinatorCore {
   Effects take_effects();
 
   // --- what happens
-  // Fails with invalid_argument when it can't be followed: the one before keeps acting. Without any, nothing is placed or moved.
+  // What people want from now on; kept with the status, also for later terms of office. Fails with invalid_argument when it can't be
+  // followed: the one before keeps acting. Without any, nothing is placed or moved.
   Result<CommitNumber> configured(ClusterConfig config, TimePoint now);
   void stored(CommitNumber number, TimePoint now);
   void greeted(const std::string& name, Greeting greeting, TimePoint now);

@@ -27,5 +27,13 @@ TEST(CoordinatorCore, does_what_its_scripts_say) {
   EXPECT_GE(scripts, 24);
 }
 
+TEST(CoordinatorCore, refuses_a_kept_configuration_that_it_can_not_read) {
+  ClusterStatus status{.instance = "reef", .configuration = "servers: [{name: one}]\n"};
+  const auto core = CoordinatorCore::take_office({.epoch = 1, .items = status.to_items()}, {}, TimePoint());
+  ASSERT_FALSE(core);
+  EXPECT_EQ(core.error(), Errc::corrupt);
+  EXPECT_NE(core.error().text.find("line 1"), std::string::npos) << core.error().text;
+}
+
 }  // namespace
 }  // namespace skerry::control

@@ -31,6 +31,9 @@ class Metadata {
   virtual Task<> wait_ousted() = 0;
   // Whose turn it is, as an address that people and tools can call; empty: unknown.
   virtual std::string holder() const = 0;
+  // What is kept under this key, in office and out of it, as far as this process knows. Null: nothing, or nothing is known. Valid until
+  // the next await.
+  virtual const std::string* find(const std::string& key) const = 0;
   virtual Task<> stop() = 0;
 };
 

@@ -6,7 +6,7 @@
 
 namespace skerry::control {
 
-// One thing that a coordinator keeps: "cluster", "namespace/NAME", "shard/ID", "node/ID". Nothing: it is deleted.
+// One thing that a coordinator keeps: "cluster", "configuration", "namespace/NAME", "shard/ID", "node/ID". Nothing: it is deleted.
 struct MetadataChange {
   std::string key;
   std::optional<std::string> value;
@@ -14,4 +14,4 @@ struct MetadataChange {
 
 using MetadataItems = std::map<std::string, std::string>;
 
-}  // namespace skerry::control
+}   // namespace skerry::control

@@ -32,6 +32,7 @@ class MetadataFile final : public Metadata {
   Task<Result<>> commit(std::vector<MetadataChange> changes) override;
   Task<> wait_ousted() override;
   std::string holder() const override;
+  const std::string* find(const std::string& key) const override { return in_office() ? term_->wanted.find(key) : nullptr; }
   // Writes what was given, then leaves office.
   Task<> stop() override;
 

@@ -52,6 +52,11 @@ void MetadataTable::apply(const std::vector<MetadataChange>& changes) {
   }
 }
 
+const std::string* MetadataTable::find(const std::string& key) const {
+  const auto found = items_.find(key);
+  return found == items_.end() ? nullptr : &found->second;
+}
+
 Bytes encode(const MetadataItems& items) {
   Bytes out;
   append_varint(out, items.size());

@@ -20,6 +20,7 @@ class MetadataTable {
   void apply(const std::vector<MetadataChange>& changes);
 
   const MetadataItems& items() const { return items_; }
+  const std::string* find(const std::string& key) const;   // null: nothing
   std::size_t bytes() const { return bytes_; }   // of keys and values
 
  private:

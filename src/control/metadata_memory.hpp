@@ -38,6 +38,7 @@ class MetadataMemory final : public Metadata {
   Task<Result<>> commit(std::vector<MetadataChange> changes) override;
   Task<> wait_ousted() override;
   std::string holder() const override;
+  const std::string* find(const std::string& key) const override { return shared_.table.find(key); }
   Task<> stop() override;
 
   // As if another had taken office; whoever waits may.

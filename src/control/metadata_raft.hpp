@@ -45,6 +45,7 @@ class MetadataRaft final : public Metadata, private RaftListener, private RaftDi
   Task<Result<>> commit(std::vector<MetadataChange> changes) override;
   Task<> wait_ousted() override;
   std::string holder() const override;
+  const std::string* find(const std::string& key) const override { return table_.find(key); }
   // Leaves office so that another can take it at once.
   Task<> stop() override;
 

@@ -51,6 +51,12 @@ void StatusBook::set_instance(std::string instance) {
   cluster_changed_ = true;
 }
 
+void StatusBook::set_configuration(std::string yaml) {
+  if (status_.configuration == yaml) return;
+  status_.configuration = std::move(yaml);
+  configuration_changed_ = true;
+}
+
 NodeStatus& StatusBook::edit(NodeId node) {
   nodes_changed_.insert(node);
   return at(status_.nodes, node);
@@ -137,7 +143,8 @@ void StatusBook::erase(ShardId shard) {
 // --- what is durable
 
 CommitNumber StatusBook::changed() const {
-  const bool any = cluster_changed_ || !nodes_changed_.empty() || !namespaces_changed_.empty() || !shards_changed_.empty();
+  const bool any = cluster_changed_ || configuration_changed_ || !nodes_changed_.empty() || !namespaces_changed_.empty() ||
+                   !shards_changed_.empty();
   return any ? begun_.next() : begun_;
 }
 
@@ -146,6 +153,7 @@ std::optional<StatusCommit> StatusBook::take_commit() {
   begun_ = begun_.next();
   StatusCommit commit{begun_, {}};
   if (std::exchange(cluster_changed_, false)) commit.changes.push_back(cluster_item(status_));
+  if (std::exchange(configuration_changed_, false)) commit.changes.push_back(configuration_item(status_));
   for (const NodeId node : std::exchange(nodes_changed_, {})) commit.changes.push_back(node_item(status_, node));
   for (const std::string& name : std::exchange(namespaces_changed_, {})) commit.changes.push_back(namespace_item(status_, name));
   shards_storing_ = std::exchange(shards_changed_, {});

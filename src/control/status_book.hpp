@@ -34,6 +34,7 @@ class StatusBook {
 
   // --- changes. What is asked to be edited must be there.
   void set_instance(std::string instance);
+  void set_configuration(std::string yaml);   // stored only when it is another
   NodeStatus& edit(NodeId node);   // but for its name, and whether it is lost
   void rename(NodeId node, const std::string& name);
   void lose(NodeId node);   // its name is free for another
@@ -59,7 +60,7 @@ class StatusBook {
   ClusterStatus status_;
   std::map<std::string, NodeId> node_of_;
   std::map<NodeId, int> leaders_;
-  bool cluster_changed_ = false;
+  bool cluster_changed_ = false, configuration_changed_ = false;
   std::set<NodeId> nodes_changed_;
   std::set<std::string> namespaces_changed_;
   std::set<ShardId> shards_changed_, shards_storing_;

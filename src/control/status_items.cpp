@@ -168,6 +168,10 @@ class Decoder {
 
   Result<> take(const std::string& key, const std::string& value) {
     if (key == cluster_key) return take_cluster(key, value);
+    if (key == configuration_key) {
+      status_.configuration = value;
+      return {};
+    }
     if (key.starts_with(node_prefix)) {
       TRY(const NodeId id, id_of<NodeId>(key, node_prefix));
       TRY(const auto item, parse<v1::NodeItem>(key, value));
@@ -232,6 +236,8 @@ MetadataChange cluster_item(const ClusterStatus& status) {
   return {std::string(cluster_key), item.SerializeAsString()};
 }
 
+MetadataChange configuration_item(const ClusterStatus& status) { return {std::string(configuration_key), status.configuration}; }
+
 MetadataChange node_item(const ClusterStatus& status, NodeId node) {
   const NodeStatus* found = find(status.nodes, node);
   return {node_key(node), found != nullptr ? std::optional(encode(*found)) : std::nullopt};
@@ -253,6 +259,7 @@ MetadataItems ClusterStatus::to_items() const {
   MetadataItems items;
   const auto add = [&items](MetadataChange change) { items[std::move(change.key)] = *std::move(change.value); };
   if (!instance.empty()) add(cluster_item(*this));
+  if (!configuration.empty()) add(configuration_item(*this));
   for (const auto& [id, node] : nodes) add(node_item(*this, id));
   for (const auto& [name, space] : namespaces) add(namespace_item(*this, name));
   for (const auto& [id, shard] : shards) add(shard_item(*this, id));

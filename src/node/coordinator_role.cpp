@@ -13,6 +13,7 @@
 #include "node/threshold.hpp"
 #include "rpc/refusal.hpp"
 #include "runtime/event.hpp"
+#include "runtime/join.hpp"
 
 namespace skerry::node {
 namespace {
@@ -59,7 +60,9 @@ CoordinatorRole::CoordinatorRole(AppletContext& context, CoordinatorOptions opti
       metrics_(context.metrics(), options_.public_address.text(), *coordinator_),
       admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
       cluster_admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
-      health_(context.core), turn_(context.core, 1), tasks_(context.core) {
+      health_(context.core),
+      config_file_(raft_ != nullptr ? control::ConfigFile::Keeper::several : control::ConfigFile::Keeper::alone),
+      turn_(context.core, 1), tasks_(context.core) {
   admin_.register_in(public_methods_);
   cluster_admin_.register_in(public_methods_);
   health_.add_to(public_methods_);
@@ -140,9 +143,13 @@ Task<> CoordinatorRole::stop() {
 }
 
 Task<> CoordinatorRole::watch_config() {
-  for (;;) {
-    co_await look_at_config();
-    co_await context_.core.sleep_for(config_interval);
+  for (TimePoint looked_at = {};;) {
+    if (const TimePoint now = context_.core.now(); now >= looked_at + config_interval) {
+      looked_at = now;
+      co_await look_at_config();
+    }
+    co_await follow_config();
+    co_await run_until(context_.core, coordinator_->wait_changed(), looked_at + config_interval);
   }
 }
 
@@ -152,23 +159,57 @@ Task<> CoordinatorRole::look_at_config() {
   const SeenFile seen = co_await context_.blocking().run([path = options_.config_file] { return look_at(path); });
   if (config_seen_ && *config_seen_ == seen.stamp) co_return;
   config_seen_ = seen.stamp;
-  if (seen.text) {
-    read_config(*seen.text);
-  } else {
+  if (!seen.text) {
+    config_file_.unusable();
     log_.warn("the cluster's configuration can't be read; nothing changes until it can", {{"reason", seen.text.error()}});
+  } else if (auto config = control::ClusterConfig::from_yaml(*seen.text)) {
+    config_file_.read(*std::move(config));
+  } else {
+    config_file_.unusable();
+    refuse_config(config.error());
   }
 }
 
-void CoordinatorRole::read_config(std::string text) {
-  Result<control::CommitNumber> done;
-  if (auto config = control::ClusterConfig::from_yaml(text)) {
-    done = coordinator_->configure(*std::move(config));
-  } else {
-    done = fail(config.error());
-  }
-  if (done) return log_.info("took the cluster's configuration", {{"file", options_.config_file}});
+void CoordinatorRole::refuse_config(const Error& why) {
   log_.error("the cluster's configuration can't be followed; the one before stays",
-             {{"file", options_.config_file}, {"reason", done.error()}});
+             {{"file", options_.config_file}, {"reason", why}});
+}
+
+// What the file and the configuration of the cluster ask of each other.
+Task<> CoordinatorRole::follow_config() {
+  const auto turn = co_await turn_.acquire();
+  const bool in_office = coordinator_->in_office() != nullptr;
+  if (in_office && std::exchange(epoch_, coordinator_->epoch()) != coordinator_->epoch()) config_file_.entered_office();
+  using File = control::ConfigFile;
+  auto step = config_file_.next(coordinator_->configuration(), in_office ? File::Office::in : File::Office::out);
+  if (auto* take = std::get_if<File::Take>(&step)) {
+    co_await take_config(std::move(take->config));
+  } else if (auto* write = std::get_if<File::Write>(&step)) {
+    if (const auto written = co_await write_config(std::move(write->config))) {
+      log_.info("the cluster's configuration has changed; so has the file", {{"file", options_.config_file}});
+    } else {
+      log_.warn("the cluster's configuration has changed, and the file could not be", {{"reason", written.error()}});
+    }
+  } else if (std::holds_alternative<File::Tell>(step)) {
+    log_.warn(
+        in_office
+            ? "the file differs from the cluster's configuration, which acts: save the file again to make it the configuration"
+            : "the file differs from the cluster's configuration, which acts: change the file of the coordinator in office",
+        {{"file", options_.config_file}, {"coordinator", coordinator_->holder()}});
+  }
+}
+
+Task<> CoordinatorRole::take_config(control::ClusterConfig config) {
+  const auto number = coordinator_->configure(std::move(config));
+  if (!number) co_return refuse_config(number.error());
+  if (const auto stored = co_await coordinator_->wait_stored(*number); !stored) co_return refuse_config(stored.error());
+  log_.info("took the cluster's configuration", {{"file", options_.config_file}});
+}
+
+Task<Result<>> CoordinatorRole::write_config(control::ClusterConfig config) {
+  CO_TRYV(co_await disk::replace_file(disk_, options_.config_file, config.to_yaml()));
+  config_file_.wrote(std::move(config));
+  co_return Result<>{};
 }
 
 Task<Result<>> CoordinatorRole::change_config(control::ConfigEdit edit) {
@@ -194,14 +235,17 @@ Task<Result<>> CoordinatorRole::edit_config(control::ConfigEdit edit) {
     co_return fail(Errc::unavailable, "the coordinator has not read the cluster's configuration yet");
   control::ClusterConfig config = *core->config();
   CO_TRYV(edit(config));
-  const std::string text = config.to_yaml();
-  CO_TRY(const control::CommitNumber number, coordinator_->configure(std::move(config)));
-  if (const auto written = co_await disk::replace_file(disk_, options_.config_file, text); !written) {
-    co_return fail(written.error().code,
-                   fmt::format("the change is in force until the coordinator is restarted, and could not be written: {}",
-                               written.error().message()));
+  CO_TRY(const control::CommitNumber number, coordinator_->configure(config));
+  CO_TRYV(co_await coordinator_->wait_stored(number));
+  const auto written = co_await write_config(std::move(config));
+  if (written) co_return Result<>{};
+  if (raft_ != nullptr) {   // the others have it, and so has this one when it is started again
+    log_.warn("the cluster's configuration has changed, and the file could not be", {{"reason", written.error()}});
+    co_return Result<>{};
   }
-  co_return co_await coordinator_->wait_stored(number);
+  co_return fail(written.error().code,
+                 fmt::format("the change is in force until the coordinator is restarted, and could not be written: {}",
+                             written.error().message()));
 }
 
 int run_coordinator(CoordinatorOptions options, LogRegistry& log) {

@@ -6,6 +6,7 @@
 
 #include "control/admin_service.hpp"
 #include "control/cluster_admin.hpp"
+#include "control/config_file.hpp"
 #include "control/coordinator.hpp"
 #include "control/metadata_memory.hpp"
 #include "control/metadata_raft.hpp"
@@ -55,9 +56,9 @@ class CoordinatorRole {
   Task<> stop();
 
   control::Coordinator& coordinator() { return *coordinator_; }
-  // Edits the configuration in force and its file; returns when both are durable. One edit after the other; it goes on when its caller
-  // goes away. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed when the file can't be
-  // written, unavailable out of office.
+  // Edits the configuration in force, then its file; returns when both are durable. One edit after the other; it goes on when its caller
+  // goes away. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed when a coordinator that is alone
+  // can't write the file, unavailable out of office.
   Task<Result<>> change_config(control::ConfigEdit edit);
 
  private:
@@ -73,7 +74,10 @@ class CoordinatorRole {
   rpc::ServerOptions server_options(const char* port);
   Task<> watch_config();
   Task<> look_at_config();
-  void read_config(std::string text);
+  void refuse_config(const Error& why);
+  Task<> follow_config();
+  Task<> take_config(control::ClusterConfig config);
+  Task<Result<>> write_config(control::ClusterConfig config);
 
   AppletContext& context_;
   App* const app_;
@@ -95,7 +99,9 @@ class CoordinatorRole {
   rpc::Methods public_methods_, internal_methods_;
   std::unique_ptr<rpc::Server> public_server_, internal_server_;
   rpc::JsonApi* json_api_ = nullptr;   // the operators' port's
+  control::ConfigFile config_file_;
   std::optional<net::FileStamp> config_seen_;
+  std::int64_t epoch_ = 0;   // of the last term of office that the file has heard of
   Semaphore turn_;   // of one edit of the configuration
   TaskScope tasks_;
 };

@@ -122,15 +122,19 @@ class Cluster:
     def config_file(self):
         return self.coordinator.config_file
 
-    def configure(self):
-        """Writes the configuration; JSON is YAML."""
+    def configure(self, coordinators=None, namespaces=None):
+        """Writes the configuration, to the files of all coordinators or of these; JSON is YAML."""
         servers = [{"name": name, "public": self.servers[name].address, "internal": self.servers[name].internal_address}
                    for name in self.configured]
-        for coordinator in self.coordinators:
+        for coordinator in coordinators or self.coordinators:
             coordinator.config_file.parent.mkdir(parents=True, exist_ok=True)
             beside = coordinator.config_file.with_suffix(".new.yaml")
-            beside.write_text(json.dumps({"namespaces": self.namespaces, "servers": servers}, indent=2))
+            beside.write_text(json.dumps({"namespaces": namespaces or self.namespaces, "servers": servers}, indent=2))
             os.rename(beside, coordinator.config_file)
+
+    def in_office(self):
+        """The coordinator that acts; None when none does."""
+        return next((each for each in self.coordinators if each.in_office()), None)
 
     def processes(self):
         return [*self.coordinators, *self.servers.values()]

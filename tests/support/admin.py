@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators' commands to a cluster under test."""
+
+from .cli import run
+
+
+class Admin:
+    """`skerry admin -a COORDINATOR …`"""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    @property
+    def address(self):
+        """Of a coordinator that runs: it leads to the one in office."""
+        return next(each for each in self.cluster.coordinators if each.running() and not each.paused).address
+
+    def __call__(self, *words):
+        return run("admin", "-a", self.address, "--request-timeout=10s", *words)
+
+    def ok(self, *words):
+        done = self(*words)
+        assert done.status == 0, done
+        return done
+
+    def json(self, *words):
+        return self.ok(*words, "-o", "json").json
+
+    def node(self, name):
+        return next(each for each in self.json("node", "list") if each["name"] == name)
+
+    def shard(self, number=0):
+        return next(each for each in self.json("shard", "list") if each["shard"] == number)
+
+    def members(self, number=0):
+        return sorted(each["node"] for each in self.shard(number)["replicas"] if each["kind"] == "voter")
