@@ -44,6 +44,7 @@ GroupSim::GroupSim(GroupSimOptions options)
       oracle_(plan_.shard_ids), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)),
       metadata_(statuses_, oracle_, plan_) {
   around_.tells_refusals = options_.real_coordinator;
+  around_.mistake = options_.reshape_mistake;
   break_rule(options.broken);
   around_.may_crash = [this](NodeId node, Duration within) { may_crash(node, within); };
   around_.may_fall_silent = [this](NodeId node) { may_fall_silent(node); };

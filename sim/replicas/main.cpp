@@ -55,6 +55,9 @@ int main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(rules_by_name()));
   app.add_option("--mistake", arguments.options.mistake, "A mistake of the coordinator; the run must then fail")
       ->transform(CLI::CheckedTransformer(mistakes_by_name()));
+  app.add_option("--reshape-mistake", arguments.options.reshape_mistake,
+                 "A mistake with splits and merges, with --coordinator; the run must then fail")
+      ->transform(CLI::CheckedTransformer(reshape_mistakes_by_name()));
   CLI11_PARSE(app, argc, argv);
   for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.count; ++seed) {
     if (!run_seed(arguments, seed)) return 1;

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "control/node_call.hpp"
 #include "control/node_report.hpp"
 #include "replica/replica_core.hpp"
 #include "sim/replicas/log.hpp"
@@ -30,6 +31,7 @@ struct Surroundings {
   std::function<void(NodeId, Duration)> may_crash = nullptr;
   std::function<void(NodeId)> may_fall_silent = nullptr;
   bool tells_refusals = false;   // to coordinators
+  ReshapeMistake mistake = ReshapeMistake::none;
 };
 
 // A storage node with its replicas: the driver of their cores over a disk that forgets, on a clock of its own.

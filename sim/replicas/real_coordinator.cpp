@@ -236,7 +236,12 @@ void RealCoordinator::ask(const NodeCall& call) {
   calls_.push_back({number, call});
   const auto send = [&](auto content) { around_.network.send({call.shard, address_, call.to, std::move(content)}); };
   if (const auto* fence = std::get_if<FenceReplica>(&call.what)) send(fence->term);
-  if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) send(*lead);
+  if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) {
+    replica::BecomeLeader told = *lead;
+    const bool is_made = core_->status().shards.contains(call.shard) && core_->status().shards.at(call.shard).reshaped_with;
+    if (is_made && around_.mistake == ReshapeMistake::lease_wait_forgotten) told.lease_wait = {};
+    send(told);
+  }
   if (const auto* change = std::get_if<replica::ChangeMembers>(&call.what)) send(*change);
   const bool is_message = std::holds_alternative<FenceReplica>(call.what) ||
                           std::holds_alternative<replica::BecomeLeader>(call.what) ||
@@ -249,7 +254,7 @@ void RealCoordinator::ask(const NodeCall& call) {
 // thinks of it any more.
 void RealCoordinator::call(std::uint64_t number, const NodeCall& call) {
   const bool is_kept = std::holds_alternative<DeleteReplica>(call.what);
-  if (loses()) return;
+  if (loses()) return later(100ms, [this, number] { reply(number, Unanswered{"the connection broke"}); });
   const auto there = [this] { return Duration(around_.random.below(20'000'000)); };
   const auto arrive = [this, number, call] {
     if (!nodes_[call.to.value()]->responds() || around_.network.is_cut(address_, call.to)) return;
@@ -274,7 +279,7 @@ void RealCoordinator::wait_for_answer(std::uint64_t number, const NodeCall& call
     });
     return;
   }
-  if (!reply_with || around_.network.is_cut(call.to, address_) || loses()) return;
+  if (!reply_with || around_.network.is_cut(call.to, address_)) return;
   around_.trace.note(now(), call.to.value(), [&] {
     return fmt::format("shard {}, {} to {}: call {} of term {}: answer {}", call.shard.value(), address_.value(), call.to.value(),
                        call.what.index(), call.term().value(), reply_with->index());

@@ -44,6 +44,13 @@ void write(const NodeStatus& node, pb::DataServerIdentity& identity) {
   identity.set_internal(node.internal_address);
 }
 
+// Of a split or a merge that has not ended: clients don't see it yet.
+bool is_child(const ClusterStatus& status, ShardId id, const ShardStatus& shard) {
+  if (!shard.reshaped_with) return false;
+  const std::vector<ShardId>& children = status.shards.at(*shard.reshaped_with).reshape->children;
+  return std::ranges::find(children, id) != children.end();
+}
+
 void write(const ClusterStatus& status, const ShardStatus& shard, pb::ShardMetadata& written) {
   written.set_status(write(shard.state));
   written.set_term(shard.term.value());
@@ -114,7 +121,7 @@ void write(const CoordinatorCore& core, const std::string& name, pb::NamespaceVi
   shown.set_name(name);
   std::uint32_t shards = 0;
   for (const auto& [id, shard] : status.shards) {
-    if (shard.name_space != name) continue;
+    if (shard.name_space != name || is_child(status, id, shard)) continue;
     ++shards;
     write(status, shard, (*view.mutable_namespace_status()->mutable_shards())[id.value()]);
   }

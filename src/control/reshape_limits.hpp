@@ -7,8 +7,7 @@
 // Of splitting and merging: docs/adr/0017.
 namespace skerry::limits {
 
-constexpr auto reshape_prepare_patience =
-    60s;   // with one call that prepares; then the node is asked again, and goes on meanwhile
+constexpr auto reshape_prepare_patience = 10s;   // with one call that prepares; the node goes on, and is asked again
 constexpr auto reshape_prepare_max = 30min;   // with all nodes; then a majority that has prepared is enough
 constexpr auto reshape_seal_patience = 10s;   // with parents that are to come to an end of their writes
 constexpr auto reshape_copy_patience = 10s;   // with one call that finishes a copy
