@@ -23,9 +23,9 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
   const GroupSimReport report = GroupSim(options).run();
   if (!arguments.quiet || !report.failure.empty()) {
     fmt::print(
-        "seed {}: {} events, {} entries, {} writes, {} reads, {} elections, {} steps of membership, {} crashes, trace {:016x}\n",
+        "seed {}: {} events, {} entries, {} writes, {} reads, {} elections, {} steps of membership, {} crashes, {} shards made of others, trace {:016x}\n",
         seed, report.events, report.entries, report.writes, report.reads, report.elections, report.steps, report.crashes,
-        report.trace_hash);
+        report.reshaped, report.trace_hash);
   }
   if (!report.failure.empty()) {
     fmt::print("seed {} FAILED: {}\nsee it again: skerry_replica_sim --seed {} --seeds 1 --trace{}\n", seed, report.failure, seed,

@@ -39,7 +39,12 @@ struct Plan {
   double applied_late = 0;
   double bad_moments = 0;   // crashes and silences just when a node has said something that counts
 
+  Duration reshape_every = 0s;   // splits and merges; 0: never
+  int shard_ids = 1;   // that there may ever be
+
   static Plan draw(Random& random);
+  // What only the coordinator's core can do; by chance of its own, so that the rest of a seed's life is the same.
+  void draw_reshapes(Random& random);
 
  private:
   void try_leases(Random& random);

@@ -19,7 +19,8 @@ constexpr std::uint32_t replicas_usual = 3;
 pb::ShardStatus write(ShardState state) {
   switch (state) {
     case ShardState::steady: return pb::SteadyState;
-    case ShardState::election: return pb::Election;
+    case ShardState::election:
+    case ShardState::fenced: return pb::Election;
     case ShardState::deleting: return pb::Deleting;
   }
   return pb::ShardStatusUnknown;

@@ -57,7 +57,7 @@ TEST(CoordinatorCore, does_what_its_scripts_say) {
     if (std::getenv("UPDATE_EXPECTED") != nullptr) std::ofstream(entry.path()) << played;
     EXPECT_EQ(played, text) << entry.path().filename() << ": run with UPDATE_EXPECTED=1 if this is as it should be";
   }
-  EXPECT_GE(scripts, 24);
+  EXPECT_GE(scripts, 40);
 }
 
 }  // namespace
