@@ -33,6 +33,7 @@ class GroupCoordinator {
   virtual void receive(const Message& message) = 0;
   virtual void elect(ShardId shard) = 0;
   virtual void change_members(ShardId shard) = 0;
+  virtual void reshape(ShardId) {}   // splits it, or merges it with its neighbour
   // From now on it wants a leader that serves, and members that are confirmed and not joint, and leaves alone what is.
   virtual void tend(ShardId shard, bool is_well, bool is_settled) = 0;
   virtual bool is_settled(ShardId shard) const = 0;   // as it sees it

@@ -18,7 +18,14 @@ constexpr Duration plan_recovery_max =
 std::vector<ShardStatus> first_statuses(const Plan& plan) {
   ShardStatus status;
   for (int node = 0; node < plan.voters; ++node) status.members.voters.emplace_back(static_cast<std::uint32_t>(node));
-  return std::vector<ShardStatus>(static_cast<std::size_t>(plan.shards), status);
+  return std::vector<ShardStatus>(static_cast<std::size_t>(plan.shard_ids), status);
+}
+
+Plan draw_plan(const GroupSimOptions& options, Random& random) {
+  Plan plan = Plan::draw(random);
+  Random reshapes(options.seed * 0xBF58476D1CE4E5B9ULL + 7);
+  if (options.real_coordinator) plan.draw_reshapes(reshapes);
+  return plan;
 }
 
 // Of a clock against true time; two of them differ by less than 5 %.
@@ -32,11 +39,12 @@ int clock_error(const Plan& plan, Random& random) {
 }  // namespace
 
 GroupSim::GroupSim(GroupSimOptions options)
-    : options_(options), random_(options.seed * 0x9E3779B97F4A7C15ULL + 1), plan_(Plan::draw(random_)),
+    : options_(options), random_(options.seed * 0x9E3779B97F4A7C15ULL + 1), plan_(draw_plan(options_, random_)),
       trace_(options.print ? Trace::Print::yes : Trace::Print::no), network_(schedule_, random_, trace_, plan_),
-      oracle_(plan_.shards), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)),
-      metadata_(statuses_, plan_) {
+      oracle_(plan_.shard_ids), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)),
+      metadata_(statuses_, oracle_, plan_) {
   around_.tells_refusals = options_.real_coordinator;
+  around_.mistake = options_.reshape_mistake;
   break_rule(options.broken);
   around_.may_crash = [this](NodeId node, Duration within) { may_crash(node, within); };
   around_.may_fall_silent = [this](NodeId node) { may_fall_silent(node); };
@@ -62,7 +70,8 @@ GroupSimReport GroupSim::run() {
   report_.trace_hash = trace_.hash();
   report_.writes = oracle_.writes();
   report_.reads = oracle_.reads();
-  for (const ShardId shard : shards()) {
+  for (const ShardId shard : all_shards()) {
+    if (!oracle_.parents(shard).empty()) ++report_.reshaped;
     report_.entries += oracle_.last(shard).value() + 1;
     report_.steps += statuses_.read(shard).members.version.value();
     report_.elections += static_cast<std::uint64_t>(statuses_.read(shard).term.value() + 1);
@@ -97,6 +106,7 @@ void GroupSim::chaos() {
   };
   every(plan_.election_every, [this, any_coordinator] { any_coordinator().elect(any_shard()); });
   every(plan_.change_every, [this, any_coordinator] { any_coordinator().change_members(any_shard()); });
+  every(plan_.reshape_every, [this, any_coordinator] { any_coordinator().reshape(any_shard()); });
   every(plan_.write_every, [this] { write(); });
   every(plan_.read_every, [this] { read(); });
   every(plan_.trim_every, [this] {
@@ -182,7 +192,6 @@ void GroupSim::heal() {
     if (!node->up()) node->boot();
     node->slow_disk(500us);
   }
-  for (const ShardId shard : shards()) written_.push_back(oracle_.last(shard));
 }
 
 // --- clients
@@ -197,7 +206,7 @@ void GroupSim::write() {
 }
 
 void GroupSim::read() {
-  for (const ShardId shard : shards()) {
+  for (const ShardId shard : all_shards()) {
     for (const auto& node : nodes_) {
       if (node->responds()) node->read(shard);
     }
@@ -209,6 +218,12 @@ void GroupSim::read() {
 void GroupSim::check_exclusive(ShardId shard) {
   const auto serving = std::ranges::count_if(nodes_, [shard](const auto& node) { return node->serves(shard); });
   if (serving > 1) oracle_.fail(fmt::format("shard {}: two replicas serve at once", shard.value()));
+  if (serving == 0) return;
+  for (const ShardId parent : oracle_.parents(shard)) {
+    if (std::ranges::any_of(nodes_, [parent](const auto& node) { return node->serves(parent); })) {
+      oracle_.fail(fmt::format("shards {} and {}, its child, are served at once", parent.value(), shard.value()));
+    }
+  }
 }
 
 // --- afterwards
@@ -216,9 +231,9 @@ void GroupSim::check_exclusive(ShardId shard) {
 bool GroupSim::all_is_well() {
   bool well = true;
   for (const ShardId shard : shards()) {
+    written_.try_emplace(shard, oracle_.last(shard));
     coordinators_.front()->tend(shard, is_well(shard), is_well(shard) && is_settled(shard));
-    well = well && is_well(shard) && is_settled(shard) && is_equal(shard) &&
-           oracle_.acknowledged(shard) > written_[static_cast<std::size_t>(shard.value())];
+    well = well && is_well(shard) && is_settled(shard) && is_equal(shard) && oracle_.acknowledged(shard) > written_[shard];
   }
   if (!well) write();
   return well;
@@ -249,9 +264,11 @@ void GroupSim::run_until(TimePoint when) {
   if (schedule_.now() < when && oracle_.failure().empty()) schedule_.pass_to(when);
 }
 
-std::vector<ShardId> GroupSim::shards() const {
+std::vector<ShardId> GroupSim::shards() const { return options_.real_coordinator ? metadata_.shards() : all_shards(); }
+
+std::vector<ShardId> GroupSim::all_shards() const {
   std::vector<ShardId> all;
-  for (int shard = 0; shard < plan_.shards; ++shard) all.emplace_back(shard);
+  for (int shard = 0; shard < plan_.shard_ids; ++shard) all.emplace_back(shard);
   return all;
 }
 

@@ -13,6 +13,7 @@ struct GroupSimReport {
   std::string failure;   // empty: all was as it must be
   std::uint64_t trace_hash = 0;
   std::uint64_t events = 0, writes = 0, reads = 0, elections = 0, crashes = 0;
+  std::uint64_t reshaped = 0;   // shards that were made of others
   std::int64_t entries = 0, steps = 0;   // committed; of membership
 };
 
@@ -44,8 +45,12 @@ class GroupSim {
   void read();
   void check_exclusive(ShardId shard);
   SimNode& any_node() { return *nodes_[random_.below(nodes_.size())]; }
-  ShardId any_shard() { return ShardId(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(plan_.shards)))); }
-  std::vector<ShardId> shards() const;
+  ShardId any_shard() {
+    const std::vector<ShardId> all = shards();
+    return all[random_.below(all.size())];
+  }
+  std::vector<ShardId> shards() const;   // that there are
+  std::vector<ShardId> all_shards() const;   // that there have been, or may be
   void note(const char* what, std::uint64_t number);
 
   const GroupSimOptions options_;
@@ -60,7 +65,7 @@ class GroupSim {
   std::vector<std::unique_ptr<SimNode>> nodes_;
   SimMetadata metadata_;   // of real coordinators
   std::vector<std::unique_ptr<GroupCoordinator>> coordinators_;
-  std::vector<Offset> written_;   // since faults stopped, by shard: must be exceeded
+  std::map<ShardId, Offset> written_;   // since faults stopped, by shard: must be exceeded
   bool healed_ = false;
   std::uint64_t values_ = 0;
   GroupSimReport report_;

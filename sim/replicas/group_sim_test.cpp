@@ -33,12 +33,17 @@ TEST_P(BrokenRule, is_found) { EXPECT_TRUE(found({.broken = GetParam().second}))
 class CoordinatorMistake : public testing::TestWithParam<std::pair<const std::string, Mistake>> {};
 TEST_P(CoordinatorMistake, is_found) { EXPECT_TRUE(found({.mistake = GetParam().second})); }
 
+class MistakeOfReshapes : public testing::TestWithParam<std::pair<const std::string, ReshapeMistake>> {};
+TEST_P(MistakeOfReshapes, is_found) { EXPECT_TRUE(found({.reshape_mistake = GetParam().second, .real_coordinator = true})); }
+
 std::string test_name(const auto& info) {
   std::string name = info.param.first;
   std::ranges::replace(name, '-', '_');
   return name;
 }
 INSTANTIATE_TEST_SUITE_P(GroupSim, BrokenRule, testing::ValuesIn(rules_by_name()),
+                         [](const auto& info) { return test_name(info); });
+INSTANTIATE_TEST_SUITE_P(GroupSim, MistakeOfReshapes, testing::ValuesIn(reshape_mistakes_by_name()),
                          [](const auto& info) { return test_name(info); });
 INSTANTIATE_TEST_SUITE_P(GroupSim, CoordinatorMistake, testing::ValuesIn(mistakes_by_name()),
                          [](const auto& info) { return test_name(info); });

@@ -24,6 +24,10 @@ void write_to(SimStore& store, const LogRecord& record) {
     store.install(install->entry, install->state);
   } else if (const auto* trim = std::get_if<LogRecord::Trim>(&record.what)) {
     store.trim(trim->first_kept);
+  } else if (const auto* make = std::get_if<LogRecord::Make>(&record.what)) {
+    store = SimStore();
+    store.term = make->term;
+    store.install(make->entry, make->state);
   }
 }
 

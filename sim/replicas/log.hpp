@@ -59,8 +59,14 @@ struct LogRecord {
   struct Trim {
     Offset first_kept;
   };
+  // A replica is made of others.
+  struct Make {
+    Term term;
+    replica::EntryId entry;
+    std::uint64_t state;
+  };
   ShardId shard;
-  std::variant<NewTerm, Append, Cut, Install, Trim> what;
+  std::variant<NewTerm, Append, Cut, Install, Trim, Make> what;
   replica::LogPosition position;   // of the shard's core, after this
 };
 

@@ -23,9 +23,9 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
   const GroupSimReport report = GroupSim(options).run();
   if (!arguments.quiet || !report.failure.empty()) {
     fmt::print(
-        "seed {}: {} events, {} entries, {} writes, {} reads, {} elections, {} steps of membership, {} crashes, trace {:016x}\n",
+        "seed {}: {} events, {} entries, {} writes, {} reads, {} elections, {} steps of membership, {} crashes, {} shards made of others, trace {:016x}\n",
         seed, report.events, report.entries, report.writes, report.reads, report.elections, report.steps, report.crashes,
-        report.trace_hash);
+        report.reshaped, report.trace_hash);
   }
   if (!report.failure.empty()) {
     fmt::print("seed {} FAILED: {}\nsee it again: skerry_replica_sim --seed {} --seeds 1 --trace{}\n", seed, report.failure, seed,
@@ -55,6 +55,9 @@ int main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(rules_by_name()));
   app.add_option("--mistake", arguments.options.mistake, "A mistake of the coordinator; the run must then fail")
       ->transform(CLI::CheckedTransformer(mistakes_by_name()));
+  app.add_option("--reshape-mistake", arguments.options.reshape_mistake,
+                 "A mistake with splits and merges, with --coordinator; the run must then fail")
+      ->transform(CLI::CheckedTransformer(reshape_mistakes_by_name()));
   CLI11_PARSE(app, argc, argv);
   for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.count; ++seed) {
     if (!run_seed(arguments, seed)) return 1;

@@ -11,7 +11,7 @@ using namespace replica;
 
 SimNode::SimNode(Surroundings& around, NodeId id, int nodes, int clock_error_ppm)
     : around_(around), id_(id), nodes_(nodes), clock_error_ppm_(clock_error_ppm),
-      clock_began_(Duration(around.random.below(1'000'000'000))), replicas_(static_cast<std::size_t>(around.plan.shards)) {
+      clock_began_(Duration(around.random.below(1'000'000'000))), replicas_(static_cast<std::size_t>(around.plan.shard_ids)) {
   for (std::size_t at = 0; at < replicas_.size(); ++at) replicas_[at].shard = ShardId(static_cast<std::int64_t>(at));
 }
 
@@ -29,6 +29,7 @@ void SimNode::boot() {
     one.applied = one.durable.applied;
     one.state = one.durable.state;
     one.applies_later = false;
+    one.sealed = no_term;
     one.proposed.clear();
     one.askers.clear();
     one.tick_armed = TimePoint::max();
@@ -194,7 +195,7 @@ void SimNode::apply(Replica& one) {
 
 void SimNode::write(ShardId shard, std::uint64_t value) {
   Replica& one = replica(shard);
-  if (!serves(shard) || one.proposed.size() > 500) return;
+  if (!serves(shard) || one.sealed == one.core->term() || one.proposed.size() > 500) return;
   propose(one, value);
   one.proposed[one.live.last()] = one.core->term();
   send_all(one);

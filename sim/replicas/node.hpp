@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "control/node_call.hpp"
 #include "control/node_report.hpp"
 #include "replica/replica_core.hpp"
 #include "sim/replicas/log.hpp"
@@ -30,6 +31,7 @@ struct Surroundings {
   std::function<void(NodeId, Duration)> may_crash = nullptr;
   std::function<void(NodeId)> may_fall_silent = nullptr;
   bool tells_refusals = false;   // to coordinators
+  ReshapeMistake mistake = ReshapeMistake::none;
 };
 
 // A storage node with its replicas: the driver of their cores over a disk that forgets, on a clock of its own.
@@ -57,6 +59,10 @@ class SimNode {
   void write(ShardId shard, std::uint64_t value);
   void read(ShardId shard);
   control::NodeReport report();     // of all its replicas
+  // --- what a coordinator asks for in a call. Nothing: it has no answer yet (reshapes.cpp).
+  std::optional<control::NodeReply> seal(ShardId shard, Term term);
+  control::NodeReply unseal(ShardId shard, Term term);
+  std::optional<control::NodeReply> reshape(const control::Reshape& asked);
   bool erase(ShardId shard, Term term);   // false: not now, or it knows a higher term
   void checkpoint(ShardId shard);   // its engine becomes durable as far as it may, and its log is trimmed
 
@@ -68,6 +74,7 @@ class SimNode {
     replica::EntryId applied;            // of the live engine
     std::uint64_t state = 0;
     bool applies_later = false;
+    Term sealed = no_term;               // takes nothing more while it leads in this term
     std::map<Offset, Term> proposed;     // of clients, not answered
     std::set<NodeId> askers;             // coordinators that await the answer to a NewTerm
     TimePoint tick_armed = TimePoint::max();
@@ -83,6 +90,7 @@ class SimNode {
   void apply(Replica& one);
   void apply_committed(Replica& one);
   void propose(Replica& one, std::uint64_t value);
+  std::optional<std::uint64_t> state_at(Replica& one, const replica::EntryId& head) const;
   void send_all(Replica& one);
   void send_snapshot(Replica& one, NodeId to);
   void send(const Replica& one, NodeId to, decltype(Message::content) content);

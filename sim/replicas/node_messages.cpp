@@ -107,6 +107,7 @@ control::NodeReport SimNode::report() {
     each.term = core.term();
     each.version = core.version();
     each.serving = serves(one.shard);
+    each.sealed = core.leads() && one.sealed == core.term();
     each.confirmed = core.confirmed_version();
     each.head = core.last();
     each.commit = core.commit();
@@ -118,19 +119,6 @@ control::NodeReport SimNode::report() {
     report.replicas.push_back(std::move(each));
   }
   return report;
-}
-
-bool SimNode::erase(ShardId shard, Term term) {
-  Replica& one = replica(shard);
-  const auto is_its = [shard](const LogRecord& record) { return record.shard == shard; };
-  if (one.core->term() > term || std::ranges::any_of(unsynced_, is_its)) return false;
-  one.live = one.durable = SimStore();
-  one.applied = {};
-  one.state = 0;
-  one.proposed.clear();
-  one.askers.clear();
-  one.core = std::make_unique<ReplicaCore>(shard, id_, one.durable.recovered(), *leases_);
-  return true;
 }
 
 }  // namespace skerry::sim

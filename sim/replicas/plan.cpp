@@ -44,7 +44,13 @@ Plan Plan::draw(Random& random) {
     case 2: plan.try_membership(random); break;
     default: break;
   }
+  plan.shard_ids = plan.shards;
   return plan;
+}
+
+void Plan::draw_reshapes(Random& random) {
+  reshape_every = one_of<Duration>(random, {0s, 100ms, 300ms, 300ms, 800ms});
+  shard_ids = shards + 24;
 }
 
 // Leaders that are cut off and still count on somebody, while others elect without them.

@@ -18,6 +18,15 @@ enum class Mistake : std::uint8_t {
   lease_wait_forgotten,
 };
 
+// Mistakes with splits and merges, of nodes and of the coordinator's core; the simulation must see them too.
+enum class ReshapeMistake : std::uint8_t {
+  none,
+  other_heads_copied,       // whatever a replica has
+  higher_terms_copied,      // though the reshape was given up
+  answered_before_synced,
+  lease_wait_forgotten,     // of the parents' leaders
+};
+
 // How hard the life of a group is. Drawn from the seed: most runs know only some of the troubles, so that each is met alone too, and some
 // have those together that try one part of the rules.
 struct Plan {
@@ -39,7 +48,12 @@ struct Plan {
   double applied_late = 0;
   double bad_moments = 0;   // crashes and silences just when a node has said something that counts
 
+  Duration reshape_every = 0s;   // splits and merges; 0: never
+  int shard_ids = 1;   // that there may ever be
+
   static Plan draw(Random& random);
+  // What only the coordinator's core can do; by chance of its own, so that the rest of a seed's life is the same.
+  void draw_reshapes(Random& random);
 
  private:
   void try_leases(Random& random);
@@ -51,6 +65,7 @@ struct GroupSimOptions {
   std::uint64_t seed = 1;
   std::optional<replica::Rule> broken = std::nullopt;
   Mistake mistake = Mistake::none;
+  ReshapeMistake reshape_mistake = ReshapeMistake::none;   // with the coordinator's core
   bool real_coordinator = false;   // the coordinator's core, instead of one that is mad
   bool print = false;
 };

@@ -17,7 +17,7 @@ std::string name_of(NodeId node) { return fmt::format("n{}", node.value()); }
 
 // --- the status
 
-SimMetadata::SimMetadata(StatusStore& statuses, const Plan& plan) : statuses_(statuses) {
+SimMetadata::SimMetadata(StatusStore& statuses, Oracle& oracle, const Plan& plan) : statuses_(statuses), oracle_(oracle) {
   status_.instance = "reef";
   status_.next_node = NodeId(static_cast<std::uint32_t>(plan.nodes));
   for (int at = 0; at < plan.nodes; ++at) {
@@ -29,9 +29,11 @@ SimMetadata::SimMetadata(StatusStore& statuses, const Plan& plan) : statuses_(st
     node.bound = true;
   }
   status_.namespaces["default"].replicas = static_cast<std::uint32_t>(plan.voters);
+  const std::vector<HashRange> ranges = split_hashes(static_cast<std::uint32_t>(plan.shards));
   for (int at = 0; at < plan.shards; ++at) {
     control::ShardStatus& shard = status_.shards[status_.next_shard];
     shard.name_space = "default";
+    shard.hashes = ranges[static_cast<std::size_t>(at)];
     shard.members = statuses.read(status_.next_shard).members;
     status_.next_shard = status_.next_shard.next();
   }
@@ -46,19 +48,43 @@ bool SimMetadata::commit(std::int64_t epoch, const std::vector<MetadataChange>& 
     if (change.value) items_[change.key] = *change.value;
     else items_.erase(change.key);
   }
-  status_ = *ClusterStatus::from_items(items_);
+  auto decoded = ClusterStatus::from_items(items_);
+  if (!decoded) {
+    oracle_.fail(decoded.error().text);
+    return false;
+  }
+  status_ = *std::move(decoded);
   for (const auto& [id, shard] : status_.shards) {
     ShardStatus status = statuses_.read(id);
     status.term = shard.term;
     status.leader = shard.leader;
     status.members = shard.members;
     statuses_.write(id, status);
+    if (shard.reshape && shard.reshape->phase == ReshapeStatus::Phase::electing) tell(*shard.reshape);
   }
   return true;
 }
 
+void SimMetadata::tell(const ReshapeStatus& reshape) {
+  std::vector<Offset> heads;
+  for (const replica::EntryId& head : reshape.heads) heads.push_back(head.offset);
+  oracle_.reshaped(reshape.parents, heads, reshape.children);
+}
+
+std::vector<ShardId> SimMetadata::shards() const {
+  std::vector<ShardId> all;
+  for (const auto& [id, shard] : status_.shards) {
+    const auto* first = shard.reshaped_with ? &status_.shards.at(*shard.reshaped_with) : nullptr;
+    const bool is_child = first != nullptr && std::ranges::find(first->reshape->children, id) != first->reshape->children.end();
+    if (shard.state != ShardState::deleting && !is_child) all.push_back(id);
+  }
+  return all;
+}
+
 std::string SimMetadata::why_not(std::int64_t epoch, const NodeCall& call) {
-  const control::ShardStatus& durable = status_.shards.at(call.shard);
+  const auto found = status_.shards.find(call.shard);
+  if (found == status_.shards.end()) return epoch == epoch_ ? "it is not stored" : "";
+  const control::ShardStatus& durable = found->second;
   if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) {
     const auto [known, fresh] = told_to_lead_.try_emplace({call.shard, lead->term}, call.to);
     if (!fresh && known->second != call.to) return "two are told to lead one term";
@@ -70,9 +96,32 @@ std::string SimMetadata::why_not(std::int64_t epoch, const NodeCall& call) {
   }
   const auto* change = std::get_if<replica::ChangeMembers>(&call.what);
   if (change != nullptr && change->membership.version > durable.members.version) return "members change that are not stored";
-  if (call.term() > durable.term) return "a term is used that is not stored";
+  const bool copies = std::holds_alternative<Reshape>(call.what) || std::holds_alternative<PrepareReshape>(call.what);
+  if (!copies && call.term() > durable.term) return "a term is used that is not stored";
+  if (epoch == epoch_) {
+    if (std::string why = why_not_reshaped(call); !why.empty()) return why;
+  }
   const bool erases = std::holds_alternative<DeleteReplica>(call.what);
-  if (erases && epoch == epoch_ && durable.members.has(call.to)) return "a member's replica is deleted";
+  if (erases && epoch == epoch_ && durable.state != ShardState::deleting && durable.members.has(call.to))
+    return "a member's replica is deleted";
+  return {};
+}
+
+// Each phase is stored before anybody hears of it.
+std::string SimMetadata::why_not_reshaped(const NodeCall& call) const {
+  const auto phase_of = [this](ShardId shard) -> std::optional<ReshapeStatus::Phase> {
+    const auto first = status_.shards.at(shard).reshaped_with;
+    return first ? std::optional(status_.shards.at(*first).reshape->phase) : std::nullopt;
+  };
+  if (std::holds_alternative<SealShard>(call.what) && phase_of(call.shard) != ReshapeStatus::Phase::sealing) {
+    return "it is sealed for nothing";
+  }
+  const auto* reshape = std::get_if<Reshape>(&call.what);
+  if (reshape == nullptr) return {};
+  if (phase_of(call.shard) != ReshapeStatus::Phase::reshaping) return "it is reshaped too early";
+  for (const Reshape::Parent& each : reshape->parents) {
+    if (each.term > status_.shards.at(each.shard).term) return "it is fenced in a term that is not stored";
+  }
   return {};
 }
 
@@ -187,28 +236,67 @@ void RealCoordinator::ask(const NodeCall& call) {
   calls_.push_back({number, call});
   const auto send = [&](auto content) { around_.network.send({call.shard, address_, call.to, std::move(content)}); };
   if (const auto* fence = std::get_if<FenceReplica>(&call.what)) send(fence->term);
-  if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) send(*lead);
+  if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) {
+    replica::BecomeLeader told = *lead;
+    const bool is_made = core_->status().shards.contains(call.shard) && core_->status().shards.at(call.shard).reshaped_with;
+    if (is_made && around_.mistake == ReshapeMistake::lease_wait_forgotten) told.lease_wait = {};
+    send(told);
+  }
   if (const auto* change = std::get_if<replica::ChangeMembers>(&call.what)) send(*change);
-  if (std::holds_alternative<DeleteReplica>(call.what)) ask_to_erase(number, call);
+  const bool is_message = std::holds_alternative<FenceReplica>(call.what) ||
+                          std::holds_alternative<replica::BecomeLeader>(call.what) ||
+                          std::holds_alternative<replica::ChangeMembers>(call.what);
+  if (!is_message) this->call(number, call);
   later(call.patience, [this, number] { reply(number, Unanswered{"no answer in time"}); });
 }
 
-// A call with a deadline, which the node keeps: not a message that is doubled, or carried out when nobody thinks of it any more.
-void RealCoordinator::ask_to_erase(std::uint64_t number, const NodeCall& call) {
-  if (!behaves_ && around_.random.chance(around_.plan.lost)) return;
-  const Duration there = Duration(around_.random.below(20'000'000));
-  later(there, [this, number, call] {
-    const NodeId to = call.to;
-    SimNode& node = *nodes_[to.value()];
-    if (!node.responds() || around_.network.is_cut(address_, to)) return;
-    const bool erased = node.erase(call.shard, call.term());
-    around_.trace.note(now(), call.to.value(), [&] {
-      return fmt::format("shard {}, {} to {}: delete in term {}: {}", call.shard.value(), address_.value(), to.value(),
-                         call.term().value(), erased ? "done" : "not now");
+// A call with a deadline. A deletion is one that the node keeps; what concerns reshapes may also be carried out twice, or when nobody
+// thinks of it any more.
+void RealCoordinator::call(std::uint64_t number, const NodeCall& call) {
+  const bool is_kept = std::holds_alternative<DeleteReplica>(call.what);
+  if (loses()) return later(100ms, [this, number] { reply(number, Unanswered{"the connection broke"}); });
+  const auto there = [this] { return Duration(around_.random.below(20'000'000)); };
+  const auto arrive = [this, number, call] {
+    if (!nodes_[call.to.value()]->responds() || around_.network.is_cut(address_, call.to)) return;
+    wait_for_answer(number, call, now() + call.patience);
+  };
+  if (is_kept) return later(there(), arrive);
+  const bool late = !behaves_ && around_.random.chance(around_.plan.late);
+  const auto lateness = static_cast<std::uint64_t>(2 * around_.plan.lateness_max.count());
+  around_.schedule.after(late ? Duration(around_.random.below(lateness)) : there(), arrive);
+  if (!behaves_ && around_.random.chance(around_.plan.doubled)) {
+    around_.schedule.after(Duration(around_.random.below(lateness)), arrive);
+  }
+}
+
+void RealCoordinator::wait_for_answer(std::uint64_t number, const NodeCall& call, TimePoint until) {
+  const std::uint64_t life = nodes_[call.to.value()]->life();
+  auto reply_with = answer(call);
+  if (!reply_with && now() < until) {
+    around_.schedule.after(2ms, [this, number, call, until, life] {
+      const SimNode& node = *nodes_[call.to.value()];
+      if (node.responds() && node.life() == life) wait_for_answer(number, call, until);
     });
-    if (around_.network.is_cut(to, address_) || (!behaves_ && around_.random.chance(around_.plan.lost))) return;
-    reply(number, erased ? NodeReply(ReplicaDeleted{}) : NodeReply(Refused{.known = std::nullopt, .why = "not now"}));
+    return;
+  }
+  if (!reply_with || around_.network.is_cut(call.to, address_)) return;
+  around_.trace.note(now(), call.to.value(), [&] {
+    return fmt::format("shard {}, {} to {}: call {} of term {}: answer {}", call.shard.value(), address_.value(), call.to.value(),
+                       call.what.index(), call.term().value(), reply_with->index());
   });
+  reply(number, *reply_with);
+}
+
+std::optional<NodeReply> RealCoordinator::answer(const NodeCall& call) {
+  SimNode& node = *nodes_[call.to.value()];
+  if (const auto* seal = std::get_if<SealShard>(&call.what)) return node.seal(call.shard, seal->term);
+  if (const auto* unseal = std::get_if<UnsealShard>(&call.what)) return node.unseal(call.shard, unseal->term);
+  if (const auto* reshape = std::get_if<Reshape>(&call.what)) return node.reshape(*reshape);
+  const Refused not_now{.known = {}, .why = "not now"};
+  if (std::holds_alternative<DeleteReplica>(call.what)) {
+    return node.erase(call.shard, call.term()) ? NodeReply(ReplicaDeleted{}) : NodeReply(not_now);
+  }
+  return !behaves_ && around_.random.chance(0.1) ? NodeReply(not_now) : NodeReply(Reshaped{});
 }
 
 // --- answers
@@ -259,14 +347,15 @@ void RealCoordinator::reply(std::uint64_t number, const NodeReply& with) {
 
 void RealCoordinator::elect(ShardId shard) {
   if (!core_ || (!behaves_ && around_.random.chance(0.1))) return take_office();
-  const auto& voters = core_->status().shards.at(shard).members.voters;
+  if (!core_->status().shards.contains(shard)) return;
+  const std::vector<NodeId> voters = core_->status().shards.at(shard).members.voters;
   (void)core_->transfer_leader(shard, voters[around_.random.below(voters.size())], now());
   act();
 }
 
 void RealCoordinator::change_members(ShardId shard) {
-  if (!core_ || !configured_) return;
-  const auto& voters = core_->status().shards.at(shard).members.voters;
+  if (!core_ || !configured_ || !core_->status().shards.contains(shard)) return;
+  const std::vector<NodeId> voters = core_->status().shards.at(shard).members.voters;
   switch (around_.random.below(4)) {
     case 0: (void)core_->drain(any_node(), now()); break;
     case 1: (void)core_->undrain(any_node(), now()); break;
@@ -278,6 +367,21 @@ void RealCoordinator::change_members(ShardId shard) {
   act();
 }
 
+void RealCoordinator::reshape(ShardId shard) {
+  if (!core_ || !core_->status().shards.contains(shard)) return;
+  const ClusterStatus& status = core_->status();
+  if (status.next_shard.value() + 2 > around_.plan.shard_ids) return;
+  const HashRange hashes = status.shards.at(shard).hashes;
+  const auto follows = [&](const auto& each) { return each.second.hashes.min == hashes.max + 1; };
+  const auto right = std::ranges::find_if(status.shards, follows);
+  if (hashes.max != UINT32_MAX && right != status.shards.end() && around_.random.chance(0.6)) {
+    (void)core_->merge_shards({shard, right->first}, now());
+  } else {
+    (void)core_->split_shard(shard, {}, now());
+  }
+  act();
+}
+
 void RealCoordinator::tend(ShardId, bool, bool) {
   behaves_ = true;
   if (!core_ || !metadata_.is_in_office(epoch_)) take_office();
@@ -285,8 +389,10 @@ void RealCoordinator::tend(ShardId, bool, bool) {
 
 bool RealCoordinator::is_settled(ShardId id) const {
   if (!core_ || !configured_ || core_->durable() == CommitNumber(0)) return core_ != nullptr && configured_;
-  const control::ShardStatus& shard = core_->status().shards.at(id);
-  return shard.wanted.empty() && shard.removed.empty() && shard.state == ShardState::steady;
+  const auto found = core_->status().shards.find(id);
+  if (found == core_->status().shards.end()) return false;
+  const control::ShardStatus& shard = found->second;
+  return shard.wanted.empty() && shard.removed.empty() && shard.state == ShardState::steady && !shard.reshaped_with;
 }
 
-}  // namespace skerry::sim
+}   // namespace skerry::sim

@@ -14,7 +14,7 @@ namespace skerry::sim {
 // The cluster's status as real coordinators keep it, durable when it says so; and what was told because of it.
 class SimMetadata {
  public:
-  SimMetadata(StatusStore& statuses, const Plan& plan);
+  SimMetadata(StatusStore& statuses, Oracle& oracle, const Plan& plan);
 
   control::Metadata::Office take_office();
   bool is_in_office(std::int64_t epoch) const { return epoch == epoch_; }
@@ -22,9 +22,15 @@ class SimMetadata {
   bool commit(std::int64_t epoch, const std::vector<control::MetadataChange>& changes);
   // What is wrong with asking this now; empty: nothing. No term has two leaders, and nothing is asked that is not durable.
   std::string why_not(std::int64_t epoch, const control::NodeCall& call);
+  // That clients may use.
+  std::vector<ShardId> shards() const;
 
  private:
+  std::string why_not_reshaped(const control::NodeCall& call) const;
+  void tell(const control::ReshapeStatus& reshape);
+
   StatusStore& statuses_;
+  Oracle& oracle_;
   control::MetadataItems items_;
   control::ClusterStatus status_;   // what the items say
   std::int64_t epoch_ = 0;
@@ -40,6 +46,7 @@ class RealCoordinator final : public GroupCoordinator {
   void receive(const Message& message) override;
   void elect(ShardId shard) override;   // wishes another leader
   void change_members(ShardId shard) override;   // wishes other members, in one way or another
+  void reshape(ShardId shard) override;
   void tend(ShardId shard, bool is_well, bool is_settled) override;
   bool is_settled(ShardId shard) const override;
 
@@ -57,7 +64,10 @@ class RealCoordinator final : public GroupCoordinator {
   void act();
   void store(control::StatusCommit commit);
   void ask(const control::NodeCall& call);
-  void ask_to_erase(std::uint64_t number, const control::NodeCall& call);
+  void call(std::uint64_t number, const control::NodeCall& call);
+  std::optional<control::NodeReply> answer(const control::NodeCall& call);
+  void wait_for_answer(std::uint64_t number, const control::NodeCall& call, TimePoint until);
+  bool loses() { return !behaves_ && around_.random.chance(around_.plan.lost); }
   void reply(std::uint64_t number, const control::NodeReply& reply);
   template <class Fits>
   std::optional<std::uint64_t> find_call(const Message& message, Fits fits) const;

@@ -112,22 +112,21 @@ Error AtomicWrite::error_of(const Verdict& verdict, const std::string& address) 
 
 Task<Result<BatchResult>> AtomicWrite::run(std::vector<std::string> keys, Deadline deadline) {
   Backoff backoff(cluster_.options().retry_pause_min, cluster_.options().retry_pause_max);
-  std::optional<ShardId> sent_to;
+  bool sent = false;
   TimePoint first_sent{};
   for (;;) {
-    CO_TRY(const ShardId shard, co_await route(keys, deadline));
-    // What another shard did or did not do can't be asked there.
-    if (sent_to && *sent_to != shard && maybe_applied_)
-      co_return fail(error_of(judge(Error{Errc::aborted, "the shard moved"}), {}));
+    const auto routed = co_await route(keys, deadline);
+    if (!routed && maybe_applied_) co_return fail(error_of(judge(routed.error()), {}));
+    CO_TRY(const ShardId shard, routed);
     const auto channel = co_await cluster_.leader(shard, deadline);
     if (!channel && channel.error() == ClientErrc::shard_moved) continue;   // and route() waits for its successor
     if (!channel) co_return fail(error_of(judge(channel.error()), {}));
     CO_TRYV(co_await use_session(shard, deadline));
-    if (sent_to != shard) {
+    // A shard that this one was split or merged into knows the id as well.
+    if (!std::exchange(sent, true)) {
       request_.mutable_request_id()->set_sequence(cluster_.next_batch_sequence());
       first_sent = cluster_.core().now();
     }
-    sent_to = shard;
     request_.set_shard(shard.value());
     const std::string address = cluster_.leader_address(shard);
     v1::BatchResponse answer;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "client/alarm.hpp"
 #include "client/change_queue.hpp"
@@ -97,15 +98,42 @@ Task<> follow_shard(Cluster& cluster, QueuePtr queue, ShardId shard) {
   }
 }
 
-// Begins to follow what appears in the assignments.
+// A shard that others were split or merged into goes on where they stopped, once nothing of theirs is to come.
+Task<> follow_heir(Cluster& cluster, QueuePtr queue, ShardId shard, std::vector<ShardId> predecessors) {
+  const auto to_come = [&](ShardId each) { return !queue->shards().at(each).ended; };
+  while (!queue->closed() && std::ranges::any_of(predecessors, to_come)) co_await queue->changed().wait();
+  if (queue->closed()) co_return;
+  queue->shards()[shard].received = queue->start_after(predecessors);
+  co_await follow_shard(cluster, queue, shard);
+}
+
+bool overlap(const ChangeQueue::Shard& one, const ShardMap::Shard& other) {
+  return one.hash_min <= other.hash_max && other.hash_min <= one.hash_max;
+}
+
+// Begins to follow what appears in the assignments, and ends the calls to what is no more there: what they would still bring, those
+// that took its place have as well.
 Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
+  std::set<ShardId> orphaned;   // no more there, and not all that took their place was seen yet
+  std::set<ShardId> live;
+  for (const auto& [id, shard] : queue->shards()) live.insert(id);
   while (!queue->closed()) {
+    for (const ShardId id : live) {
+      if (!cluster.has_map() || cluster.has_shard(id)) continue;
+      orphaned.insert(id);
+      if (rpc::ClientCall* call = queue->shards()[id].call) call->cancel();
+    }
+    for (const ShardId id : orphaned) live.erase(id);
     for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
       if (queue->shards().contains(shard.id)) continue;
-      const Offset start = queue->start_of_new(shard.hash_min, shard.hash_max);
-      queue->shards()[shard.id] = {shard.hash_min, shard.hash_max, start, false, nullptr};
-      tasks.spawn(follow_shard(cluster, queue, shard.id));
+      std::vector<ShardId> predecessors;
+      for (const ShardId id : orphaned)
+        if (overlap(queue->shards().at(id), shard)) predecessors.push_back(id);
+      queue->shards()[shard.id] = {.hash_min = shard.hash_min, .hash_max = shard.hash_max};
+      live.insert(shard.id);
+      tasks.spawn(follow_heir(cluster, queue, shard.id, std::move(predecessors)));
     }
+    if (cluster.covers_all_hashes()) orphaned.clear();
     co_await cluster.changed().wait();
   }
 }
@@ -117,16 +145,30 @@ ChangeFollower::ChangeFollower(Cluster& cluster, std::shared_ptr<ChangeQueue> qu
 
 namespace {
 
-// A position in a shard that does not exist would never be reached, and its changes never be missed.
-Result<> check_positions(const Positions& positions, Cluster& cluster) {
-  const auto& ranges = cluster.shard_ranges();
-  for (const auto& [shard, offset] : positions) {
-    const auto found = std::ranges::find(ranges, shard, &ShardMap::Shard::id);
-    if (found != ranges.end()) continue;
-    return fail(Errc::invalid_argument,
-                fmt::format("the namespace has no shard {}: name positions of its shards only", shard.value()));
+// Where each shard is followed from. A position in a shard that was split or merged since is one in those that took its place, as far as
+// none in them is known: they are younger, so their ids are higher. One in a shard that never was would never be reached, and its changes
+// never be missed: refused.
+Result<Positions> starts(const Positions& asked, const std::vector<ShardMap::Shard>& shards) {
+  Positions starts;
+  std::vector<ShardId> unnamed;
+  for (const ShardMap::Shard& shard : shards) {
+    const auto named = asked.find(shard.id);
+    if (named == asked.end()) unnamed.push_back(shard.id);
+    else starts[shard.id] = named->second;
   }
-  return {};
+  for (const auto& [old, offset] : asked) {
+    if (starts.contains(old)) continue;
+    const bool replaced = std::ranges::any_of(shards, [&](const ShardMap::Shard& each) { return each.id > old; });
+    for (const ShardId id : unnamed) {
+      if (id < old) continue;
+      const auto [start, first] = starts.emplace(id, offset);
+      if (!first) start->second = std::min(start->second, offset);
+    }
+    if (replaced) continue;
+    return fail(Errc::invalid_argument,
+                fmt::format("the namespace has no shard {}: name positions of its shards only", old.value()));
+  }
+  return starts;
 }
 
 }   // namespace
@@ -140,13 +182,13 @@ Task<Result<std::unique_ptr<ChangeFollower>>> ChangeFollower::start(Cluster& clu
   Core& core = cluster.core();
   const Deadline deadline = options.deadline.value_or(core.now() + cluster.options().request_timeout);
   CO_TRYV(co_await cluster.all_shards(deadline));
-  CO_TRYV(check_positions(options.after, cluster));
+  const std::vector<ShardMap::Shard> shards = cluster.shard_ranges();
+  CO_TRY(const Positions after, starts(options.after, shards));
   const auto queue = std::make_shared<ChangeQueue>(core, cluster.options().scan_bytes_buffered_max, std::move(options.prefixes));
   auto follower = std::unique_ptr<ChangeFollower>(new ChangeFollower(cluster, queue));   // the constructor is private
-  for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
-    const auto after = options.after.find(shard.id);
-    const std::optional<Offset> start = after == options.after.end() ? std::nullopt : std::optional(after->second);
-    queue->shards()[shard.id] = {shard.hash_min, shard.hash_max, start, false, nullptr};
+  for (const ShardMap::Shard& shard : shards) {
+    auto& state = queue->shards()[shard.id] = {.hash_min = shard.hash_min, .hash_max = shard.hash_max};
+    if (const auto start = after.find(shard.id); start != after.end()) state.received = start->second;
     tasks.spawn(follow_shard(cluster, queue, shard.id));
   }
   tasks.spawn(watch_shards(cluster, tasks, queue));

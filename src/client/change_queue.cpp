@@ -69,13 +69,14 @@ void ChangeQueue::finish_front() {
   changed_.notify_all();   // there is room
 }
 
-Offset ChangeQueue::start_of_new(std::uint32_t hash_min, std::uint32_t hash_max) const {
-  Offset start = no_offset;
-  for (const auto& [id, shard] : shards_) {
-    const bool parent = shard.hash_min <= hash_min && hash_max <= shard.hash_max;
-    if (parent && shard.received) start = std::max(start, *shard.received);
+std::optional<Offset> ChangeQueue::start_after(const std::vector<ShardId>& predecessors) const {
+  std::optional<Offset> start;
+  for (const ShardId each : predecessors) {
+    const std::optional<Offset>& received = shards_.at(each).received;
+    if (!received) return std::nullopt;
+    start = std::min(start.value_or(*received), *received);
   }
-  return start;
+  return start.value_or(no_offset);
 }
 
 void ChangeQueue::fail(Error error) {
@@ -100,6 +101,9 @@ void ChangeQueue::set_ready(ShardId shard) {
   changed_.notify_all();
 }
 
-void ChangeQueue::forget(ShardId shard) { set_ready(shard); }
+void ChangeQueue::forget(ShardId shard) {
+  shards_[shard].ended = true;
+  set_ready(shard);
+}
 
 }  // namespace skerry::client

@@ -18,9 +18,10 @@ class ChangeQueue {
  public:
   struct Shard {
     std::uint32_t hash_min = 0, hash_max = 0;
-    std::optional<Offset> received;         // none: from now on, and "now" is not known yet
+    std::optional<Offset> received = std::nullopt;   // none: from now on, and "now" is not known yet
     bool ready = false;                     // the server has it, so nothing after this is missed
     rpc::ClientCall* call = nullptr;        // open, to be cancelled when the follower goes
+    bool ended = false;                     // it is no more, and nothing of it is to come
   };
 
   // `prefixes`: what to ask for, as in FollowOptions.
@@ -33,8 +34,9 @@ class ChangeQueue {
   std::optional<Change> pop();
   bool has_room() const { return bytes_ < bytes_max_; }
 
-  // Where a shard that has just appeared begins: where the shard whose hashes it took stopped, or at the beginning.
-  Offset start_of_new(std::uint32_t hash_min, std::uint32_t hash_max) const;
+  // Where a shard begins that took the hashes of these: where they stopped. Of two that were merged the earlier place, so that a gap is
+  // told rather than a change left out. Nothing: from now on, as with them; of no shards: at the beginning.
+  std::optional<Offset> start_after(const std::vector<ShardId>& predecessors) const;
 
   void fail(Error error);
   void close();

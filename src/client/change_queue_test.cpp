@@ -74,14 +74,17 @@ TEST(ChangeQueue, has_room_again_when_changes_were_taken) {
   EXPECT_TRUE(small.has_room());
 }
 
-TEST(ChangeQueue, starts_a_split_shard_where_its_parent_stopped) {
+TEST(ChangeQueue, starts_a_shard_where_those_stopped_whose_place_it_took) {
   World world;
   world.queue.shards()[shard0] = {0, 99, std::nullopt, false, nullptr};
   world.queue.shards()[shard1] = {100, 199, std::nullopt, false, nullptr};
   world.push(shard0, 41, {"a"});
   world.push(shard1, 90, {"b"});
-  EXPECT_EQ(world.queue.start_of_new(50, 99), Offset{41});
-  EXPECT_EQ(world.queue.start_of_new(150, 250), no_offset);   // of no single parent: from the beginning
+  EXPECT_EQ(world.queue.start_after({shard0}), Offset{41});
+  EXPECT_EQ(world.queue.start_after({shard0, shard1}), Offset{41});
+  EXPECT_EQ(world.queue.start_after({}), no_offset);
+  world.queue.shards()[ShardId{9}] = {200, 299, std::nullopt, false, nullptr};
+  EXPECT_EQ(world.queue.start_after({ShardId{9}}), std::nullopt);
 }
 
 TEST(ChangeQueue, tells_every_kind_of_change) {

@@ -41,25 +41,30 @@ v1::Put put_message(const std::string& key, std::string value, const PutOptions&
 }  // namespace
 
 // The parts, in the order in which they depend on each other.
-struct Client::Members {
+struct Client::Members final : BatchRouter {
   Members(Core& client_core, net::Network& network, std::unique_ptr<net::TlsNetwork> secure, TokenSource token,
           ClientOptions client_options)
       : core(client_core), options(std::move(client_options)), secure_network(std::move(secure)),
         cluster(core, secure_network ? *secure_network : network, options, std::move(token)), sessions(cluster, tasks),
         admission(core, options.pending_operations_max, options.pending_bytes_max), tasks(core) {}
 
-  ShardWriter& writer(ShardId shard) { return part(writers, shard); }
-  ShardReader& reader(ShardId shard) { return part(readers, shard); }
-
-  template <class Part>
-  Part& part(std::map<ShardId, std::unique_ptr<Part>>& parts, ShardId shard) {
-    std::unique_ptr<Part>& found = parts[shard];
+  ShardWriter& writer(ShardId shard) {
+    std::unique_ptr<ShardWriter>& found = writers[shard];
     if (!found) {
-      found = std::make_unique<Part>(cluster, tasks, shard);
+      found = std::make_unique<ShardWriter>(cluster, tasks, *this, shard);
       tasks.spawn(found->run());
     }
     return *found;
   }
+  ShardReader& reader(ShardId shard) {
+    std::unique_ptr<ShardReader>& found = readers[shard];
+    if (!found) {
+      found = std::make_unique<ShardReader>(cluster, tasks, shard);
+      tasks.spawn(found->run());
+    }
+    return *found;
+  }
+  Handed hand_on(const std::shared_ptr<WriteBatch>& batch) override;
 
   Deadline deadline(const std::optional<Deadline>& asked) const {
     return asked.value_or(core.clock().now() + options.request_timeout);
@@ -141,6 +146,20 @@ bool Client::connected() const { return members_->cluster.has_map(); }
 
 // --- writes
 
+BatchRouter::Handed Client::Members::hand_on(const std::shared_ptr<WriteBatch>& batch) {
+  const auto hashes = batch->hashes();
+  if (!hashes) return Handed::to_several;
+  std::optional<ShardId> to;
+  for (const std::uint32_t hash : *hashes) {
+    const auto shard = cluster.route_now(hash);
+    if (!shard) return Handed::not_yet;
+    if (to && *to != *shard) return Handed::to_several;
+    to = shard;
+  }
+  if (to) writer(*to).adopt(batch);
+  return Handed::yes;
+}
+
 Task<Result<WriteReply>> Client::Members::write_to(ShardId shard, std::shared_ptr<PendingWrite> operation) {
   writer(shard).submit(operation);
   co_return co_await operation->answer.take();
@@ -149,6 +168,7 @@ Task<Result<WriteReply>> Client::Members::write_to(ShardId shard, std::shared_pt
 Task<Result<WriteReply>> Client::Members::write(std::shared_ptr<PendingWrite> operation, std::string route_key,
                                                 Deadline deadline) {
   const Wanted wanted(operation);
+  operation->hash = key_hash(route_key);
   CO_TRY(const Admission::Lease lease, co_await admission.enter(operation->bytes(), deadline));
   Backoff pauses = backoff();
   for (;;) {
@@ -176,6 +196,7 @@ Task<Result<v1::PutResponse>> Client::Members::put(v1::Put request, Ephemeral ep
       request.set_session_id(session->value());
       request.set_client_identity(options.identity);
       const auto attempt = operation(request, deadline);
+      attempt->hash = key_hash(route_key);
       const Wanted wanted(attempt);
       reply = co_await write_to(shard, attempt);
     } else if (session.error() != ClientErrc::shard_moved) {

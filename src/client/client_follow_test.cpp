@@ -198,6 +198,106 @@ TEST_F(Follow, changes_go_on_across_a_split) {
   });
 }
 
+TEST_F(Follow, every_change_is_seen_once_while_shards_are_split_and_split_again) {
+  run([](Fixture& f) -> Task<> {
+    const auto follower = co_await f.client->follow_changes();
+    CO_ASSERT(follower);
+    std::vector<std::string> seen;
+    f.beside.spawn(note_changes(**follower, seen));
+    std::vector<std::string> all;
+    ShardId next{7};
+    for (const ShardId parent : {ShardId{0}, ShardId{7}, ShardId{8}, ShardId{2}}) {
+      const auto keys = numbered("p" + std::to_string(parent.value()) + "-", 20);
+      all.insert(all.end(), keys.begin(), keys.end());
+      for (const std::string& key : keys) f.start_put(key, "v");
+      co_await f.core().sleep_for(std::chrono::milliseconds(parent.value()));
+      f.store.split(parent, next, next.next());
+      next = next.next().next();
+    }
+    co_await f.core().sleep_for(10s);
+    std::ranges::sort(seen);
+    std::ranges::sort(all);
+    EXPECT_EQ(seen, all);
+    for (const auto& each : f.puts) EXPECT_TRUE(each.result);
+    co_await f.beside.cancel_and_join();
+  });
+}
+
+TEST_F(Follow, the_position_in_a_shard_that_was_split_is_one_in_what_it_became) {
+  run([](Fixture& f) -> Task<> {
+    Positions positions;
+    {
+      const auto follower = co_await f.client->follow_changes();
+      CO_ASSERT(follower);
+      co_await put_all(f, {"foo", "bar", "baz"});
+      for (int i = 0; i < 3; ++i) CO_ASSERT(co_await (*follower)->next());
+      positions = (*follower)->positions();
+    }
+    co_await put_all(f, {"foo2", "bar2", "baz2"});
+    f.store.split(ShardId{1}, ShardId{7}, ShardId{8});
+    co_await f.core().sleep_for(1s);
+    const auto follower = co_await f.client->follow_changes({.after = positions});
+    CO_ASSERT(follower);
+    std::vector<std::string> seen;
+    for (int i = 0; i < 3; ++i) {
+      const auto change = co_await (*follower)->next();
+      CO_ASSERT(change);
+      seen.push_back(change->key);
+    }
+    std::ranges::sort(seen);
+    EXPECT_EQ(seen, (std::vector<std::string>{"bar2", "baz2", "foo2"}));
+  });
+}
+
+TEST_F(Follow, a_walk_goes_on_when_its_shards_are_split_and_merged) {
+  run([](Fixture& f) -> Task<> {
+    const auto keys = numbered("k", 60);
+    co_await put_all(f, keys);
+    const auto list = f.client->list({});
+    const auto scan = f.client->scan({});
+    std::vector<std::string> listed, scanned;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (i == 5) f.store.split(ShardId{1}, ShardId{7}, ShardId{8});
+      if (i == 20) f.store.merge(ShardId{0}, ShardId{7}, ShardId{9});
+      if (i == 5 || i == 20) co_await f.core().sleep_for(1s);
+      const auto key = co_await list->next();
+      const auto record = co_await scan->next();
+      CO_ASSERT(key && *key && record && *record);
+      listed.push_back((*key)->key);
+      scanned.push_back((*record)->key);
+    }
+    EXPECT_EQ(listed, keys);
+    EXPECT_EQ(scanned, keys);
+    EXPECT_FALSE(*co_await list->next());
+    EXPECT_FALSE(*co_await scan->next());
+  });
+}
+
+TEST_F(Follow, a_page_goes_on_after_its_shard_was_split) {
+  run([](Fixture& f) -> Task<> {
+    const auto keys = numbered("k", 30);
+    co_await put_all(f, keys);
+    std::vector<std::string> seen;
+    std::string token;
+    ShardId parent{0}, child{10};
+    do {
+      const auto page = f.client->list({}, {.limit = 7, .page_token = token});
+      for (;;) {
+        const auto next = co_await page->next();
+        CO_ASSERT(next);
+        if (!*next) break;
+        seen.push_back((*next)->key);
+      }
+      token = page->page_token();
+      if (parent < ShardId{3}) f.store.split(parent, child, child.next());
+      parent = parent.next();
+      child = child.next().next();
+      co_await f.core().sleep_for(1s);
+    } while (!token.empty());
+    EXPECT_EQ(seen, keys);
+  });
+}
+
 TEST_F(Follow, following_fails_in_time_when_a_shard_cannot_be_reached) {
   options.request_timeout = 2s;
   run([](Fixture& f) -> Task<> {
@@ -241,6 +341,29 @@ TEST_F(Follow, one_session_a_shard_serves_all_ephemeral_records_and_is_kept_aliv
   });
   EXPECT_EQ(store.sessions_closed, 3);
   EXPECT_TRUE(store.keys(ShardId{0}).empty());
+}
+
+TEST_F(Follow, a_session_goes_on_in_all_that_its_shard_becomes) {
+  run([](Fixture& f) -> Task<> {
+    CO_ASSERT(co_await f.client->put("foo", "v", {.ephemeral = Ephemeral::yes}));
+    EXPECT_EQ(f.store.sessions_created, 1);
+    ShardId of{0};
+    while (f.store.shard(of).sessions.empty()) of = of.next();
+    f.store.split(of, ShardId{7}, ShardId{8});
+    co_await f.core().sleep_for(1s);
+    const int before = f.store.heartbeats;
+    co_await f.core().sleep_for(30s);
+    EXPECT_GE(f.store.heartbeats, before + 2 * 8);
+    CO_ASSERT(co_await f.client->put("foo", "w", {.ephemeral = Ephemeral::yes}));
+    EXPECT_EQ(f.store.sessions_created, 1);
+    EXPECT_TRUE(f.sessions_lost.empty());
+    f.store.merge(ShardId{7}, ShardId{8}, ShardId{9});
+    co_await f.core().sleep_for(30s);
+    CO_ASSERT(co_await f.client->put("foo", "x", {.ephemeral = Ephemeral::yes}));
+    EXPECT_EQ(f.store.sessions_created, 1);
+    EXPECT_TRUE(f.sessions_lost.empty());
+  });
+  EXPECT_EQ(store.sessions_closed, 1);
 }
 
 TEST_F(Follow, no_session_is_made_for_lasting_records) {

@@ -60,6 +60,59 @@ TEST_F(StoreV1, a_delete_of_nothing_whose_answer_was_lost_still_says_so) {
   run([](Fixture& f) -> Task<> { EXPECT_EQ((co_await f.client->remove("a")).error(), ClientErrc::key_not_found); });
 }
 
+// The parent does what it is asked and is gone before it answers.
+FakeStore::Hook split_before_the_answer(FakeStore& store) {
+  return [&store](ShardId id, const auto&) -> std::optional<rpc::Status> {
+    if (id != ShardId{0}) return std::nullopt;
+    store.split(id, ShardId{1}, ShardId{2});
+    return rpc::Status{rpc::Code::unavailable, "the server went away", {}};
+  };
+}
+
+TEST_F(StoreV1, a_child_of_a_split_shard_tells_what_became_of_an_unanswered_write) {
+  store.after_write = split_before_the_answer(store);
+  run([](Fixture& f) -> Task<> {
+    const auto put = co_await f.client->put("a", "1", {.expected_version = must_not_exist});
+    CO_ASSERT(put);
+    EXPECT_EQ(put->version.modifications, 0);
+    EXPECT_EQ((co_await f.client->get("a"))->version.modifications, 0);
+    CO_ASSERT(co_await f.client->put("a", "2", {.expected_version = put->version.version_id}));
+  });
+  EXPECT_EQ(store.write_batches.size(), 2U);
+}
+
+TEST_F(StoreV1, of_a_batch_that_belongs_to_both_children_what_may_not_be_repeated_is_unknown) {
+  store.after_write = split_before_the_answer(store);
+  run([](Fixture& f) -> Task<> {
+    f.start_put("foo", "1", {.expected_version = must_not_exist});
+    f.start_put("bar", "1");
+    co_await f.beside.join();
+    CO_ASSERT(f.puts.size() == 2U);
+    for (const auto& each : f.puts) {
+      if (each.key == "bar") {
+        EXPECT_TRUE(each.result);
+      } else {
+        EXPECT_EQ(each.result.error(), ClientErrc::outcome_unknown);
+      }
+    }
+    EXPECT_EQ((co_await f.client->get("foo"))->version.modifications, 0);
+  });
+}
+
+TEST_F(StoreV1, writes_of_a_shard_that_was_split_and_merged_are_done_once_each) {
+  run([](Fixture& f) -> Task<> {
+    for (int i = 0; i < 20; ++i) f.start_put("k" + std::to_string(i), "1", {.expected_version = must_not_exist});
+    f.store.split(ShardId{0}, ShardId{1}, ShardId{2});
+    co_await f.core().sleep_for(1ms);
+    for (int i = 20; i < 40; ++i) f.start_put("k" + std::to_string(i), "1", {.expected_version = must_not_exist});
+    f.store.merge(ShardId{1}, ShardId{2}, ShardId{3});
+    co_await f.beside.join();
+    CO_ASSERT(f.puts.size() == 40U);
+    for (const auto& each : f.puts) EXPECT_TRUE(each.result) << each.key;
+  });
+  EXPECT_EQ(store.shard(ShardId{3}).records.size(), 40U);
+}
+
 TEST_F(StoreV1, what_is_repeated_goes_before_what_came_later) {
   store.after_write = lose_the_first_answer();
   run([](Fixture& f) -> Task<> {

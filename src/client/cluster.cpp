@@ -165,6 +165,11 @@ Task<Result<ShardId>> Cluster::route(std::uint32_t hash, Deadline deadline) {
   }
 }
 
+std::optional<ShardId> Cluster::route_now(std::uint32_t hash) const {
+  const ShardMap::Shard* shard = map_ ? map_->route(hash) : nullptr;
+  return shard == nullptr ? std::nullopt : std::optional(shard->id);
+}
+
 Task<Result<std::vector<ShardId>>> Cluster::all_shards(Deadline deadline) {
   for (;;) {
     if (map_ && map_->covers_all_hashes()) co_return shards();

@@ -41,6 +41,8 @@ class Cluster {
 
   // Where a hash belongs; waits for the first assignments, and through gaps that a split may leave for a moment.
   Task<Result<ShardId>> route(std::uint32_t hash, Deadline deadline);
+  // The same as far as it is known now.
+  std::optional<ShardId> route_now(std::uint32_t hash) const;
   // All shards, once they cover every hash.
   Task<Result<std::vector<ShardId>>> all_shards(Deadline deadline);
   // The connection to the shard's leader; waits while an election is under way. Fails with shard_moved when the shard is
@@ -48,6 +50,7 @@ class Cluster {
   Task<Result<rpc::Channel*>> leader(ShardId shard, Deadline deadline);
 
   bool has_shard(ShardId shard) const { return map_ && map_->find(shard) != nullptr; }
+  bool covers_all_hashes() const { return map_ && map_->covers_all_hashes(); }
   bool has_map() const { return map_.has_value(); }
   std::string leader_address(ShardId shard) const;
   std::vector<ShardId> shards() const;

@@ -36,13 +36,20 @@ bool Scan::later(const Head& a, const Head& b) const {
 
 Task<Result<>> Scan::start() {
   CO_TRYV(check_range(range_, options_));
-  if (!options_.page_token.empty()) CO_TRYV(store::decode_page_token(walk_of(range_, options_), options_.page_token));
+  std::optional<store::PagePosition> place;
+  if (!options_.page_token.empty()) {
+    CO_TRY(place, store::decode_page_token(walk_of(range_, options_), options_.page_token));
+  }
   const Deadline deadline = step_deadline();
   if (options_.partition_key) {
     CO_TRY(const ShardId shard, co_await cluster_.route(key_hash(*options_.partition_key), deadline));
     ids_.push_back(shard);
   } else {
     CO_TRY(ids_, co_await cluster_.all_shards(deadline));
+  }
+  if (place && !cluster_.has_shard(place->shard)) {   // those that took its place go on behind the record, as it would have
+    place->shard = std::ranges::max(ids_);
+    options_.page_token = store::encode_page_token(walk_of(range_, options_), *place);
   }
   // A list over an index names primary keys only, which cannot be put in the index's order; records bring their secondary keys.
   const bool needs_secondary = ids_.size() > 1 || options_.limit || !options_.page_token.empty();
@@ -73,9 +80,38 @@ Task<Result<>> Scan::end_page() {
   co_return Result<>();
 }
 
+// All shards are walked in one order, so behind the record that was handed out last others can go on in the place of those that are no
+// more.
+Task<Result<>> Scan::begin_again(Deadline deadline) {
+  if (cluster_.core().now() >= deadline) co_return fail(Errc::deadline_exceeded, "a shard moved, and no other was found in time");
+  if (position_ && options_.index && !position_->secondary_key) {
+    co_return fail(Errc::aborted, "a shard moved during the walk over an index; start it again");
+  }
+  if (position_) {
+    position_->shard = std::ranges::max(ids_);
+    options_.page_token = store::encode_page_token(walk_of(range_, options_), *position_);
+  }
+  shards_.clear();   // ends the calls
+  heads_.clear();
+  taken_.reset();
+  ids_.clear();
+  started_ = false;
+  co_await cluster_.pause(cluster_.options().retry_pause_min, deadline);
+  co_return Result<>();
+}
+
 Task<Result<std::optional<Record>>> Scan::next() {
   if (ended_) co_return std::nullopt;
   ended_ = true;   // unless all goes well
+  const Deadline deadline = step_deadline();
+  for (;;) {
+    auto taken = co_await step();
+    if (taken || taken.error() != ClientErrc::shard_moved) co_return taken;
+    CO_TRYV(co_await begin_again(deadline));
+  }
+}
+
+Task<Result<std::optional<Record>>> Scan::step() {
   if (!started_) {
     started_ = true;
     CO_TRYV(co_await start());
@@ -91,7 +127,8 @@ Task<Result<std::optional<Record>>> Scan::next() {
   taken_ = heads_.back().shard;
   heads_.pop_back();
   Record record = shards_[*taken_]->pop();
-  if (options_.limit && ++handed_out_ == *options_.limit) position_ = {ids_[*taken_], record.key, record.secondary_key};
+  ++handed_out_;
+  position_ = {ids_[*taken_], record.key, record.secondary_key};
   if (kind_ == Kind::keys) record.value.clear();
   ended_ = false;
   co_return record;

@@ -38,6 +38,8 @@ class Scan {
   bool later(const Head& a, const Head& b) const;
   Task<Result<>> end_page();
   Task<Result<>> start();
+  Task<Result<std::optional<Record>>> step();
+  Task<Result<>> begin_again(Deadline deadline);
   Task<Result<>> advance(std::size_t shard);   // puts the shard's next record among the heads
   Deadline step_deadline() const;
 
@@ -50,7 +52,7 @@ class Scan {
   std::optional<std::size_t> taken_;           // the shard whose record was handed out last
   std::vector<ShardId> ids_;
   std::uint64_t handed_out_ = 0;
-  std::optional<store::PagePosition> position_;   // of the record handed out last, when there is a limit
+  std::optional<store::PagePosition> position_;   // of the record handed out last
   std::string page_token_;
   bool started_ = false;
   bool ended_ = false;

@@ -14,13 +14,50 @@ Duration heartbeat_interval(Duration timeout) { return std::min<Duration>(std::m
 
 Sessions::Sessions(Cluster& cluster, TaskScope& tasks) : cluster_(cluster), tasks_(tasks), changed_(cluster.core()) {}
 
-bool Sessions::holds(ShardId shard, SessionId session) const {
-  const auto found = sessions_.find(shard);
-  return found != sessions_.end() && found->second.id == session;
+void Sessions::keep(ShardId shard, SessionId session) {
+  if (!kept_.emplace(shard, session).second) return;
+  note_hashes(shard);
+  tasks_.spawn(keep_alive(shard, session));
+  if (!std::exchange(watching_, true)) tasks_.spawn(watch_shards());
+}
+
+void Sessions::note_hashes(ShardId shard) {
+  for (const ShardMap::Shard& each : cluster_.shard_ranges())
+    if (each.id == shard) hashes_[shard] = {each.hash_min, each.hash_max};
+}
+
+Task<> Sessions::watch_shards() {
+  for (;;) {
+    co_await cluster_.changed().wait();
+    follow_shards();
+  }
+}
+
+// Shards that are no more have left their sessions to those that have their hashes now, under the same ids.
+void Sessions::follow_shards() {
+  std::vector<std::pair<ShardId, SessionId>> left;
+  for (const auto& each : kept_)
+    if (!cluster_.has_shard(each.first)) left.push_back(each);
+  if (left.empty() || !cluster_.covers_all_hashes()) return;
+  for (const auto& [shard, session] : left) {
+    kept_.erase({shard, session});
+    const auto [min, max] = hashes_[shard];
+    for (const ShardMap::Shard& heir : cluster_.shard_ranges()) {
+      if (heir.hash_max < min || heir.hash_min > max) continue;
+      keep(heir.id, session);
+      sessions_.try_emplace(heir.id, Entry{session});
+    }
+  }
+  for (const auto& [shard, session] : left) {
+    hashes_.erase(shard);
+    sessions_.erase(shard);
+  }
+  changed_.notify_all();
 }
 
 Task<Result<SessionId>> Sessions::session(ShardId shard, Deadline deadline) {
   for (;;) {
+    follow_shards();
     const auto found = sessions_.find(shard);
     if (found == sessions_.end()) break;
     if (found->second.id) co_return *found->second.id;
@@ -50,6 +87,7 @@ class Cleanup {
 
 Task<Result<SessionId>> Sessions::create(ShardId shard, Deadline deadline) {
   sessions_[shard];
+  note_hashes(shard);   // it may be no more when the answer comes
   const Cleanup unmark([this, shard] {
     const auto found = sessions_.find(shard);
     if (found != sessions_.end() && !found->second.id) sessions_.erase(found);
@@ -68,7 +106,7 @@ Task<Result<SessionId>> Sessions::create(ShardId shard, Deadline deadline) {
     if (status.ok()) {
       const SessionId made{answer.session_id()};
       sessions_[shard].id = made;
-      tasks_.spawn(keep_alive(shard, made));
+      keep(shard, made);
       co_return made;
     }
     // A session whose answer was lost runs out by itself, so asking again is harmless.
@@ -97,9 +135,8 @@ Task<> Sessions::keep_alive(ShardId shard, SessionId session) {
     const Deadline deadline = core.now() + cluster_.options().session_timeout;
     const auto channel = co_await cluster_.leader(shard, deadline);
     if (!channel) {
-      // A shard that was split or removed took its sessions along.
-      if (channel.error() == ClientErrc::shard_moved) co_return lost(shard, session);
-      continue;
+      if (channel.error() != Errc::deadline_exceeded) co_await cluster_.pause(backoff.next(core.random()), no_deadline);
+      continue;   // of a shard that is no more others keep it alive
     }
     pb::KeepAliveResponse answer;
     const rpc::Status status = co_await (*channel)->unary(method("KeepAlive"), request, answer,
@@ -111,29 +148,29 @@ Task<> Sessions::keep_alive(ShardId shard, SessionId session) {
     }
     const Verdict verdict = judge(status);
     cluster_.learn(verdict);
-    if (verdict.error == ClientErrc::session_expired || verdict.action == Verdict::Action::reroute)
-      co_return lost(shard, session);
+    if (verdict.error == ClientErrc::session_expired) co_return lost(shard, session);
     co_await cluster_.pause(backoff.next(core.random()), no_deadline);
   }
 }
 
 void Sessions::lost(ShardId shard, SessionId session) {
-  if (!holds(shard, session)) return;
-  sessions_.erase(shard);
+  if (kept_.erase({shard, session}) == 0) return;
+  if (const auto found = sessions_.find(shard); found != sessions_.end() && found->second.id == session) sessions_.erase(found);
   changed_.notify_all();
   if (cluster_.options().on_session_lost) cluster_.options().on_session_lost(shard);
 }
 
 Task<> Sessions::close_all(Deadline deadline) {
-  const std::map<ShardId, Entry> open = std::exchange(sessions_, {});
+  follow_shards();
+  const auto open = std::exchange(kept_, {});
+  sessions_.clear();
   changed_.notify_all();
-  for (const auto& [shard, entry] : open) {
-    if (!entry.id) continue;
+  for (const auto& [shard, session] : open) {
     const auto channel = co_await cluster_.leader(shard, deadline);
     if (!channel) continue;
     pb::CloseSessionRequest request;
     request.set_shard(shard.value());
-    request.set_session_id(entry.id->value());
+    request.set_session_id(session.value());
     pb::CloseSessionResponse answer;
     // Whatever comes back, there is nothing more to be done about it.
     static_cast<void>(co_await (*channel)->unary(method("CloseSession"), request, answer, cluster_.call_options(deadline)));

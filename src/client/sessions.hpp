@@ -2,6 +2,8 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "client/cluster.hpp"
 #include "runtime/task_scope.hpp"
@@ -12,8 +14,9 @@ namespace skerry::client {
 // for two lost heartbeats, a third where it does not.
 Duration heartbeat_interval(Duration timeout);
 
-// The sessions of a client: at most one a shard, made when the shard's first ephemeral record is written, kept alive by a
-// background task each until closed. Owned by a Client, on its core.
+// The sessions of a client: one a shard, made when the shard's first ephemeral record is written, kept alive by a background task each
+// until closed. A shard that was split or merged took its sessions along, so they are kept alive on all that it became. Owned by a
+// Client, on its core.
 class Sessions {
  public:
   Sessions(Cluster& cluster, TaskScope& tasks);   // both outlive it
@@ -22,7 +25,7 @@ class Sessions {
   Task<Result<SessionId>> session(ShardId shard, Deadline deadline);
   // The server knows it no more. The next caller of session() gets a new one.
   void lost(ShardId shard, SessionId session);
-  bool empty() const { return sessions_.empty(); }
+  bool empty() const { return kept_.empty(); }
   // Ends all, so that their ephemeral records go at once; what cannot be reached in time runs out by itself.
   Task<> close_all(Deadline deadline);
 
@@ -32,11 +35,18 @@ class Sessions {
   };
   Task<Result<SessionId>> create(ShardId shard, Deadline deadline);
   Task<> keep_alive(ShardId shard, SessionId session);
-  bool holds(ShardId shard, SessionId session) const;
+  bool holds(ShardId shard, SessionId session) const { return kept_.contains({shard, session}); }
+  void keep(ShardId shard, SessionId session);
+  void note_hashes(ShardId shard);
+  void follow_shards();
+  Task<> watch_shards();
 
   Cluster& cluster_;
   TaskScope& tasks_;
-  std::map<ShardId, Entry> sessions_;
+  std::map<ShardId, Entry> sessions_;   // for new records
+  std::set<std::pair<ShardId, SessionId>> kept_;   // alive
+  std::map<ShardId, std::pair<std::uint32_t, std::uint32_t>> hashes_;   // of the shards that have sessions, or are about to
+  bool watching_ = false;
   Signal changed_;
 };
 

@@ -138,7 +138,7 @@ Task<Result<>> ShardScan::recover(Verdict verdict, Deadline deadline) {
   }
   const bool resumable = !options_.index || !last_ || (takes_tokens() && last_secondary_);
   if (verdict.action == Verdict::Action::reroute) {
-    co_return fail(Errc::aborted, "the shard moved during the walk; start it again");
+    co_return fail(ClientErrc::shard_moved, "the shard moved during the walk");
   }
   if (cluster_.core().now() >= deadline) co_return fail(Errc::deadline_exceeded, "no answer in time: " + verdict.error.message());
   if (verdict.action == Verdict::Action::give_up) co_return fail(verdict.error);

@@ -21,12 +21,18 @@ Error unknown_outcome(const Error& cause) {
 
 }  // namespace
 
-ShardWriter::ShardWriter(Cluster& cluster, TaskScope& tasks, ShardId shard)
-    : cluster_(cluster), tasks_(tasks), shard_(shard),
+ShardWriter::ShardWriter(Cluster& cluster, TaskScope& tasks, BatchRouter& router, ShardId shard)
+    : cluster_(cluster), tasks_(tasks), router_(router), shard_(shard),
       backoff_(cluster.options().retry_pause_min, cluster.options().retry_pause_max), changed_(cluster.core()) {}
 
 void ShardWriter::submit(WriteOperationPtr operation) {
   queue_.push(std::move(operation));
+  changed_.notify_all();
+}
+
+void ShardWriter::adopt(std::shared_ptr<WriteBatch> batch) {
+  batch->request.set_shard(shard_.value());
+  again_.push_back(std::move(batch));
   changed_.notify_all();
 }
 
@@ -36,7 +42,12 @@ Task<> ShardWriter::run() {
     const auto channel = co_await cluster_.leader(shard_, cluster_.core().now() + cluster_.options().retry_pause_max);
     if (!channel) {
       // Without a leader the operations wait on: each has its own deadline.
-      if (channel.error() != Errc::deadline_exceeded) bounce_all(channel.error());
+      if (channel.error() == ClientErrc::shard_moved) {
+        move_on();
+        if (!again_.empty()) co_await cluster_.pause(cluster_.options().retry_pause_max, no_deadline);
+      } else if (channel.error() != Errc::deadline_exceeded) {
+        bounce_all(channel.error());
+      }
       continue;
     }
     co_await serve_stream(**channel);
@@ -66,7 +77,8 @@ Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
     recover(*verdict_);
   }
   if (fall_back(*verdict_)) co_return;   // and try again at once
-  if (verdict_->action == Verdict::Action::retry) co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
+  const bool again = verdict_->action == Verdict::Action::reroute && !again_.empty();   // it is not known yet where it went
+  if (verdict_->action == Verdict::Action::retry || again) co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
 }
 
 bool ShardWriter::can_send() {
@@ -87,7 +99,7 @@ std::shared_ptr<WriteBatch> ShardWriter::next_batch() {
   auto batch = std::make_shared<WriteBatch>(queue_.take(limits));
   batch->request.set_shard(shard_.value());
   if (uses_v1_) {
-    batch->request.mutable_request_id()->set_client(cluster_.request_client());
+    batch->request.mutable_request_id()->set_client(fmt::format("{}/{}", cluster_.request_client(), shard_.value()));
     batch->request.mutable_request_id()->set_sequence(next_sequence_++);
     batch->first_sent = cluster_.core().now();
   }
@@ -196,6 +208,7 @@ void ShardWriter::recover(Verdict verdict) {
   std::deque<std::shared_ptr<WriteBatch>> kept;
   for (const auto& batch : in_flight_) {
     if (keeps(*batch, verdict)) {
+      batch->maybe_applied = batch->maybe_applied || verdict.maybe_applied;
       kept.push_back(batch);
     } else {
       recover_batch(*batch, verdict, again);
@@ -206,7 +219,7 @@ void ShardWriter::recover(Verdict verdict) {
   in_flight_.clear();
   again_.insert(again_.begin(), kept.begin(), kept.end());
   queue_.push_front(std::move(again));
-  if (verdict.action == Verdict::Action::reroute) bounce_all(Error{ClientErrc::shard_moved, {}});
+  if (verdict.action == Verdict::Action::reroute) bounce_queue(Error{ClientErrc::shard_moved, {}});
   if (verdict.action == Verdict::Action::give_up && nothing_sent) bounce_all(verdict.error);
   verdict_ = std::move(verdict);
 }
@@ -216,7 +229,8 @@ bool ShardWriter::keeps(const WriteBatch& batch, const Verdict& verdict) const {
   if (!uses_v1_ || !batch.has_id() || verdict.error == Errc::unsupported) return false;
   if (cluster_.core().now() - batch.first_sent > id_age_max) return false;
   const bool oldest = &batch == in_flight_.front().get();
-  return verdict.action == Verdict::Action::retry || (verdict.action == Verdict::Action::give_up && !oldest);
+  if (verdict.action == Verdict::Action::retry || verdict.action == Verdict::Action::reroute) return true;
+  return verdict.action == Verdict::Action::give_up && !oldest;
 }
 
 // The server does not know skerry.store.v1. What waits to be sent again under an id may have been done by a server that did.
@@ -264,7 +278,34 @@ void ShardWriter::bounce_all(const Error& error) {
   for (const auto& batch : std::exchange(again_, {}))
     for (WriteOperationPtr& operation : batch->take_back())
       if (!operation->settled()) operation->settle(fail(unknown_outcome(error)));
+  bounce_queue(error);
+}
+
+void ShardWriter::bounce_queue(const Error& error) {
   for (WriteOperationPtr& operation : queue_.take_all()) operation->settle(fail(error));
+}
+
+// The shard is no more: what may have been done goes on under its id, everything else is routed anew.
+void ShardWriter::move_on() {
+  std::deque<std::shared_ptr<WriteBatch>> waiting;
+  for (auto& batch : std::exchange(again_, {})) {
+    if (batch->settled()) continue;
+    const auto handed = waiting.empty() ? router_.hand_on(batch) : BatchRouter::Handed::not_yet;   // their order stays
+    if (handed == BatchRouter::Handed::not_yet) waiting.push_back(std::move(batch));
+    else if (handed == BatchRouter::Handed::to_several) scatter(*batch);
+  }
+  again_ = std::move(waiting);
+  if (again_.empty()) bounce_queue(Error{ClientErrc::shard_moved, {}});
+}
+
+// No shard would know the whole of it by its id.
+void ShardWriter::scatter(WriteBatch& batch) {
+  const Error moved{ClientErrc::shard_moved, "the shard was split"};
+  for (WriteOperationPtr& operation : batch.take_back()) {
+    if (operation->settled()) continue;
+    operation->sent = operation->maybe_applied = operation->maybe_applied || batch.maybe_applied;
+    operation->settle(fail(operation->maybe_applied && !operation->repeatable() ? unknown_outcome(moved) : moved));
+  }
 }
 
 }   // namespace skerry::client

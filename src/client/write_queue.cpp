@@ -109,6 +109,17 @@ bool WriteBatch::settled() const {
   return true;
 }
 
+std::optional<std::vector<std::uint32_t>> WriteBatch::hashes() const {
+  std::vector<std::uint32_t> all;
+  for (const auto* operations : {&puts, &deletes, &ranges}) {
+    for (const WriteOperationPtr& operation : *operations) {
+      if (!operation->hash) return std::nullopt;
+      all.push_back(*operation->hash);
+    }
+  }
+  return all;
+}
+
 void WriteBatch::trust_answer() {
   if (!has_id()) return;
   for (auto* operations : {&puts, &deletes, &ranges})

@@ -2,8 +2,10 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 #include <vector>
 
 #include "base/result.hpp"
@@ -38,6 +40,7 @@ class WriteOperation {
   // Whether Oxia's service has no words for it.
   bool needs_store_v1() const { return needs_store_v1_; }
 
+  std::optional<std::uint32_t> hash;   // by which it finds its shard; nothing: it goes to all
   Request request;               // lent to the batch while the operation is in one
   bool sent = false;             // it was handed to a connection at least once
   bool maybe_applied = false;    // an earlier attempt was sent and never answered
@@ -60,11 +63,14 @@ struct WriteBatch {
   std::vector<WriteOperationPtr> puts, deletes, ranges;
   bool alone = false;   // holds an operation that must be
   TimePoint first_sent{};   // with a request id, in the same words ever since
+  bool maybe_applied = false;   // an attempt at it was never answered
   bool has_id() const { return request.has_request_id(); }
   std::size_t size() const { return puts.size() + deletes.size() + ranges.size(); }
   void mark_sent();
   bool settled() const;   // nobody waits for any of it
   void trust_answer();   // with a request id it is that of the first time, so nothing happened before it
+  // Of all its operations; nothing when one goes to all shards.
+  std::optional<std::vector<std::uint32_t>> hashes() const;
   // Gives every operation its reply. Fails, having settled none, when the counts do not match: the server is not one.
   Result<> answer(v1::WriteResponse& response);
   // All operations in an order in which they may be sent again, their requests back in them.

@@ -19,7 +19,8 @@ constexpr std::uint32_t replicas_usual = 3;
 pb::ShardStatus status_in_oxia(ShardState state) {
   switch (state) {
     case ShardState::steady: return pb::SteadyState;
-    case ShardState::election: return pb::Election;
+    case ShardState::election:
+    case ShardState::fenced: return pb::Election;
     case ShardState::deleting: return pb::Deleting;
   }
   return pb::ShardStatusUnknown;
@@ -41,6 +42,13 @@ void write(const NodeStatus& node, pb::DataServerIdentity& identity) {
   if (node.name != node.internal_address) identity.set_name(node.name);
   identity.set_public_(node.public_address);
   identity.set_internal(node.internal_address);
+}
+
+// Of a split or a merge that has not ended: clients don't see it yet.
+bool is_child(const ClusterStatus& status, ShardId id, const ShardStatus& shard) {
+  if (!shard.reshaped_with) return false;
+  const std::vector<ShardId>& children = status.shards.at(*shard.reshaped_with).reshape->children;
+  return std::ranges::find(children, id) != children.end();
 }
 
 void write(const ClusterStatus& status, const ShardStatus& shard, pb::ShardMetadata& written) {
@@ -113,7 +121,7 @@ void write(const CoordinatorCore& core, const std::string& name, pb::NamespaceVi
   shown.set_name(name);
   std::uint32_t shards = 0;
   for (const auto& [id, shard] : status.shards) {
-    if (shard.name_space != name) continue;
+    if (shard.name_space != name || is_child(status, id, shard)) continue;
     ++shards;
     write(status, shard, (*view.mutable_namespace_status()->mutable_shards())[id.value()]);
   }

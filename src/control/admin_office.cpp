@@ -58,6 +58,18 @@ Result<NodeId> find_node(const ClusterStatus& status, const std::string& text) {
   return fail(Errc::not_found, fmt::format("there is no node {}{}", printable(text), did_you_mean(text, known)));
 }
 
+rpc::Status check_shard(const CoordinatorCore& core, ShardId shard, const std::string& name_space) {
+  const auto& shards = core.status().shards;
+  const auto found = shards.find(shard);
+  const auto missing = [](std::string text) { return rpc::Status{rpc::Code::not_found, std::move(text), {}}; };
+  if (found == shards.end()) {
+    return missing(fmt::format("there is no shard {}: `skerry admin shard list` shows those that there are", shard.value()));
+  }
+  if (found->second.name_space == name_space) return {};
+  return missing(fmt::format("shard {} is of the namespace {}, not of {}", shard.value(), found->second.name_space,
+                             name_space.empty() ? "none" : printable(name_space)));
+}
+
 rpc::Status as_precondition(const Error& error) {
   rpc::Status status = rpc::Status::from(error);
   if (status.code == rpc::Code::invalid_argument) status.code = rpc::Code::failed_precondition;

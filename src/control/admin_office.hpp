@@ -32,6 +32,9 @@ Result<NodeId> find_node(const ClusterStatus& status, const std::string& text);
 // Nothing: no node has that name now.
 std::optional<NodeId> node_named(const ClusterStatus& status, const std::string& name);
 
+// Whether the namespace has the shard: who names both by mistake should hear of it before anything happens.
+rpc::Status check_shard(const CoordinatorCore& core, ShardId shard, const std::string& name_space);
+
 // The same status, but for what can't be done as things are: FAILED_PRECONDITION where the error says invalid_argument.
 rpc::Status as_precondition(const Error& error);
 

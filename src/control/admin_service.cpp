@@ -73,10 +73,8 @@ void AdminService::register_in(rpc::Methods& methods) {
   register_namespaces(methods);
   register_servers(methods);
   methods.unary<pb::SplitShardRequest, pb::SplitShardResponse>(
-      oxia_admin_method("SplitShard"),
-      [](ServerCall&, const pb::SplitShardRequest&, pb::SplitShardResponse&) -> Task<rpc::Status> {
-        co_return rpc::Status{
-            rpc::Code::unimplemented, "this version does not split shards: make a namespace with more of them", {}};
+      oxia_admin_method("SplitShard"), [this](ServerCall&, const pb::SplitShardRequest& request, pb::SplitShardResponse& reply) {
+        return split_shard(request, reply);
       });
 }
 
@@ -200,6 +198,22 @@ Task<rpc::Status> AdminService::delete_namespace(const std::string& name) {
   if (!core) co_return core.error();
   if (!(*core)->status().namespaces.contains(name)) co_return rpc::Status();   // it never came into being
   co_return co_await office_.carry_out((*core)->delete_namespace(name, office_.core.now()));
+}
+
+// --- shards
+
+// Answered when the wish is stored: the rest takes its time.
+Task<rpc::Status> AdminService::split_shard(const pb::SplitShardRequest& request, pb::SplitShardResponse& reply) {
+  const auto core = office_.in_office();
+  if (!core) co_return core.error();
+  const ShardId shard(request.shard());
+  if (auto checked = check_shard(**core, shard, request.namespace_()); !checked.ok()) co_return checked;
+  const auto point = request.has_split_point() ? std::optional(request.split_point()) : std::nullopt;
+  const auto begun = (*core)->split_shard(shard, point, office_.core.now());
+  if (!begun) co_return rpc::Status::from(begun.error());
+  reply.set_left_child_shard(begun->children.front().value());
+  reply.set_right_child_shard(begun->children.back().value());
+  co_return co_await office_.carry_out(begun->stored);
 }
 
 // --- servers

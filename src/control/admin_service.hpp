@@ -24,6 +24,8 @@ class AdminService {
   Task<rpc::Status> patch_namespace(const io::oxia::proto::v1::Namespace& wish, io::oxia::proto::v1::NamespaceView& reply);
   Task<rpc::Status> delete_namespace(const std::string& name);
 
+  Task<rpc::Status> split_shard(const io::oxia::proto::v1::SplitShardRequest& request,
+                                io::oxia::proto::v1::SplitShardResponse& reply);
   Task<rpc::Status> list_servers(io::oxia::proto::v1::ListDataServersResponse& reply);
   Task<rpc::Status> get_server(const std::string& name, io::oxia::proto::v1::DataServerView& reply);
   Task<rpc::Status> create_server(const io::oxia::proto::v1::DataServer& wish, io::oxia::proto::v1::DataServerView& reply);

@@ -34,7 +34,10 @@ void ClusterAdmin::register_in(rpc::Methods& methods) {
   add<v1::UndrainNodeRequest, v1::UndrainNodeResponse>(methods, "UndrainNode", &ClusterAdmin::undrain);
   add<v1::MoveReplicaRequest, v1::MoveReplicaResponse>(methods, "MoveReplica", &ClusterAdmin::move);
   add<v1::TransferLeaderRequest, v1::TransferLeaderResponse>(methods, "TransferLeader", &ClusterAdmin::transfer);
-  add<v1::MergeShardsRequest, v1::MergeShardsResponse>(methods, "MergeShards", &ClusterAdmin::merge);
+  methods.unary<v1::MergeShardsRequest, v1::MergeShardsResponse>(
+      admin_method("MergeShards"), [this](ServerCall&, const v1::MergeShardsRequest& request, v1::MergeShardsResponse& reply) {
+        return merge(request, reply);
+      });
 }
 
 std::expected<v1::Cluster, rpc::Status> ClusterAdmin::view() const {
@@ -101,8 +104,18 @@ Task<rpc::Status> ClusterAdmin::transfer(const v1::TransferLeaderRequest& reques
   co_return co_await office_.carry_out((*core)->transfer_leader(ShardId(request.shard()), *to, office_.core.now()));
 }
 
-Task<rpc::Status> ClusterAdmin::merge(const v1::MergeShardsRequest&) {
-  co_return rpc::Status{rpc::Code::unimplemented, "this version does not merge shards", {}};
+// Answered when the wish is stored: the rest takes its time.
+Task<rpc::Status> ClusterAdmin::merge(const v1::MergeShardsRequest& request, v1::MergeShardsResponse& reply) {
+  const auto core = office_.in_office();
+  if (!core) co_return core.error();
+  const CoordinatorCore::Neighbours parents{ShardId(request.left()), ShardId(request.right())};
+  for (const ShardId shard : {parents.left, parents.right}) {
+    if (auto checked = check_shard(**core, shard, request.namespace_()); !checked.ok()) co_return checked;
+  }
+  const auto begun = (*core)->merge_shards(parents, office_.core.now());
+  if (!begun) co_return rpc::Status::from(begun.error());
+  reply.set_shard(begun->children.front().value());
+  co_return co_await office_.carry_out(begun->stored);
 }
 
 }  // namespace skerry::control

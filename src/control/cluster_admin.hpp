@@ -25,7 +25,7 @@ class ClusterAdmin {
   Task<rpc::Status> undrain(const v1::UndrainNodeRequest& request);
   Task<rpc::Status> move(const v1::MoveReplicaRequest& request);
   Task<rpc::Status> transfer(const v1::TransferLeaderRequest& request);
-  Task<rpc::Status> merge(const v1::MergeShardsRequest& request);
+  Task<rpc::Status> merge(const v1::MergeShardsRequest& request, v1::MergeShardsResponse& reply);
 
   AdminOffice office_;
 };

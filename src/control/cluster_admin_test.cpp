@@ -241,7 +241,22 @@ TEST_F(AdminTest, wishes_that_name_nobody_are_not_found) {
   move.set_from("1");
   move.set_to("two");
   EXPECT_EQ(ours<v1::MoveReplicaResponse>("MoveReplica", move).code, rpc::Code::not_found);
-  EXPECT_EQ(ours<v1::MergeShardsResponse>("MergeShards", v1::MergeShardsRequest()).code, rpc::Code::unimplemented);
+}
+
+TEST_F(AdminTest, shards_that_are_not_there_are_neither_split_nor_merged) {
+  take_office();
+  pb::SplitShardRequest split;
+  split.set_namespace_("default");
+  split.set_shard(77);
+  pb::SplitShardResponse children;
+  const auto unsplit = oxia("SplitShard", split, children);
+  EXPECT_EQ(unsplit.code, rpc::Code::not_found);
+  EXPECT_NE(unsplit.message.find("no shard 77"), std::string::npos) << unsplit.message;
+  v1::MergeShardsRequest merge;
+  merge.set_namespace_("default");
+  merge.set_left(77);
+  merge.set_right(78);
+  EXPECT_EQ(ours<v1::MergeShardsResponse>("MergeShards", merge).code, rpc::Code::not_found);
 }
 
 Task<> watch(rpc::Channel& channel, Deadline deadline, std::vector<v1::Cluster>& seen, std::optional<rpc::Status>& ended) {

@@ -15,10 +15,20 @@ namespace {
 int state_number(ShardState state) {
   switch (state) {
     case ShardState::steady: return 1;
-    case ShardState::election: return 2;
+    case ShardState::election:
+    case ShardState::fenced: return 2;
     case ShardState::deleting: break;
   }
   return 3;
+}
+
+// Its phases too; their names are Bootstrap, CatchUp and Cutover.
+int phase_number(ReshapeStatus::Phase phase) {
+  switch (phase) {
+    case ReshapeStatus::Phase::preparing: return 0;
+    case ReshapeStatus::Phase::sealing: return 1;
+    default: return 2;
+  }
 }
 
 // Writes the document. Servers that are gone keep their number for a name.
@@ -75,7 +85,29 @@ class Rendering {
     out_ << YAML::Key << "int32HashRange" << YAML::Value << YAML::Flow << YAML::BeginMap;
     put("min", shard.hashes.min);
     put("max", shard.hashes.max);
-    out_ << YAML::EndMap << YAML::EndMap;
+    out_ << YAML::EndMap;
+    if (shard.reshaped_with) emit_reshape(*status_.shards.at(*shard.reshaped_with).reshape);
+    out_ << YAML::EndMap;
+  }
+
+  void emit_reshape(const ReshapeStatus& reshape) {
+    out_ << YAML::Key << (reshape.is_split() ? "split" : "merge") << YAML::Value << YAML::BeginMap;
+    put("phase", phase_number(reshape.phase));
+    if (reshape.is_split()) {
+      put("parentShardId", reshape.parents.front().value());
+      emit_ids("childShardIds", reshape.children);
+      put("splitPoint", status_.shards.at(reshape.children.back()).hashes.min);
+    } else {
+      emit_ids("parentShardIds", reshape.parents);
+      put("childShardId", reshape.children.front().value());
+    }
+    out_ << YAML::EndMap;
+  }
+
+  void emit_ids(const char* key, const std::vector<ShardId>& shards) {
+    out_ << YAML::Key << key << YAML::Value << YAML::Flow << YAML::BeginSeq;
+    for (const ShardId shard : shards) out_ << shard.value();
+    out_ << YAML::EndSeq;
   }
 
   void emit(NodeId id, const NodeStatus& node) {

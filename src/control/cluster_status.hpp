@@ -48,6 +48,23 @@ enum class ShardState : std::uint8_t {
   steady,     // has a leader
   election,   // of its term; nobody leads
   deleting,   // its replicas are being deleted
+  fenced,     // in a reshape: nobody leads, and nobody is to
+};
+
+// The way of one shard to two, or of two neighbours to one: docs/adr/0017. The first parent has it.
+struct ReshapeStatus {
+  enum class Phase : std::uint8_t {
+    preparing,   // copies are made beforehand, and members brought together; the parents serve
+    sealing,     // their leaders are to take nothing more
+    reshaping,   // they are fenced; the copies are finished
+    electing,    // the copies stand, the children get leaders: there is no way back
+  };
+  Phase phase = Phase::preparing;
+  std::vector<ShardId> parents{};    // in the order of their hashes, and so are the children
+  std::vector<ShardId> children{};
+  std::vector<replica::EntryId> heads{};   // of the parents, from reshaping on: all that is committed
+  bool is_split() const { return parents.size() == 1; }
+  friend bool operator==(const ReshapeStatus&, const ReshapeStatus&) = default;
 };
 
 struct ShardStatus {
@@ -62,6 +79,8 @@ struct ShardStatus {
   // Their replicas were deleted in this term. What the former replica acknowledged may still be on its way to the leader, which would count it for
   // the next one: not members again before a higher term.
   std::vector<NodeId> erased{};
+  std::optional<ReshapeStatus> reshape{};   // of the first parent
+  std::optional<ShardId> reshaped_with{};   // the first parent of the reshape that this is part of, as a parent or a child
   friend bool operator==(const ShardStatus&, const ShardStatus&) = default;
 };
 

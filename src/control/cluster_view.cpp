@@ -30,8 +30,17 @@ v1::ClusterShard::State state_in_view(ShardState state) {
     case ShardState::steady: return v1::ClusterShard::STEADY;
     case ShardState::election: return v1::ClusterShard::ELECTION;
     case ShardState::deleting: return v1::ClusterShard::DELETING;
+    case ShardState::fenced: return v1::ClusterShard::FENCED;
   }
   return v1::ClusterShard::STEADY;
+}
+
+v1::ClusterReshape write(const ReshapeStatus& reshape) {
+  v1::ClusterReshape written;
+  written.set_phase(static_cast<v1::ClusterReshape::Phase>(reshape.phase));
+  for (const ShardId each : reshape.parents) written.add_parents(each.value());
+  for (const ShardId each : reshape.children) written.add_children(each.value());
+  return written;
 }
 
 v1::ReplicaReport::Role write(ReplicaReport::Role role) {
@@ -169,6 +178,8 @@ void Writer::write_shard(ShardId id, const ShardStatus& shard, v1::ClusterShard&
   }
   for (const NodeId node : shard.wanted) written.add_wanted(node.value());
   written.set_why_not_yet(core_.why_not_yet(id));
+  written.set_given_up(core_.why_given_up(id));
+  if (shard.reshaped_with) *written.mutable_reshape() = write(*status_.shards.at(*shard.reshaped_with).reshape);
 }
 
 void Writer::write_replica(ShardId shard, NodeId node, const ReplicaReport* leader, v1::ClusterReplica& written) const {

@@ -9,10 +9,12 @@
 #include "base/assert.hpp"
 #include "control/desk.hpp"
 #include "control/elections.hpp"
+#include "control/growth.hpp"
 #include "control/leadership.hpp"
 #include "control/member_steps.hpp"
 #include "control/planning.hpp"
 #include "control/publisher.hpp"
+#include "control/reshapes.hpp"
 #include "control/roster.hpp"
 
 namespace skerry::control {
@@ -35,8 +37,10 @@ struct CoordinatorCore::Parts {
   Elections elections{desk};
   Leadership leadership{desk, elections};
   MemberSteps steps{desk};
+  Reshapes reshapes{desk, elections, steps};
   Roster roster{desk};
   Planning planning{desk, leadership};
+  Growth growth{desk, reshapes};
   Publisher publisher;
 };
 
@@ -59,6 +63,7 @@ void CoordinatorCore::Parts::settle() {
     desk.warn(fmt::format("{} has failed", desk.name_of(node)));
     desk.look_at_shards_of(node);
   }
+  growth.look();
   for (;;) {
     while (const auto shard = desk.next_due()) look(*shard);
     if (!desk.take_plan_soon() && desk.now < planning.next_look()) break;
@@ -82,6 +87,7 @@ void CoordinatorCore::Parts::look(ShardId id) {
     steps.took_the_lead(led);
   }
   steps.look(id);
+  reshapes.look(id);
 }
 
 // All its replicas are deleted.
@@ -90,6 +96,7 @@ void CoordinatorCore::Parts::sweep(ShardId id) {
   desk.book.erase(id);
   leadership.forget(id);
   steps.forget(id);
+  reshapes.forget(id);
   desk.reports.forget(id);
   const auto& shards = desk.book.status().shards;
   const bool last = std::ranges::none_of(shards, [&](const auto& each) { return each.second.name_space == name; });
@@ -120,6 +127,7 @@ Result<std::unique_ptr<CoordinatorCore>> CoordinatorCore::take_office(const Meta
   }
   parts->begin(now);
   parts->roster.take_office();
+  parts->reshapes.take_office();
   if (config) parts->follow(*std::move(config));
   parts->desk.look_at_all();
   parts->settle();
@@ -211,12 +219,13 @@ void CoordinatorCore::connect_failed(const std::string& name, const std::string&
 
 void CoordinatorCore::replied(const NodeCall& call, const NodeReply& reply, TimePoint now) {
   parts_->begin(now);
-  const bool elects = std::holds_alternative<FenceReplica>(call.what) || std::holds_alternative<replica::BecomeLeader>(call.what);
-  if (elects) {
-    parts_->elections.replied(call, reply);
-  } else {
-    parts_->steps.replied(call, reply);
-  }
+  const auto asks = [&call]<class... What>(std::type_identity<What>...) {
+    return (std::holds_alternative<What>(call.what) || ...);
+  };
+  using std::type_identity;
+  if (asks(type_identity<FenceReplica>(), type_identity<replica::BecomeLeader>())) parts_->elections.replied(call, reply);
+  if (asks(type_identity<replica::ChangeMembers>(), type_identity<DeleteReplica>())) parts_->steps.replied(call, reply);
+  parts_->reshapes.replied(call, reply);
   for (const ShardId led : parts_->elections.take_finished()) {
     parts_->leadership.took_the_lead(led);
     parts_->steps.took_the_lead(led);
@@ -230,7 +239,8 @@ void CoordinatorCore::tick(TimePoint now) {
 }
 
 TimePoint CoordinatorCore::next_tick() const {
-  return std::min({parts_->desk.detector.next_tick(), parts_->desk.next_look(), parts_->planning.next_look()});
+  return std::min(
+      {parts_->desk.detector.next_tick(), parts_->desk.next_look(), parts_->planning.next_look(), parts_->growth.next_look()});
 }
 
 // --- what people wish
@@ -271,6 +281,9 @@ Result<CommitNumber> CoordinatorCore::transfer_leader(ShardId shard, NodeId to, 
   TRYV(check_shard(shard));
   Desk& desk = parts_->desk;
   const ShardStatus& known = *desk.book.find(shard);
+  if (known.reshaped_with) {
+    return fail(Errc::unavailable, fmt::format("{} is being split or merged: wait until that has ended", desk.name_of(shard)));
+  }
   if (!known.members.votes(to)) {
     return fail(Errc::invalid_argument,
                 fmt::format("{} has no vote in {}: move a replica there first", desk.name_of(to), desk.name_of(shard)));
@@ -280,6 +293,23 @@ Result<CommitNumber> CoordinatorCore::transfer_leader(ShardId shard, NodeId to, 
   parts_->leadership.wish_transfer(shard, to);
   parts_->settle();
   return desk.book.changed();
+}
+
+Result<CoordinatorCore::Begun> CoordinatorCore::split_shard(ShardId shard, std::optional<std::uint32_t> point, TimePoint now) {
+  TRYV(check_shard(shard));
+  parts_->begin(now);
+  TRY(auto children, parts_->reshapes.split(shard, point));
+  parts_->settle();
+  return Begun{parts_->desk.book.changed(), std::move(children)};
+}
+
+Result<CoordinatorCore::Begun> CoordinatorCore::merge_shards(Neighbours parents, TimePoint now) {
+  TRYV(check_shard(parents.left));
+  TRYV(check_shard(parents.right));
+  parts_->begin(now);
+  TRY(auto children, parts_->reshapes.merge(parents.left, parents.right));
+  parts_->settle();
+  return Begun{parts_->desk.book.changed(), std::move(children)};
 }
 
 Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, TimePoint now) {
@@ -317,9 +347,12 @@ std::string CoordinatorCore::why_not_yet(ShardId id) const {
   if (shard->state != ShardState::deleting) {
     if (std::string why = parts_->leadership.why_not_yet(id); !why.empty()) return why;
   }
+  if (std::string why = parts_->reshapes.why_not_yet(id); !why.empty()) return why;
   if (std::string why = parts_->steps.why_not_yet(id); !why.empty()) return why;
   return parts_->planning.why_not_yet(id);
 }
+
+std::string CoordinatorCore::why_given_up(ShardId id) const { return parts_->reshapes.why_given_up(id); }
 
 std::string CoordinatorCore::why_not_drained(NodeId node) const {
   int shards = 0;

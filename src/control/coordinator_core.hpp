@@ -62,6 +62,17 @@ class CoordinatorCore {
   Result<CommitNumber> move_replica(Move move, TimePoint now);
   // The node must be a voter. Tried a few times: a node that lags behind can't lead.
   Result<CommitNumber> transfer_leader(ShardId shard, NodeId to, TimePoint now);
+  // Durable once stored; then it takes its time, and may be given up (why_given_up()).
+  struct Begun {
+    CommitNumber stored;
+    std::vector<ShardId> children;   // in the order of their hashes
+  };
+  // `point` is the first hash of the second child; nothing: the middle.
+  Result<Begun> split_shard(ShardId shard, std::optional<std::uint32_t> point, TimePoint now);
+  struct Neighbours {
+    ShardId left, right;
+  };
+  Result<Begun> merge_shards(Neighbours parents, TimePoint now);
   // For good. A configuration that no longer has a namespace does not delete it, a configuration that still has it makes it anew.
   Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
 
@@ -77,6 +88,7 @@ class CoordinatorCore {
   const ReplicaReport* report(ShardId shard, NodeId node) const;   // the last; null: none has come
   // What a shard waits for: to be led, to have the members that are wanted, to be deleted. Empty: nothing.
   std::string why_not_yet(ShardId shard) const;
+  std::string why_given_up(ShardId shard) const;   // the last split or merge of it; empty: none was
   std::string why_not_drained(NodeId node) const;   // empty: it holds nothing
   std::string why_missing(const std::string& name_space) const;   // of the configuration; empty: it is there
   std::string trouble(const std::string& name) const;   // with a server that is not who it should be; empty: none

@@ -24,7 +24,7 @@ TEST(CoordinatorCore, does_what_its_scripts_say) {
     if (std::getenv("UPDATE_EXPECTED") != nullptr) std::ofstream(entry.path()) << played;
     EXPECT_EQ(played, text) << entry.path().filename() << ": run with UPDATE_EXPECTED=1 if this is as it should be";
   }
-  EXPECT_GE(scripts, 24);
+  EXPECT_GE(scripts, 40);
 }
 
 TEST(CoordinatorCore, refuses_a_kept_configuration_that_it_can_not_read) {

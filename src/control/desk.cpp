@@ -54,6 +54,23 @@ TimePoint Desk::next_look() const {
   return times_.empty() ? TimePoint::max() : times_.begin()->first;
 }
 
+void Desk::retire(ShardId id) {
+  book.set_leader(id, std::nullopt);
+  ShardStatus& shard = book.edit(id);
+  // Above all that its replicas know: none of them refuses to be deleted.
+  shard.term = std::max(shard.term, reports.highest_term(id).first).next();
+  shard.state = ShardState::deleting;
+  shard.wanted.clear();
+  shard.reshape.reset();
+  shard.reshaped_with.reset();
+  for (const NodeId node : shard.members.members()) {
+    if (std::ranges::find(shard.removed, node) == shard.removed.end()) shard.removed.push_back(node);
+  }
+  structure_changed();
+  look_when_stored(id);
+  look_at(id);
+}
+
 std::string Desk::name_of(NodeId node) const {
   const NodeStatus* found = book.find(node);
   return found == nullptr ? fmt::format("node {}", node.value()) : found->name;
@@ -69,6 +86,18 @@ std::string Desk::names_of(const std::vector<NodeId>& nodes) const {
   std::string names;
   for (const NodeId node : nodes) names += (names.empty() ? "" : ", ") + name_of(node);
   return names;
+}
+
+const ReshapeStatus* Desk::reshape_of(ShardId id) const {
+  const ShardStatus* shard = book.find(id);
+  if (shard == nullptr || !shard->reshaped_with) return nullptr;
+  const ShardStatus* first = book.find(*shard->reshaped_with);
+  return first == nullptr || !first->reshape ? nullptr : &*first->reshape;
+}
+
+bool Desk::is_child(ShardId shard) const {
+  const ReshapeStatus* reshape = reshape_of(shard);
+  return reshape != nullptr && std::ranges::find(reshape->children, shard) != reshape->children.end();
 }
 
 bool Desk::has_responding_majority(const replica::Membership& members) const {

@@ -48,6 +48,9 @@ class Desk {
   void plan_soon() { plan_soon_ = true; }
   bool take_plan_soon() { return std::exchange(plan_soon_, false); }
 
+  // The shard is to be deleted with all its replicas, and is in no reshape any more.
+  void retire(ShardId shard);
+
   // --- words
   void call(NodeCall call) { effects.calls.push_back(std::move(call)); }
   void inform(std::string text) { effects.notes.push_back({Note::Level::info, std::move(text)}); }
@@ -55,6 +58,10 @@ class Desk {
   std::string name_of(NodeId node) const;
   std::string name_of(ShardId shard) const;
   std::string names_of(const std::vector<NodeId>& nodes) const;   // "n1, n2"
+
+  // Of the reshape that the shard is part of; null: of none.
+  const ReshapeStatus* reshape_of(ShardId shard) const;
+  bool is_child(ShardId shard) const;   // of a reshape: clients don't see it yet
 
   // Whether as many of the shard's voters answer as an election needs.
   bool has_responding_majority(const replica::Membership& members) const;

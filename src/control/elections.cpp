@@ -25,8 +25,10 @@ Duration pause_after(int attempts) {
   return std::min<Duration>(pause_max, pause_min * (1 << std::min(attempts - 2, 10)));
 }
 
+}  // namespace
+
 // Who served in the newest term that a majority knows entries of was the last who could; if it is fenced, nobody serves.
-Duration lease_wait(const Answers& answers) {
+Duration lease_wait(const std::map<NodeId, replica::NewTermAnswer>& answers) {
   Term newest = no_term;
   Duration longest{};
   for (const auto& [node, answer] : answers) {
@@ -36,8 +38,6 @@ Duration lease_wait(const Answers& answers) {
   const auto was_last = [newest](const auto& each) { return each.second.served && each.second.head.term == newest; };
   return std::ranges::any_of(answers, was_last) ? Duration() : longest;
 }
-
-}  // namespace
 
 // --- attempts
 
@@ -109,6 +109,7 @@ void Elections::give_up(ShardId id) {
 
 void Elections::forget(ShardId id) {
   waiting_.erase(id);
+  barred_.erase(id);
   known_.erase(id);
   give_up(id);
 }
@@ -213,6 +214,10 @@ void Elections::choose(ShardId id, Election& election) {
   election.chosen = best_of(shard, election, counted);
   election.telling = {
       .term = election.term, .membership = shard.members, .heads = {}, .lease_wait = lease_wait(election.answers)};
+  if (const auto barred = barred_.find(id); barred != barred_.end()) {
+    const auto [wait, until] = barred->second;
+    if (desk_.now < until) election.telling.lease_wait = std::max(election.telling.lease_wait, wait);
+  }
   for (const auto& [node, answer] : counted) election.telling.heads.push_back({node, answer.head});
   election.stage = Stage::telling;
   election.told = {};

@@ -17,6 +17,9 @@ struct ElectionWish {
   std::optional<NodeId> shunned;
 };
 
+// How long somebody may still serve, after these have been fenced.
+Duration lease_wait(const std::map<NodeId, replica::NewTermAnswer>& answers);
+
 // Carries elections out: the term is stored, the members are fenced, the one with the highest head is told to lead. One of each shard at a
 // time, and few enough at once; the others wait their turn. An election that finds no majority is given up: whoever watches the leaders
 // begins another when there is one.
@@ -29,6 +32,8 @@ class Elections {
   void look(ShardId shard);
   void forget(ShardId shard);   // its shard is not to be led any more
   bool is_running(ShardId shard) const { return running_.contains(shard) || waiting_.contains(shard); }
+  // Whoever gets the lead of it serves only after so long: until then there may be who serves what it was made of.
+  void bar(ShardId shard, Duration wait) { barred_[shard] = {wait, desk_.now + 2 * wait}; }
   void replied(const NodeCall& call, const NodeReply& reply);
   // A replica says itself that it leads.
   void reported(ShardId shard, NodeId node, const ReplicaReport& report);
@@ -85,6 +90,7 @@ class Elections {
   Desk& desk_;
   std::map<ShardId, Election> running_;
   std::map<ShardId, ElectionWish> waiting_;
+  std::map<ShardId, std::pair<Duration, TimePoint>> barred_;   // until then
   std::map<ShardId, Term> known_;   // the highest that a replica refused with
   std::map<NodeId, int> promised_;   // leaderships that nodes are being told of
   std::vector<ShardId> finished_;

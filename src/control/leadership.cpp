@@ -18,7 +18,7 @@ constexpr Duration transfer_pause = 500ms;
 
 void Leadership::look(ShardId id) {
   const ShardStatus& shard = *desk_.book.find(id);
-  if (shard.state == ShardState::deleting || elections_.is_running(id)) return;
+  if (shard.state == ShardState::deleting || shard.state == ShardState::fenced || elections_.is_running(id)) return;
   Watch& watch = watches_[id];
   auto wish = shard.state == ShardState::election ? ElectionWish{.why = "nobody leads", .preferred = {}, .shunned = {}}
                                                   : cause(id, shard, watch);
@@ -168,6 +168,7 @@ std::string Leadership::why_not_yet(ShardId id) const {
   if (std::string why = elections_.why_not_yet(id); !why.empty()) return why;
   const ShardStatus& shard = *desk_.book.find(id);
   const auto watch = watches_.find(id);
+  if (shard.state == ShardState::fenced) return {};
   const bool powerless = watch != watches_.end() && watch->second.powerless_since;
   if (shard.state == ShardState::steady && desk_.detector.condition(*shard.leader) != NodeCondition::failed) {
     if (powerless) return desk_.name_of(*shard.leader) + " leads and does not serve yet";

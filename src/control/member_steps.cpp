@@ -27,7 +27,10 @@ std::vector<NodeId> without(const std::vector<NodeId>& nodes, const std::vector<
 
 void MemberSteps::look(ShardId id) {
   const ShardStatus& shard = *desk_.book.find(id);
-  if (shard.state == ShardState::steady) look_at_members(id);
+  // Once a reshape has begun to take hold, members stay as they are until it has ended.
+  const ReshapeStatus* reshape = desk_.reshape_of(id);
+  const bool stays = reshape != nullptr && reshape->phase != ReshapeStatus::Phase::preparing;
+  if (shard.state == ShardState::steady && !stays) look_at_members(id);
   if (desk_.book.find(id) != nullptr) look_at_deletions(id);
 }
 
@@ -54,6 +57,13 @@ void MemberSteps::look_at_members(ShardId id) {
 
 bool MemberSteps::is_there(const ShardStatus& shard) {
   return !shard.members.joint() && shard.members.learners.empty() && sorted(shard.members.voters) == target_of(shard);
+}
+
+bool MemberSteps::are_settled(ShardId id) const {
+  const ShardStatus& shard = *desk_.book.find(id);
+  const auto work = works_.find(id);
+  return shard.state == ShardState::steady && shard.wanted.empty() && is_there(shard) && work != works_.end() &&
+         is_confirmed(id, shard, work->second);
 }
 
 bool MemberSteps::is_confirmed(ShardId id, const ShardStatus& shard, const Work& work) const {

@@ -20,6 +20,8 @@ class MemberSteps {
   void forget(ShardId shard);
   void took_the_lead(ShardId shard);   // another leader, or the same in another term
   void replied(const NodeCall& call, const NodeReply& reply);
+  // The members are those that are wanted, and the leader has confirmed them.
+  bool are_settled(ShardId shard) const;
   // What the way to the wanted members waits for; empty: they are there.
   std::string why_not_yet(ShardId shard) const;
 

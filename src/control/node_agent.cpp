@@ -33,10 +33,6 @@ rpc::Status status_of(const Error& error, Term known, Term asked) {
   return known > asked ? outdated(error, known) : rpc::Status::from(error);
 }
 
-rpc::Status not_held(ShardId shard) {
-  return {rpc::Code::not_found, fmt::format("this node holds no replica of shard {}", shard.value()), {}};
-}
-
 v1::ReplicaReport::Role role_of(const replica::ReplicaStatus& status) {
   using Role = replica::ReplicaCore::Role;
   switch (status.role) {
@@ -88,7 +84,8 @@ struct NodeAgent::Attendance {
   std::optional<TimePoint> usage_at;
 };
 
-NodeAgent::NodeAgent(Parts parts) : parts_(std::move(parts)), opened_(parts_.core), tasks_(parts_.core) {}
+NodeAgent::NodeAgent(Parts parts)
+    : parts_(std::move(parts)), opened_(parts_.core), reshaper_({parts_.core, parts_.log, parts_.group}), tasks_(parts_.core) {}
 NodeAgent::~NodeAgent() = default;
 
 void NodeAgent::register_in(rpc::Methods& methods) {
@@ -110,6 +107,7 @@ void NodeAgent::register_in(rpc::Methods& methods) {
   methods.unary<v1::DeleteReplicaRequest, v1::DeleteReplicaReply>(
       node_method("DeleteReplica"), [this](rpc::ServerCall& call, const v1::DeleteReplicaRequest& request,
                                            v1::DeleteReplicaReply&) { return delete_replica(call, request); });
+  register_reshapes(methods);
 }
 
 Task<> NodeAgent::start() {
@@ -122,7 +120,10 @@ Task<> NodeAgent::start() {
   }
 }
 
-Task<> NodeAgent::stop() { co_await tasks_.cancel_and_join(); }
+Task<> NodeAgent::stop() {
+  co_await reshaper_.stop();
+  co_await tasks_.cancel_and_join();
+}
 
 void NodeAgent::join() {
   const v1::NodeRecord& record = parts_.record.value();
@@ -308,6 +309,7 @@ Task<Result<replica::Shard*>> NodeAgent::open(ShardId id, Wanted wanted) {
   };
   opening_.insert(id);
   const Opening opening{*this, id};
+  co_await reshaper_.abandon(id);   // what there is of it can be opened
   replica::ShardOptions options = parts_.shard_options;
   options.order = wanted.order;
   options.notifications = wanted.notifications;
@@ -382,6 +384,7 @@ Task<rpc::Status> NodeAgent::delete_replica(rpc::ServerCall& call, const v1::Del
   if (known > Term(request.term())) {
     co_return outdated({Errc::aborted, fmt::format("term {} of shard {} is known", known.value(), id.value())}, known);
   }
+  co_await reshaper_.abandon(id);
   const auto removed = co_await remove(id);
   co_return removed ? rpc::Status() : rpc::Status::from(removed.error());
 }

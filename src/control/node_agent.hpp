@@ -9,6 +9,7 @@
 #include "control/node_record.hpp"
 #include "disk/log.hpp"
 #include "replica/node_links.hpp"
+#include "replica/reshaper.hpp"
 #include "replica/shard_group.hpp"
 #include "rpc/methods.hpp"
 #include "runtime/log.hpp"
@@ -28,7 +29,7 @@ class NodeListener {
 };
 
 // What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in elections,
-// deletes what it holds no more. Obeys whoever names its cluster and itself; terms, memberships and revisions keep an outdated
+// makes replicas of shards that others are split or merged into, deletes what it holds no more. Obeys whoever names its cluster and itself; terms, memberships and revisions keep an outdated
 // coordinator from doing harm. One core's, the node's; between the node's storage, which must outlive it, and its internal port.
 class NodeAgent {
  public:
@@ -82,11 +83,22 @@ class NodeAgent {
   Task<rpc::Status> delete_replica(rpc::ServerCall& call, const v1::DeleteReplicaRequest& request);
   Task<Result<>> remove(ShardId id);
 
+  // --- splitting and merging (node_agent_reshape.cpp)
+  void register_reshapes(rpc::Methods& methods);
+  Task<rpc::Status> prepare_reshape(rpc::ServerCall& call, const v1::ReshapeRequest& request);
+  Task<rpc::Status> reshape(rpc::ServerCall& call, const v1::ReshapeRequest& request);
+  Task<rpc::Status> seal_shard(rpc::ServerCall& call, const v1::SealShardRequest& request, v1::SealShardReply& reply);
+  Task<rpc::Status> unseal_shard(rpc::ServerCall& call, const v1::SealShardRequest& request);
+  rpc::Status status_of_reshape(const Error& error, const replica::ReshapePlan& plan) const;
+  static rpc::Status status_of_seal(const Error& error, Term known, Term asked);
+  static rpc::Status not_held(ShardId shard);
+
   Parts parts_;
   std::set<ShardId> opening_;
   std::map<ShardId, Error> failed_;   // could not be opened
   WaitList opened_;
   std::pair<std::int64_t, std::int64_t> nodes_revision_{}, holdings_revision_{}, assignments_revision_{};
+  replica::Reshaper reshaper_;
   TaskScope tasks_;
 };
 

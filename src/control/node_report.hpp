@@ -38,6 +38,7 @@ struct ReplicaReport {
   Term term = no_term;
   MembershipVersion version{0};
   bool serving = false;                         // a leader with its lease
+  bool sealed = false;                          // a leader that takes nothing more into its log
   std::optional<MembershipVersion> confirmed;   // of which a leader knows that all before it is committed
   Offset head = no_offset, commit = no_offset;
   std::vector<Follower> followers;   // of a leader

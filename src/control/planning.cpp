@@ -7,6 +7,7 @@
 
 #include "base/limits.hpp"
 #include "control/node_lists.hpp"
+#include "control/reshape_limits.hpp"
 
 namespace skerry::control {
 namespace {
@@ -15,7 +16,6 @@ constexpr Duration look_interval = 1s;
 constexpr Duration greetings_patience =
     3s;   // with servers that have never been heard, before a namespace is placed without them
 constexpr int moves_per_balancing = 2, transfers_per_balancing = 8;
-constexpr std::int64_t shard_ids_max = std::int64_t{1} << 19;   // see ShardId
 
 }  // namespace
 
@@ -89,7 +89,7 @@ PlacementNodes Planning::nodes() const {
 void Planning::add_loads(PlacementNodes& nodes) const {
   const Weights average = weights();
   for (const auto& [id, shard] : desk_.book.status().shards) {
-    if (shard.state == ShardState::deleting) continue;
+    if (shard.state == ShardState::deleting || shard.state == ShardState::fenced) continue;
     const auto load = desk_.reports.load(id);
     for (const NodeId node : target_of(shard)) {
       if (const auto found = nodes.find(node); found != nodes.end()) found->second.load += load ? average.replica(*load) : 1;
@@ -152,8 +152,8 @@ bool Planning::awaits_greetings() const {
 }
 
 Result<> Planning::create(const NamespaceConfig& wanted) {
-  if (desk_.book.status().next_shard.value() + wanted.shards > shard_ids_max) {
-    return fail(Errc::resource_exhausted, fmt::format("the cluster has given out its {} shard numbers", shard_ids_max));
+  if (desk_.book.status().next_shard.value() + wanted.shards > limits::shard_ids_max) {
+    return fail(Errc::resource_exhausted, fmt::format("the cluster has given out its {} shard numbers", limits::shard_ids_max));
   }
   PlacementNodes around = nodes();
   const PlacementRules rules{.replicas = wanted.replicas, .anti_affinities = wanted.anti_affinities};
@@ -187,7 +187,7 @@ void Planning::place_all() {
   misplaced_.clear();
   std::vector<std::pair<ShardId, std::vector<NodeId>>> wishes;
   for (const auto& [id, shard] : desk_.book.status().shards) {
-    if (shard.state == ShardState::deleting) continue;
+    if (shard.state == ShardState::deleting || shard.reshaped_with) continue;
     const PlacementRules& its = rules[shard.name_space];
     std::vector<NodeId> target = target_of(shard);
     const std::string why = why_misplaced(target, around, its);
@@ -215,7 +215,8 @@ void Planning::want(ShardId id, std::vector<NodeId> voters) {
 }
 
 bool Planning::is_moving(const ShardStatus& shard) const {
-  return !shard.wanted.empty() || shard.members.joint() || !shard.members.learners.empty() || shard.state != ShardState::steady;
+  return !shard.wanted.empty() || shard.members.joint() || !shard.members.learners.empty() || shard.state != ShardState::steady ||
+         shard.reshaped_with;
 }
 
 void Planning::balance() {
@@ -279,6 +280,8 @@ Result<> Planning::check_drain(NodeId id) const {
 Result<> Planning::move_replica(ShardId id, NodeId from, NodeId to) {
   if (!desk_.config) return fail(Errc::unavailable, "the coordinator has no configuration yet: try again");
   const ShardStatus& shard = *desk_.book.find(id);
+  if (shard.reshaped_with)
+    return fail(Errc::unavailable, fmt::format("{} is being split or merged: wait until that has ended", desk_.name_of(id)));
   if (is_moving(shard))
     return fail(Errc::unavailable, fmt::format("{} is being moved already: wait until that has ended", desk_.name_of(id)));
   std::vector<NodeId> voters = sorted(shard.members.voters);
@@ -300,19 +303,7 @@ void Planning::delete_namespace(const std::string& name) {
   for (const auto& [id, shard] : desk_.book.status().shards) {
     if (shard.name_space == name) leaving.push_back(id);
   }
-  for (const ShardId id : leaving) {
-    desk_.book.set_leader(id, std::nullopt);
-    ShardStatus& shard = desk_.book.edit(id);
-    // Above all that its replicas know: none of them refuses to be deleted.
-    shard.term = std::max(shard.term, desk_.reports.highest_term(id).first).next();
-    shard.state = ShardState::deleting;
-    shard.wanted.clear();
-    for (const NodeId node : shard.members.members()) {
-      if (!holds(shard.removed, node)) shard.removed.push_back(node);
-    }
-    desk_.look_when_stored(id);
-    desk_.look_at(id);
-  }
+  for (const ShardId id : leaving) desk_.retire(id);
   desk_.structure_changed();
   desk_.inform(fmt::format("the namespace {} is being deleted, with {} shards", name, leaving.size()));
 }

@@ -45,7 +45,9 @@ void Publisher::gather_holdings() {
   Replicas replicas;
   for (const auto& [id, node] : desk_.book.status().nodes) replicas[id];
   for (const auto& [id, shard] : desk_.book.status().shards) {
-    if (shard.state == ShardState::deleting) continue;
+    // The replicas of a reshape's children are made of their parents', not opened empty.
+    const bool unborn = shard.state == ShardState::fenced && desk_.is_child(id);
+    if (shard.state == ShardState::deleting || unborn) continue;
     const NamespaceStatus& space = *desk_.book.find(shard.name_space);
     for (const NodeId node : shard.members.members()) {
       replicas[node].push_back(
@@ -70,7 +72,7 @@ void Publisher::gather_assignments() {
     if (!space.deleting) gathered.namespaces[name];
   }
   for (const auto& [id, shard] : desk_.book.status().shards) {
-    if (shard.state == ShardState::deleting) continue;
+    if (shard.state == ShardState::deleting || desk_.is_child(id)) continue;
     // While nobody leads, the last one stays: it refuses what it is asked, and clients that are published take one change better
     // than two, some of them no address at all not well.
     if (shard.leader) last_leaders_[id] = *shard.leader;

@@ -28,6 +28,7 @@ ReplicaReport read_replica(const v1::ReplicaReport& report) {
                      .term = Term(report.term()),
                      .version = MembershipVersion(report.version()),
                      .serving = report.serving(),
+                     .sealed = report.sealed(),
                      .confirmed = std::nullopt,
                      .head = Offset(report.head()),
                      .commit = Offset(report.commit()),

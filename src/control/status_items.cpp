@@ -61,9 +61,23 @@ v1::ShardItem::State encode(ShardState state) {
   switch (state) {
     case ShardState::steady: return v1::ShardItem::STEADY;
     case ShardState::election: return v1::ShardItem::ELECTION;
+    case ShardState::fenced: return v1::ShardItem::FENCED;
     case ShardState::deleting: break;
   }
   return v1::ShardItem::DELETING;
+}
+
+v1::ReshapeItem encode(const ReshapeStatus& reshape) {
+  v1::ReshapeItem item;
+  item.set_phase(static_cast<v1::ReshapeItem::Phase>(reshape.phase));
+  for (const ShardId each : reshape.parents) item.add_parents(each.value());
+  for (const ShardId each : reshape.children) item.add_children(each.value());
+  for (const replica::EntryId& each : reshape.heads) {
+    v1::EntryId& head = *item.add_heads();
+    head.set_term(each.term.value());
+    head.set_offset(each.offset.value());
+  }
+  return item;
 }
 
 std::string encode(const ShardStatus& shard) {
@@ -82,6 +96,8 @@ std::string encode(const ShardStatus& shard) {
   put_nodes(shard.wanted, *item.mutable_wanted());
   put_nodes(shard.removed, *item.mutable_removed());
   put_nodes(shard.erased, *item.mutable_erased());
+  if (shard.reshape) *item.mutable_reshape() = encode(*shard.reshape);
+  if (shard.reshaped_with) item.set_reshaped_with(shard.reshaped_with->value());
   return item.SerializeAsString();
 }
 
@@ -107,8 +123,17 @@ ShardState decode(v1::ShardItem::State state) {
   switch (state) {
     case v1::ShardItem::STEADY: return ShardState::steady;
     case v1::ShardItem::DELETING: return ShardState::deleting;
+    case v1::ShardItem::FENCED: return ShardState::fenced;
     default: return ShardState::election;
   }
+}
+
+ReshapeStatus decode(const v1::ReshapeItem& item) {
+  ReshapeStatus reshape{.phase = static_cast<ReshapeStatus::Phase>(item.phase()), .parents = {}, .children = {}, .heads = {}};
+  for (const std::int64_t each : item.parents()) reshape.parents.emplace_back(each);
+  for (const std::int64_t each : item.children()) reshape.children.emplace_back(each);
+  for (const v1::EntryId& each : item.heads()) reshape.heads.push_back({Term(each.term()), Offset(each.offset())});
+  return reshape;
 }
 
 ShardStatus decode(const v1::ShardItem& item) {
@@ -120,7 +145,11 @@ ShardStatus decode(const v1::ShardItem& item) {
                     .members = {},
                     .wanted = take_nodes(item.wanted()),
                     .removed = take_nodes(item.removed()),
-                    .erased = take_nodes(item.erased())};
+                    .erased = take_nodes(item.erased()),
+                    .reshape = std::nullopt,
+                    .reshaped_with = std::nullopt};
+  if (item.has_reshape()) shard.reshape = decode(item.reshape());
+  if (item.has_reshaped_with()) shard.reshaped_with = ShardId(item.reshaped_with());
   if (item.has_leader()) shard.leader = NodeId(item.leader());
   shard.members.version = MembershipVersion(item.members().version());
   shard.members.old_voters = take_nodes(item.members().old_voters());
@@ -218,6 +247,41 @@ class Decoder {
     if (shard.leader) named.push_back(*shard.leader);
     for (const NodeId node : named) {
       if (!status_.nodes.contains(node)) return wrong(key, fmt::format("names node {}, which is missing", node.value()));
+    }
+    if (shard.reshape) TRYV(check(id, *shard.reshape));
+    return check_part(id, shard);
+  }
+
+  Result<> check(ShardId id, const ReshapeStatus& reshape) const {
+    const std::string key = shard_key(id);
+    const bool splits = reshape.parents.size() == 1 && reshape.children.size() == 2;
+    const bool merges = reshape.parents.size() == 2 && reshape.children.size() == 1;
+    const bool has_heads = reshape.phase >= ReshapeStatus::Phase::reshaping;
+    if ((!splits && !merges) || reshape.parents.front() != id || reshape.phase > ReshapeStatus::Phase::electing ||
+        reshape.heads.size() != (has_heads ? reshape.parents.size() : 0)) {
+      return wrong(key, "is reshaped in an impossible way");
+    }
+    for (const auto* shards : {&reshape.parents, &reshape.children}) {
+      for (const ShardId each : *shards) {
+        const ShardStatus* found = find(status_.shards, each);
+        if (found == nullptr || found->reshaped_with != id)
+          return wrong(key, fmt::format("is reshaped with shard {}, which does not know it", each.value()));
+      }
+    }
+    return {};
+  }
+
+  // What is part of a reshape is known to it; what waits in one for its leader is part of one.
+  Result<> check_part(ShardId id, const ShardStatus& shard) const {
+    const std::string key = shard_key(id);
+    if (!shard.reshaped_with) {
+      if (shard.reshape || shard.state == ShardState::fenced) return wrong(key, "is fenced for nothing");
+      return {};
+    }
+    const ShardStatus* first = find(status_.shards, *shard.reshaped_with);
+    const auto names = [id](const std::vector<ShardId>& shards) { return std::ranges::find(shards, id) != shards.end(); };
+    if (first == nullptr || !first->reshape || (!names(first->reshape->parents) && !names(first->reshape->children))) {
+      return wrong(key, fmt::format("is reshaped with shard {}, which does not know it", shard.reshaped_with->value()));
     }
     return {};
   }

@@ -119,6 +119,10 @@ int split(const AdminFlags& flags, const ClusterFlags& own) {
   pb::SplitShardResponse reply;
   const Result<> done = ask_server(flags, "/io.oxia.proto.v1.OxiaAdmin/SplitShard", request, reply);
   if (!done) return report(done.error());
+  fmt::print(
+      stderr,
+      "Shard {} is being split into these two, and goes on until they are ready; `skerry admin shard list` tells how far it is.\n",
+      own.shard);
   return print_admin(fmt::format("{}\n{}\n", reply.left_child_shard(), reply.right_child_shard()));
 }
 
@@ -129,7 +133,13 @@ int merge(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_right(own.right);
   v1::MergeShardsResponse reply;
   const Result<> done = ask_server(flags, method("MergeShards"), request, reply);
-  return done ? print_admin(fmt::format("{}\n", reply.shard())) : report(done.error());
+  if (!done) return report(done.error());
+  fmt::print(
+      stderr,
+      "Shards {} and {} are being merged into this one, and go on until it is ready; `skerry admin shard list` tells how far "
+      "it is.\n",
+      own.left, own.right);
+  return print_admin(fmt::format("{}\n", reply.shard()));
 }
 
 void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
@@ -148,14 +158,18 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
   moving.runs(chosen, shared, move_replica);
 
   Word splitting(shards, "split", "Make two shards of one");
-  splitting.app.footer("Example:\n  skerry admin -a localhost:6651 shard split --namespace logs --shard 7");
+  splitting.app.footer(
+      "Returns when the wish is stored. Clients see a pause of writes at the end, and go on with the two.\n"
+      "Example:\n  skerry admin -a localhost:6651 shard split --namespace logs --shard 7");
   splitting.app.add_option("-n,--namespace", splitting.flags->name_space, "Its namespace")->required();
   splitting.app.add_option("--shard", splitting.flags->shard, "Its number")->required();
   splitting.app.add_option("--split-point", splitting.flags->split_point, "First hash of the second; the middle without it");
   splitting.runs(chosen, shared, split);
 
   Word merging(shards, "merge", "Make one shard of two neighbours");
-  merging.app.footer("Example:\n  skerry admin -a localhost:6651 shard merge --namespace logs --left 8 --right 9");
+  merging.app.footer(
+      "Returns when the wish is stored. The replicas of the right one first move to the nodes of the left one.\n"
+      "Example:\n  skerry admin -a localhost:6651 shard merge --namespace logs --left 8 --right 9");
   merging.app.add_option("-n,--namespace", merging.flags->name_space, "Their namespace")->required();
   merging.app.add_option("--left", merging.flags->left, "The one with the lower hashes")->required();
   merging.app.add_option("--right", merging.flags->right, "The one that follows it")->required();

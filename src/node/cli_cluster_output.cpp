@@ -84,6 +84,12 @@ json::object value_of(const v1::Cluster& cluster, const v1::ClusterReplica& repl
           {"reason", replica.reason()}};
 }
 
+json::object value_of(const v1::ClusterReshape& reshape) {
+  return {{"phase", lower(v1::ClusterReshape::Phase_Name(reshape.phase()))},
+          {"parents", json::array(reshape.parents().begin(), reshape.parents().end())},
+          {"children", json::array(reshape.children().begin(), reshape.children().end())}};
+}
+
 json::object value_of(const v1::Cluster& cluster, const v1::ClusterShard& shard) {
   json::array replicas, wanted;
   for (const v1::ClusterReplica& each : shard.replicas()) replicas.push_back(value_of(cluster, each));
@@ -103,7 +109,14 @@ json::object value_of(const v1::Cluster& cluster, const v1::ClusterShard& shard)
           {"writes", shard.writes()},
           {"replicas", std::move(replicas)},
           {"wanted", std::move(wanted)},
-          {"why_not_yet", shard.why_not_yet()}};
+          {"why_not_yet", shard.why_not_yet()},
+          {"given_up", shard.given_up()},
+          {"reshape", shard.has_reshape() ? json::value(value_of(shard.reshape())) : json::value(nullptr)}};
+}
+
+// What it waits for, or what has come of the last wish.
+std::string waits_for(const v1::ClusterShard& shard) {
+  return shard.why_not_yet().empty() ? shard.given_up() : shard.why_not_yet();
 }
 
 // Of a shard, as it is told when it changes.
@@ -122,7 +135,7 @@ std::vector<std::string> row_of(const v1::Cluster& cluster, const v1::ClusterSha
           fmt::to_string(shard.term()),
           replicas_text(cluster, shard),
           lag_text(shard),
-          shard.why_not_yet()};
+          waits_for(shard)};
 }
 
 const std::vector<std::string> shard_head{"SHARD", "NAMESPACE", "HASHES", "STATE", "TERM", "REPLICAS", "LAG", "WAITS FOR"};

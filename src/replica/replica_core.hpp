@@ -97,6 +97,8 @@ class ReplicaCore {
   // Requires the answer to its NewTerm to have come from this life of the replica. Twice is the same as once.
   Result<Effects> become_leader(BecomeLeader told, TimePoint now);
   Result<Effects> change_members(ChangeMembers told);
+  // Vouched for: the fenced replica's whole log, which ends with this entry, is committed.
+  Result<Effects> vouched(EntryId last);
 
   // --- as a leader
   // Takes the next offset of the log. Requires: leads(); of clients' requests also serving and holding the lease.

@@ -96,6 +96,19 @@ Result<bool> ReplicaDriver::change_members(ChangeMembers told) {
   return parts_.replica.confirmed_version() == version;
 }
 
+Task<Result<>> ReplicaDriver::vouched(EntryId last) {
+  if (failure_) co_return fail(*failure_);
+  const Term term = parts_.replica.term();
+  CO_TRY(Effects effects, parts_.replica.vouched(last));
+  carry_out(std::move(effects));
+  while (parts_.replica.applied() < last.offset && !failure_ && parts_.replica.term() == term) co_await changed_.wait();
+  if (failure_) co_return fail(*failure_);
+  if (parts_.replica.term() != term) {
+    co_return fail(Errc::aborted, fmt::format("term {} came after {}", parts_.replica.term().value(), term.value()));
+  }
+  co_return Result<>{};
+}
+
 Task<Result<>> ReplicaDriver::lead_alone(Term term) {
   ReplicaCore& replica = parts_.replica;
   CO_TRY(const NewTermAnswer answer, co_await new_term({term, replica.version()}));
@@ -272,6 +285,7 @@ void ReplicaDriver::apply_committed() {
 void ReplicaDriver::applied_to(Offset offset) {
   Effects effects = parts_.replica.applied(offset);
   trim_cache();
+  changed_.wake_all();
   parts_.listener.on_applied_all();
   carry_out(std::move(effects));
 }

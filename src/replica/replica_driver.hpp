@@ -74,6 +74,8 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   Result<> become_leader(BecomeLeader told);
   // Whether the change is confirmed already; ask again later if not: asking twice changes nothing.
   Result<bool> change_members(ChangeMembers told);
+  // The coordinator vouches that all up to the log's last entry, this one, is committed. Returns when it is applied.
+  Task<Result<>> vouched(EntryId last);
   // All of this at once, for a node that is a cluster by itself. Returns when it serves.
   Task<Result<>> lead_alone(Term term);
 
@@ -175,7 +177,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   std::vector<BytesView> views_;   // what goes into the next message; kept for its room
   std::optional<NewTermAnswer> answer_;
   std::optional<Error> failure_;
-  WaitList changed_;   // woken by answers, by serving and by failure
+  WaitList changed_;   // woken by answers, by serving, by failure, and where all that is committed is applied
   std::uint64_t replayed_entries_ = 0, replayed_bytes_ = 0, entries_logged_ = 0, bytes_logged_ = 0;
   TaskScope tasks_;
 };

@@ -347,6 +347,30 @@ Task<Result<NewTermAnswer>> Shard::new_term(NewTerm asked) { co_return co_await 
 Result<> Shard::become_leader(BecomeLeader told) { return parts_->driver.become_leader(std::move(told)); }
 Result<bool> Shard::change_members(ChangeMembers told) { return parts_->driver.change_members(std::move(told)); }
 
+Task<Result<EntryId>> Shard::seal(Term term) {
+  const auto leads = [&] { return parts_->replica.term() == term && serves(); };
+  const auto refuse = [&] {
+    return fail(ShardError::not_leader, fmt::format("this node does not lead shard {} in term {}", id().value(), term.value()));
+  };
+  if (!leads()) co_return refuse();
+  parts_->pipeline.seal(parts_->core.now() + seal_patience);
+  co_await parts_->pipeline.wait_answered();
+  if (!leads()) co_return refuse();
+  const EntryId last = parts_->replica.head();
+  if (parts_->machine.applied() != last.offset) co_return fail(Errc::unavailable, "not everything is applied yet");
+  co_return last;
+}
+
+Result<> Shard::unseal(Term term) {
+  if (parts_->replica.term() != term || !parts_->replica.leads()) {
+    return fail(ShardError::not_leader, fmt::format("this node does not lead shard {} in term {}", id().value(), term.value()));
+  }
+  parts_->pipeline.unseal();
+  return {};
+}
+
+Task<Result<>> Shard::vouched(EntryId last) { co_return co_await parts_->driver.vouched(last); }
+
 Result<> Shard::append(NodeId from, const Append& message, std::span<const BytesView> entries) {
   return parts_->driver.append(from, message, entries);
 }

@@ -71,6 +71,7 @@ struct ShardFigures {
 };
 
 constexpr Duration stop_patience = 10s;
+constexpr Duration seal_patience = 20s;
 
 // What a replica of a shard tells whoever looks after it.
 struct ReplicaStatus {
@@ -148,6 +149,13 @@ class Shard {
   Task<Result<NewTermAnswer>> new_term(NewTerm asked);
   Result<> become_leader(BecomeLeader told);
   Result<bool> change_members(ChangeMembers told);
+  // Whoever leads in this term takes no more into the log, and clients are refused as during an election; reads go on. Returns the last
+  // entry when all before it is applied. Fails with not_leader. Asked again it lasts from then; after `seal_patience` without, it ends by
+  // itself: who asked may be gone.
+  Task<Result<EntryId>> seal(Term term);
+  Result<> unseal(Term term);   // fails with not_leader
+  // Of a fenced replica: its last entry is this one, and all is committed. Returns when it is applied.
+  Task<Result<>> vouched(EntryId last);
   Result<> append(NodeId from, const Append& message, std::span<const BytesView> entries);
   void answered(NodeId from, const AppendAnswer& answer);
   void hear(Term term);

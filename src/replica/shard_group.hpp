@@ -28,6 +28,7 @@ class ShardGroup final : private store::EngineListener {
   // Creates the shard when it is new. Fails with already_exists when it is open.
   Task<Result<Shard*>> open(ShardId id, ShardOptions options);
   void start();                                          // the background work
+  store::Engine& engine() { return engine_; }
   Shard* find(ShardId id);                               // null: not here, or not yet open
   const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
 

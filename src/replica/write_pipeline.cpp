@@ -116,7 +116,7 @@ std::optional<Error> WritePipeline::refusal() const {
     return Error{make_error_code(ShardError::not_serving),
                  fmt::format("not applied: shard {} is stopping", parts_.shard.value())};
   }
-  if (!parts_.replica.serves()) return not_leading("not applied: ");
+  if (!parts_.replica.serves() || sealed()) return not_leading("not applied: ");
   if (auto full = parts_.room.refusal()) return full;
   if (!has_room()) {
     return Error{make_error_code(Errc::resource_exhausted),
@@ -315,6 +315,7 @@ void WritePipeline::answer(const std::shared_ptr<PendingAnswer>& pending, Result
 // --- the end
 
 void WritePipeline::lost() {
+  unseal();
   const Error unknown = not_leading("it is unknown whether this was applied: ");
   fail_unfinished({make_error_code(ShardError::outcome_unknown), unknown.message()}, not_leading("not applied: "));
   drop_all();

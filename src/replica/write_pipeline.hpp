@@ -68,6 +68,12 @@ class WritePipeline final {
   Task<> wait_for_room();
   void room_changed();   // the engine's, perhaps
 
+  // From now on new proposals are refused as if this replica did not lead: until then, until unseal(), or until it leads no more. What
+  // was taken before goes on; wait_answered() returns when all of it is.
+  void seal(TimePoint until) { sealed_until_ = until; }
+  void unseal() { sealed_until_.reset(); }
+  Task<> wait_answered();
+
   // From now on nothing is evaluated: what waits is answered with `reason`, what is logged and not committed as unknown.
   void stop_writes(Error reason);
   // Refuses new proposals with not_serving and returns when everything before is answered. What the log can't take within
@@ -101,6 +107,7 @@ class WritePipeline final {
 
   std::optional<Error> refusal() const;
   Error not_leading(const char* outcome) const;
+  bool sealed() const { return sealed_until_ && parts_.core.now() < *sealed_until_; }
   bool must_queue() const { return !queue_.empty() || overlay_stale_; }
   Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
@@ -114,7 +121,6 @@ class WritePipeline final {
   void accept(store::Evaluation evaluation, std::shared_ptr<PendingAnswer> pending, std::size_t bytes,
               std::vector<SessionId> ending);
   Result<> log_entry(InFlight& item, Bytes entry);
-  Task<> wait_answered();
   void answer_ready();
   void finish_front();
   void fail_unfinished(const Error& logged, const Error& waiting);
@@ -134,6 +140,7 @@ class WritePipeline final {
   // everything in flight is applied and the overlay dropped.
   bool overlay_stale_ = false;
   bool stopping_ = false;
+  std::optional<TimePoint> sealed_until_;
   std::optional<Error> stopped_;
   WaitList room_, idle_;
   TaskScope tasks_;

@@ -59,6 +59,11 @@ void OxiaService::register_in(rpc::Methods& methods) {
       return router_.unary<OxiaCalls>(call, request, reply);
     });
   };
+  const auto add_unary_of_session = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
+    methods.unary<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
+      return router_.unary_of_session<OxiaCalls>(call, request, reply);
+    });
+  };
   const auto add_stream = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
     methods.server_stream<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Replies<Reply>& to) {
       return router_.stream<OxiaCalls>(call, request, to);
@@ -67,8 +72,8 @@ void OxiaService::register_in(rpc::Methods& methods) {
   const auto of = []<class Message>() { return static_cast<Message*>(nullptr); };
   add_unary("Write", of.operator()<proto::WriteRequest>(), of.operator()<proto::WriteResponse>());
   add_unary("CreateSession", of.operator()<proto::CreateSessionRequest>(), of.operator()<proto::CreateSessionResponse>());
-  add_unary("KeepAlive", of.operator()<proto::SessionHeartbeat>(), of.operator()<proto::KeepAliveResponse>());
-  add_unary("CloseSession", of.operator()<proto::CloseSessionRequest>(), of.operator()<proto::CloseSessionResponse>());
+  add_unary_of_session("KeepAlive", of.operator()<proto::SessionHeartbeat>(), of.operator()<proto::KeepAliveResponse>());
+  add_unary_of_session("CloseSession", of.operator()<proto::CloseSessionRequest>(), of.operator()<proto::CloseSessionResponse>());
   methods.server_stream<proto::ReadRequest, proto::ReadResponse>(
       method("Read"),
       [this](ServerCall& call, const proto::ReadRequest& request, Replies<proto::ReadResponse>& to) {

@@ -33,6 +33,27 @@ TEST_P(OxiaSessionsAndFollowersTest, sessions_are_made_kept_and_closed) {
   expect_reason(*world.finish("CloseSession", close)->status, Code::not_found, "SESSION_NOT_FOUND", "oxia: session not found");
 }
 
+TEST_P(OxiaSessionsAndFollowersTest, sessions_of_a_shard_that_was_split_are_kept_and_closed_where_it_went) {
+  const std::int64_t session = create_session();
+  constexpr ShardId parent{-1};   // older than both
+  const auto now = world.directory().assignments();
+  auto before = std::make_shared<Assignments>();
+  before->namespaces["default"] = even_ranges(parent, 1);
+  world.assign(before);
+  world.assign(now);
+  proto::SessionHeartbeat heartbeat;
+  heartbeat.set_shard(parent.value());
+  heartbeat.set_session_id(session);
+  EXPECT_TRUE(world.finish("KeepAlive", heartbeat)->status->ok());
+  proto::CloseSessionRequest close;
+  close.set_shard(parent.value());
+  close.set_session_id(session);
+  EXPECT_TRUE(world.finish("CloseSession", close)->status->ok());
+  expect_reason(*world.finish("KeepAlive", heartbeat)->status, Code::not_found, "SESSION_NOT_FOUND", "oxia: session not found");
+  heartbeat.set_shard(77);
+  expect_reason(*world.finish("KeepAlive", heartbeat)->status, Code::not_found, "SHARD_NOT_FOUND", "oxia: shard not found");
+}
+
 TEST_P(OxiaSessionsAndFollowersTest, session_timeouts_have_limits) {
   for (const std::uint32_t timeout : {0U, 1999U, 300'001U, 4'000'000'000U}) {
     proto::CreateSessionRequest request;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/shard_directory.hpp"
 
+#include <utility>
+
 #include "base/assert.hpp"
 
 namespace skerry::serve {
@@ -20,7 +22,7 @@ std::vector<ShardPlace> even_ranges(ShardId first, std::uint32_t count) {
 }
 
 void ShardDirectory::set(std::shared_ptr<const Assignments> assignments) {
-  assignments_ = std::move(assignments);
+  const auto before = std::exchange(assignments_, std::move(assignments));
   places_.clear();
   namespaces_.clear();
   for (const auto& [name, places] : assignments_->namespaces) {
@@ -29,7 +31,30 @@ void ShardDirectory::set(std::shared_ptr<const Assignments> assignments) {
       namespaces_.emplace(place.shard, name);
     }
   }
+  if (before) note_retired(*before);
   changed_.wake_all();
+}
+
+void ShardDirectory::note_retired(const Assignments& before) {
+  for (const auto& [name, places] : before.namespaces) {
+    for (const ShardPlace& place : places)
+      if (!places_.contains(place.shard)) retired_[place.shard] = {name, place.hash_min, place.hash_max};
+  }
+  std::erase_if(retired_, [this](const auto& each) { return places_.contains(each.first); });   // it was only missing for a while
+  while (retired_.size() > retired_max) retired_.erase(retired_.begin());
+}
+
+std::vector<ShardId> ShardDirectory::heirs_of(ShardId retired) const {
+  std::vector<ShardId> heirs;
+  const auto known = retired_.find(retired);
+  if (known == retired_.end() || !assignments_) return heirs;
+  const auto places = assignments_->namespaces.find(known->second.name_space);
+  if (places == assignments_->namespaces.end()) return heirs;
+  for (const ShardPlace& place : places->second) {
+    if (place.shard > retired && place.hash_min <= known->second.hash_max && known->second.hash_min <= place.hash_max)
+      heirs.push_back(place.shard);
+  }
+  return heirs;
 }
 
 Task<> ShardDirectory::wait_changed(std::shared_ptr<const Assignments> known) const {

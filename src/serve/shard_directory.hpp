@@ -46,11 +46,22 @@ class ShardDirectory {
   Task<> wait_changed(std::shared_ptr<const Assignments> known) const;
   const ShardPlace* find(ShardId shard) const;   // valid until the next set()
   std::string_view namespace_of(ShardId shard) const;   // the same; "" when there is no such shard
+  // Of a shard that was split or merged: those that have its hashes now. Only of the newest `retired_max`, and since the process runs.
+  std::vector<ShardId> heirs_of(ShardId retired) const;
 
  private:
+  static constexpr std::size_t retired_max = 1024;
+  struct Retired {
+    std::string name_space;
+    std::uint32_t hash_min = 0;
+    std::uint32_t hash_max = 0;
+  };
+  void note_retired(const Assignments& before);
+
   std::shared_ptr<const Assignments> assignments_;
   std::map<ShardId, const ShardPlace*> places_;
   std::map<ShardId, std::string_view> namespaces_;
+  std::map<ShardId, Retired> retired_;   // the oldest have the lowest ids
   mutable WaitList changed_;   // who waits changes nothing that others see
 };
 

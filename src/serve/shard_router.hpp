@@ -31,6 +31,10 @@ class ShardRouter {
 
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> unary(rpc::ServerCall& call, const Request& request, Reply& reply);
+  // Of a session: where its shard was split or merged, it is passed on to those that have its sessions now, as far as they are led
+  // here; good when one of them takes it. For clients that know of no other shard yet.
+  template <class Calls, class Request, class Reply>
+  Task<rpc::Status> unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply);
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> stream(rpc::ServerCall& call, const Request& request, rpc::Replies<Reply>& replies);
 
@@ -144,6 +148,22 @@ Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& reque
   if (traced) call.record_stages(answered.stages);
   reply = std::move(answered.reply);
   co_return answered.result ? rpc::Status() : Calls::status(answered.result.error());
+}
+
+template <class Calls, class Request, class Reply>
+Task<rpc::Status> ShardRouter::unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply) {
+  const std::vector<ShardId> heirs = directory_.heirs_of(ShardId(request.shard()));
+  if (heirs.empty()) co_return co_await unary<Calls>(call, request, reply);
+  rpc::Status refused;
+  bool taken = false;
+  for (const ShardId heir : heirs) {
+    Request passed_on = request;
+    passed_on.set_shard(heir.value());
+    rpc::Status status = co_await unary<Calls>(call, passed_on, reply);
+    if (status.ok()) taken = true;
+    else refused = std::move(status);
+  }
+  co_return taken ? rpc::Status() : std::move(refused);
 }
 
 template <class Calls, class Request, class Reply>

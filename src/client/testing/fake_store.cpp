@@ -73,8 +73,32 @@ void FakeStore::split(ShardId parent, ShardId left, ShardId right) {
       const std::uint32_t hash = key_hash(each.second.key);
       return hash < min || hash > max;
     });
+    for (pb::NotificationBatch& batch : child.changes) {
+      auto& entries = *batch.mutable_notifications();
+      entries.erase(std::remove_if(entries.begin(), entries.end(),
+                                   [&](const auto& each) {
+                                     const std::uint32_t hash = key_hash(each.key());
+                                     return hash < min || hash > max;
+                                   }),
+                    entries.end());
+    }
     shards_[id] = std::move(child);
   }
+  changed_.notify_all();
+}
+
+void FakeStore::merge(ShardId left, ShardId right, ShardId into) {
+  Shard merged = shards_.at(left);
+  const Shard& other = shards_.at(right);
+  merged.hash_max = other.hash_max;
+  merged.records.insert(other.records.begin(), other.records.end());
+  merged.sessions.insert(other.sessions.begin(), other.sessions.end());
+  merged.next_version = std::max(merged.next_version, other.next_version);
+  merged.next_offset = std::max(merged.next_offset, other.next_offset);
+  merged.changes.clear();
+  shards_.erase(left);
+  shards_.erase(right);
+  shards_[into] = std::move(merged);
   changed_.notify_all();
 }
 

@@ -33,6 +33,7 @@ class FakeStore {
   void add_even_shards(int count, const std::vector<std::string>& hosts);    // in turn
   void lead(ShardId id, const std::string& host);                            // "": election under way
   void split(ShardId parent, ShardId left, ShardId right);                   // at the middle, on the same server
+  void merge(ShardId left, ShardId right, ShardId into);                     // neighbours; on the left one's server
   void expire_sessions(ShardId id);
   Task<> stop();
 

@@ -33,9 +33,26 @@ const char* text(ShardState state) {
   switch (state) {
     case ShardState::steady: return "steady";
     case ShardState::election: return "election";
+    case ShardState::fenced: return "fenced";
     case ShardState::deleting: break;
   }
   return "deleting";
+}
+
+const char* text(ReshapeStatus::Phase phase) {
+  switch (phase) {
+    case ReshapeStatus::Phase::preparing: return "preparing";
+    case ReshapeStatus::Phase::sealing: return "sealing";
+    case ReshapeStatus::Phase::reshaping: return "reshaping";
+    case ReshapeStatus::Phase::electing: break;
+  }
+  return "electing";
+}
+
+std::string text(const std::vector<ShardId>& shards) {
+  std::string out;
+  for (const ShardId shard : shards) out += fmt::format("{}{}", out.empty() ? "" : " ", shard.value());
+  return out;
 }
 
 const char* text(NodeCondition condition) {
@@ -59,6 +76,8 @@ std::string ScriptedCluster::command(const std::string& line) {
   else if (word == "no-server") out_ += config_.remove_server(word_in(in)) ? "" : "refused\n";
   else if (word == "namespace") describe_namespace(in);
   else if (word == "no-namespace") out_ += config_.remove_namespace(word_in(in)) ? "" : "refused\n";
+  else if (word == "auto-split") describe_auto_split(in);
+  else if (word == "load") set_load(in);
   else if (word == "configure") configure();
   else if (word == "greet") greet(in);
   else if (word == "report") report(in);
@@ -139,6 +158,25 @@ void ScriptedCluster::describe_namespace(std::istream& in) {
   config_.namespaces.push_back(space);
 }
 
+// auto-split MEBIBYTES OPERATIONS SECONDS PAUSE SHARDS
+void ScriptedCluster::describe_auto_split(std::istream& in) {
+  AutoSplit& split = config_.auto_split;
+  split.enabled = true;
+  split.shard_mebibytes_max = static_cast<std::uint32_t>(integer(in));
+  split.shard_operations_max = static_cast<std::uint32_t>(integer(in));
+  split.stable = std::chrono::seconds(integer(in));
+  split.cooldown = std::chrono::seconds(integer(in));
+  split.shards_max = static_cast<std::uint32_t>(integer(in));
+}
+
+// load NAME S bytes N, load NAME S operations N
+void ScriptedCluster::set_load(std::istream& in) {
+  Node& one = node(word_in(in));
+  const ShardId shard(integer(in));
+  auto& loads = word_in(in) == "bytes" ? one.bytes : one.operations;
+  loads[shard] = static_cast<std::uint64_t>(integer(in));
+}
+
 // found SERVERS SHARDS REPLICAS: as many servers, all known and obedient, and the namespace default, led and serving; without words.
 void ScriptedCluster::found(std::istream& in) {
   const std::int64_t servers = integer(in);
@@ -168,6 +206,11 @@ void ScriptedCluster::wish(const std::string& word, std::istream& in) {
   if (word == "drain") return say(core_->drain(node_in(in), now_));
   if (word == "undrain") return say(core_->undrain(node_in(in), now_));
   if (word == "delete-namespace") return say(core_->delete_namespace(word_in(in), now_));
+  if (word == "split") return wish_split(in);
+  if (word == "merge") {
+    const ShardId left(integer(in));
+    return say(core_->merge_shards({left, ShardId(integer(in))}, now_));
+  }
   const ShardId shard{word == "move" || word == "transfer" ? integer(in) : 0};
   if (word == "transfer") return say(core_->transfer_leader(shard, node_in(in), now_));
   if (word == "move") {
@@ -175,6 +218,18 @@ void ScriptedCluster::wish(const std::string& word, std::istream& in) {
     return say(core_->move_replica({shard, from, node_in(in)}, now_));
   }
   out_ += "no such command: " + word + "\n";
+}
+
+// split S [POINT]
+void ScriptedCluster::wish_split(std::istream& in) {
+  const ShardId shard(integer(in));
+  std::optional<std::uint32_t> point;
+  if (std::uint32_t given = 0; in >> given) point = given;
+  say(core_->split_shard(shard, point, now_));
+}
+
+void ScriptedCluster::say(const Result<CoordinatorCore::Begun>& result) {
+  out_ += result ? fmt::format("into {}\n", control::text(result->children)) : "refused: " + result.error().text + "\n";
 }
 
 void ScriptedCluster::say(const Result<CommitNumber>& result) {
@@ -236,6 +291,8 @@ ReplicaReport ScriptedCluster::replica_in(std::istream& in) {
     if (word == "serving") replica.serving = true;
     if (word == "confirmed") replica.confirmed = MembershipVersion(integer(in));
     if (word == "head") replica.head = Offset(integer(in));
+    if (word == "sealed") replica.sealed = true;
+    if (word == "writes") replica.writes = static_cast<std::uint64_t>(integer(in));
     if (word == "bytes") replica.bytes = static_cast<std::uint64_t>(integer(in));
     if (word == "reason") in >> replica.reason;
     if (word == "follower") {
@@ -281,12 +338,20 @@ void ScriptedCluster::answer(std::istream& in) {
   core_->replied(*call, reply, now_);
 }
 
-// refuse NAME S [TERM]
+// refuse NAME S [TERM | behind | foreign | collide]
 void ScriptedCluster::refuse(std::istream& in) {
   const auto call = take_call(in);
   if (!call) return;
   Refused refused{.known = std::nullopt, .why = "it knows better"};
-  if (std::int64_t term = 0; in >> term) refused.known = Term(term);
+  if (const std::string word = word_in(in); word == "behind") {
+    refused.reason = Refused::Reason::behind;
+  } else if (word == "foreign") {
+    refused = {.known = {}, .why = "the key x is not of its hashes", .reason = Refused::Reason::foreign_records};
+  } else if (word == "collide") {
+    refused = {.known = {}, .why = "session 7 is in both", .reason = Refused::Reason::sessions_collide};
+  } else if (!word.empty()) {
+    refused.known = Term(std::stoll(word));
+  }
   core_->replied(*call, refused, now_);
 }
 
@@ -306,6 +371,15 @@ NodeReply ScriptedCluster::obedience(const NodeCall& call) {
   if (std::holds_alternative<replica::BecomeLeader>(call.what)) return LeadershipTaken{};
   if (std::holds_alternative<replica::ChangeMembers>(call.what)) return MembersTaken{true};
   if (std::holds_alternative<DeleteReplica>(call.what)) return ReplicaDeleted{};
+  if (std::holds_alternative<SealShard>(call.what)) return ShardSealed{one.heads[call.shard]};
+  if (std::holds_alternative<UnsealShard>(call.what)) return ShardUnsealed{};
+  if (std::holds_alternative<PrepareReshape>(call.what)) return Reshaped{};
+  if (const auto* reshape = std::get_if<Reshape>(&call.what)) {
+    Offset last = no_offset;
+    for (const Reshape::Parent& each : reshape->parents) last = std::max(last, each.head.offset);
+    for (const Reshape::Child& each : reshape->children) one.heads[each.shard] = {reshape->term, last};
+    return Reshaped{};
+  }
   return replica::NewTermAnswer{.term = call.term(), .head = one.heads[call.shard]};
 }
 
@@ -313,6 +387,8 @@ void ScriptedCluster::remember(Node& one, const NodeCall& call) {
   const auto* lead = std::get_if<replica::BecomeLeader>(&call.what);
   const auto* change = std::get_if<replica::ChangeMembers>(&call.what);
   if (lead == nullptr && change == nullptr) {
+    // A leader stays one but when it is fenced or deleted.
+    if (!std::holds_alternative<FenceReplica>(call.what) && !std::holds_alternative<DeleteReplica>(call.what)) return;
     one.leads.erase(call.shard);
     return;
   }
@@ -342,9 +418,13 @@ void ScriptedCluster::wait(std::istream& in) {
 
 void ScriptedCluster::beat() {
   beaten_at_ = now_;
-  for (const auto& [called, one] : nodes_) {
+  for (auto& [called, one] : nodes_) {
     NodeReport report;
-    for (const auto& [shard, leading] : one.leads) report.replicas.push_back(leading);
+    for (auto& [shard, leading] : one.leads) {
+      if (const auto found = one.bytes.find(shard); found != one.bytes.end()) leading.bytes = found->second;
+      if (const auto found = one.operations.find(shard); found != one.operations.end()) leading.writes += found->second / 10;
+      report.replicas.push_back(leading);
+    }
     if (one.beats) core_->reported(called, report, now_);
   }
 }
@@ -413,6 +493,14 @@ void ScriptedCluster::show(const NodeCall& call) {
     out_ += waits == 0 ? "\n" : fmt::format(", wait {} ms\n", waits);
   } else if (const auto* change = std::get_if<replica::ChangeMembers>(&call.what)) {
     out_ += fmt::format("change {}: term {}, {}\n", to, change->term.value(), text(change->membership));
+  } else if (const auto* prepare = std::get_if<PrepareReshape>(&call.what)) {
+    out_ += fmt::format("prepare {}: {}\n", to, text(prepare->reshape));
+  } else if (const auto* reshape = std::get_if<Reshape>(&call.what)) {
+    out_ += fmt::format("reshape {}: {} of term {}\n", to, text(*reshape), reshape->term.value());
+  } else if (const auto* seal = std::get_if<SealShard>(&call.what)) {
+    out_ += fmt::format("seal {}: term {}\n", to, seal->term.value());
+  } else if (const auto* unseal = std::get_if<UnsealShard>(&call.what)) {
+    out_ += fmt::format("unseal {}: term {}\n", to, unseal->term.value());
   } else {
     out_ += fmt::format("delete {}: term {}\n", to, call.term().value());
   }
@@ -452,6 +540,12 @@ void ScriptedCluster::show_status() {
                         shard.leader ? " led by " + name(*shard.leader) : "", text(shard.members));
     if (!shard.wanted.empty()) out_ += ", wanted " + names(shard.wanted);
     if (!shard.removed.empty()) out_ += ", removed " + names(shard.removed);
+    if (shard.reshape) {
+      out_ += fmt::format(", {}: {} into {}", control::text(shard.reshape->phase), control::text(shard.reshape->parents),
+                          control::text(shard.reshape->children));
+    } else if (shard.reshaped_with) {
+      out_ += fmt::format(", with shard {}", shard.reshaped_with->value());
+    }
     out_ += "\n";
   }
 }
@@ -462,6 +556,7 @@ void ScriptedCluster::show_why(std::istream& in) {
   if (what == "drain") why = core_->why_not_drained(node_in(in));
   if (what == "namespace") why = core_->why_missing(word_in(in));
   if (what == "shard") why = core_->why_not_yet(ShardId(integer(in)));
+  if (what == "given-up") why = core_->why_given_up(ShardId(integer(in)));
   if (what == "server") why = core_->trouble(word_in(in));
   out_ += why.empty() ? "nothing\n" : why + "\n";
 }
@@ -475,6 +570,20 @@ std::string ScriptedCluster::names(const std::vector<NodeId>& nodes) const {
   std::string text;
   for (const NodeId node : nodes) text += (text.empty() ? "" : " ") + name(node);
   return text;
+}
+
+// "0 in term 1 at 0:5 to 1 (00000000-7fffffff) and 2 (80000000-ffffffff)"
+std::string ScriptedCluster::text(const Reshape& reshape) const {
+  std::string out;
+  for (const Reshape::Parent& each : reshape.parents) {
+    out += fmt::format("{}{} in term {} at {}", out.empty() ? "" : " and ", each.shard.value(), each.term.value(),
+                       control::text(each.head));
+  }
+  for (const Reshape::Child& each : reshape.children) {
+    out += fmt::format("{}{} ({:08x}-{:08x})", &each == &reshape.children.front() ? " to " : " and ", each.shard.value(),
+                       each.hashes.min, each.hashes.max);
+  }
+  return out;
 }
 
 std::string ScriptedCluster::text(const replica::Membership& members) const {

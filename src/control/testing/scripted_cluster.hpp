@@ -27,12 +27,15 @@ class ScriptedCluster {
     bool obeys = false;
     bool beats = false;   // reports by itself that there is nothing new
     std::map<ShardId, replica::EntryId> heads;
+    std::map<ShardId, std::uint64_t> bytes, operations;   // of what it leads; a second
     std::map<ShardId, ReplicaReport> leads;   // as it obeyed, and says when it beats
   };
 
   void take_office(std::istream& in);
   void describe_server(std::istream& in);
   void describe_namespace(std::istream& in);
+  void describe_auto_split(std::istream& in);
+  void set_load(std::istream& in);
   void configure();
   void found(std::istream& in);
   void beat();
@@ -46,16 +49,19 @@ class ScriptedCluster {
   void set_head(std::istream& in);
   void wait(std::istream& in);
   void wish(const std::string& word, std::istream& in);
+  void wish_split(std::istream& in);
   void store();
   void show_status();
   void show_why(std::istream& in);
   void say(const Result<CommitNumber>& result);
+  void say(const Result<CoordinatorCore::Begun>& result);
 
   void carry_out();   // until nothing more comes
   void carry_out(Effects effects);
   void show(const StatusCommit& commit);
   void show(const NodeCall& call);
   void show(const Publication& publication);
+  std::string text(const Reshape& reshape) const;
   NodeReply obedience(const NodeCall& call);
   void remember(Node& one, const NodeCall& call);
   std::optional<NodeCall> take_call(std::istream& in);

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A client that sends each key to the shard into whose range it hashes, as the cluster's servers tell it, through splits and merges."""
+
+import grpc
+import xxhash
+
+from .history import ABSENT
+from .protocol import KEY_NOT_FOUND, OK, Store
+
+REFUSED = {grpc.StatusCode.ABORTED}   # certainly not done
+MOVED = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION}   # the same: this server has no such shard
+
+
+def hash_of(key):
+    return xxhash.xxh3_64_intdigest(key.encode()) & 0xFFFFFFFF
+
+
+class RoutedStore:
+    """Not for several threads at once."""
+
+    def __init__(self, addresses, namespace="default", timeout=0.4):
+        self.addresses, self.namespace, self.timeout = list(addresses), namespace, timeout
+        self.stores, self.shards = {}, []
+        self.asked = 0
+
+    def close(self):
+        for store in self.stores.values():
+            store.close()
+
+    def store(self, address):
+        if address not in self.stores:
+            self.stores[address] = Store(address, timeout=self.timeout)
+        return self.stores[address]
+
+    def look(self):
+        """Asks the next server who leads what."""
+        self.asked += 1
+        address = self.addresses[self.asked % len(self.addresses)]
+        try:
+            told = next(iter(self.store(address).assignments(self.namespace)))
+        except (grpc.RpcError, StopIteration):
+            return
+        self.shards = [(each.int32_hash_range.min_hash_inclusive, each.int32_hash_range.max_hash_inclusive, each.shard, each.leader)
+                       for each in told.namespaces[self.namespace].assignments]
+
+    def route(self, key):
+        """(shard, store), or None."""
+        hashed = hash_of(key)
+        found = next(((shard, leader) for low, high, shard, leader in self.shards if low <= hashed <= high and leader), None)
+        return found and (found[0], self.store(found[1]))
+
+    def put(self, key, value):
+        """The version; None: certainly not done."""
+        route = self.route(key)
+        if route is None:
+            self.look()
+            return None
+        try:
+            answer = route[1].put(key, value, shard=route[0])
+        except grpc.RpcError as error:
+            self.look()
+            if error.code() in REFUSED | MOVED:
+                return None
+            raise
+        return answer.version.version_id if answer.status == OK else None
+
+    def get(self, key):
+        """(version, value), (ABSENT, None); None: not answered."""
+        route = self.route(key)
+        if route is None:
+            self.look()
+            return None
+        try:
+            answer = route[1].get(key, shard=route[0])
+        except grpc.RpcError:
+            self.look()
+            return None
+        if answer.status == KEY_NOT_FOUND:
+            return ABSENT, None
+        return (answer.version.version_id, answer.value) if answer.status == OK else None

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shards are split and merged under load, and what clients are told stays that of one store."""
+
+import random
+import threading
+import time
+
+import grpc
+import pytest
+
+from support.cli import run
+from support.cluster import Cluster
+from support.history import History
+from support.routed import RoutedStore
+from support.server import eventually
+
+
+class Worker(threading.Thread):
+    """Puts and gets at random, one after the other."""
+
+    def __init__(self, load, number):
+        super().__init__(daemon=True)
+        self.load, self.number = load, number
+        self.random = random.Random(f"{load.seed} {number}")
+        self.store = RoutedStore(load.addresses)
+        self.done_at = []   # of acknowledged puts
+
+    def run(self):
+        asked = 0
+        while not self.load.ended.is_set():
+            key = f"key-{self.random.randrange(self.load.keys):03d}"
+            asked += 1
+            value = f"{self.number}-{asked}".encode()
+            answer = None
+            try:
+                if self.random.random() < 0.5:
+                    answer = self.load.history.get(key, lambda: self.store.get(key))
+                else:
+                    answer = self.load.history.put(key, value, lambda: self.store.put(key, value))
+                    if answer is not None:
+                        self.done_at.append(time.monotonic())
+            except grpc.RpcError:
+                pass   # nobody knows; the history does
+            if answer is None:
+                time.sleep(0.003)
+        self.store.close()
+
+
+class Load:
+    def __init__(self, cluster, workers=4, keys=40):
+        self.cluster, self.keys = cluster, keys
+        self.seed = random.SystemRandom().randrange(1_000_000)
+        self.addresses = [each.address for each in cluster.servers.values()]
+        self.history = History()
+        self.ended = threading.Event()
+        self.workers = [Worker(self, number) for number in range(workers)]
+        for worker in self.workers:
+            worker.start()
+        self.flows()
+
+    def flows(self):
+        moment = time.monotonic()
+        eventually(lambda: sum(at > moment for worker in self.workers for at in worker.done_at[-50:]) > 20, "acknowledged puts", 30)
+
+    def finish(self):
+        """Reads every key once more, then judges."""
+        self.flows()
+        self.ended.set()
+        for worker in self.workers:
+            worker.join(20)
+        reader = RoutedStore(self.addresses, timeout=5)
+        for number in range(self.keys):
+            key = f"key-{number:03d}"
+            eventually(lambda: self.history.get(key, lambda: reader.get(key)), f"an answer to a get of {key}", 30)
+        reader.close()
+        counts = self.history.counts()
+        assert counts["puts"] > 100 and counts["gets"] > 100, f"seed {self.seed}: {counts}"
+        assert self.history.violations() == [], f"seed {self.seed}"
+
+
+class Admin:
+    def __init__(self, cluster):
+        self.address = cluster.coordinator.address
+
+    def __call__(self, *words):
+        return run("admin", "-a", self.address, "--request-timeout=10s", *words)
+
+    def shards(self):
+        """None when the coordinator does not answer."""
+        listed = self("shard", "list", "-o", "json")
+        return listed.json if listed.status == 0 else None
+
+    def split(self, shard):
+        return eventually(lambda: self.begun("split", "-n", "default", "--shard", str(shard)), "the wish to split", 30)
+
+    def merge(self, left, right):
+        return eventually(lambda: self.begun("merge", "-n", "default", "--left", str(left), "--right", str(right)), "the wish to merge", 30)
+
+    def begun(self, *words):
+        done = self("shard", *words)
+        return [int(line) for line in done.lines] if done.status == 0 else None
+
+    def settled(self, seconds=60):
+        """The shards once nothing is split, merged or deleted any more, and all are served."""
+        def steady():
+            shards = self.shards()
+            whole = shards and all(each["serving"] and each["reshape"] is None and each["state"] == "steady" for each in shards)
+            return shards if whole else None
+        return eventually(steady, "shards that stand as they should", seconds)
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def start(**wishes):
+        cluster = Cluster(tmp_path, **wishes)
+        made.append(cluster)
+        cluster.start()
+        return cluster, Admin(cluster)
+
+    yield start
+    for cluster in made:
+        cluster.stop()
+
+
+def numbers(shards):
+    return [each["shard"] for each in shards]
+
+
+def test_a_split_and_a_merge_under_load_are_one_store_to_clients(make):
+    cluster, admin = make()
+    load = Load(cluster)
+    children = admin.split(0)
+    shards = admin.settled()
+    assert numbers(shards) == children, [each["given_up"] for each in shards]
+    assert (shards[0]["max_hash"], shards[1]["min_hash"]) == (2**31 - 1, 2**31)
+    load.flows()
+    merged = admin.merge(*children)
+    shards = admin.settled()
+    assert numbers(shards) == merged, [each["given_up"] for each in shards]
+    assert (shards[0]["min_hash"], shards[0]["max_hash"]) == (0, 2**32 - 1)
+    load.finish()
+
+
+@pytest.mark.parametrize("whom", ["leader", "follower", "coordinator"])
+def test_one_that_is_killed_in_the_middle_loses_nothing(make, whom):
+    cluster, admin = make()
+    load = Load(cluster)
+    pick = random.Random(load.seed)
+    for _ in range(3):
+        shard = admin.settled()[0]["shard"]
+        leader = cluster.leader(shard=shard)
+        victim = {"leader": leader, "coordinator": cluster.coordinator,
+                  "follower": next(each for each in cluster.servers.values() if each is not leader)}[whom]
+        children = admin.split(shard)
+        time.sleep(pick.random() * 0.15)   # the kill shall come at any time
+        victim.kill()
+        victim.start()
+        shards = admin.settled()
+        assert set(children) <= set(numbers(shards)) or shard in numbers(shards)
+        load.flows()
+    load.finish()
+
+
+def test_what_is_there_stays_when_there_is_no_load(make):
+    cluster, admin = make(servers=1)
+    store = RoutedStore([cluster.servers["one"].address], timeout=5)
+    for number in range(500):
+        eventually(lambda: store.put(f"key-{number}", b"value"), "a put", 20)   # noqa: B023
+    versions = {number: store.get(f"key-{number}") for number in range(500)}
+    left, right = admin.split(0)
+    assert numbers(admin.settled()) == [left, right]
+    for number, seen in versions.items():
+        assert eventually(lambda: store.get(f"key-{number}"), "a get", 20) == seen   # noqa: B023
+    merged = admin.merge(left, right)
+    assert numbers(admin.settled()) == merged
+    for number, seen in versions.items():
+        assert eventually(lambda: store.get(f"key-{number}"), "a get", 20) == seen   # noqa: B023
+    store.close()
