@@ -29,11 +29,11 @@ std::size_t utf8_sequence_length(BytesView text) {
 }  // namespace
 
 void append_varint(Bytes& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
+  char raw[10];
+  std::size_t size = 0;
+  for (; value >= 0x80; value >>= 7) raw[size++] = static_cast<char>(value | 0x80);
+  raw[size++] = static_cast<char>(value);
+  out.append(raw, size);
 }
 
 void append_sized(Bytes& out, BytesView bytes) {
@@ -66,8 +66,15 @@ BytesView ByteReader::bytes(std::size_t count) {
 }
 
 std::optional<std::size_t> find_invalid_utf8(BytesView text) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080;
   std::size_t at = 0;
   while (at < text.size()) {
+    std::uint64_t eight = 0;
+    if (text.size() - at >= sizeof eight) std::memcpy(&eight, text.data() + at, sizeof eight);
+    if (text.size() - at >= sizeof eight && (eight & high_bits) == 0) {   // nearly all text
+      at += sizeof eight;
+      continue;
+    }
     const std::size_t length = utf8_sequence_length(text.substr(at));
     if (length == 0) return at;
     at += length;

@@ -285,7 +285,9 @@ std::optional<Result<store::GetOutcome>> Shard::try_get(const store::Get& get) {
   return std::nullopt;
 }
 
-bool Shard::try_find(BytesView key, Bytes& record) {
+void Shard::expect(std::span<const BytesView> keys) { parts_->machine.expect(keys); }
+
+bool Shard::try_find(BytesView key, BytesView& record) {
   const store::Get get{key, store::Comparison::equal, true, {}};
   if (!parts_->machine.check(get) || parts_->machine.find(key, record) != store::Lookup::value) return false;
   ++parts_->figures.gets;

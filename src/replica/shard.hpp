@@ -127,8 +127,11 @@ class Shard {
 
   // --- reads of committed state. What a Get borrows must live until the answer.
   std::optional<Result<store::GetOutcome>> try_get(const store::Get& get);   // nothing: cold, await get()
-  // The record under a key without copying it twice; false when try_get() has to answer: cold, absent, or not well asked for.
-  bool try_find(BytesView key, Bytes& record);
+  // The record under a key, borrowed until anything else is asked; false when try_get() has to answer: cold, absent, or not well asked
+  // for.
+  bool try_find(BytesView key, BytesView& record);
+  // Says which keys try_find() will be asked for next, at most store::expected_keys_max.
+  void expect(std::span<const BytesView> keys);
   Task<Result<store::GetOutcome>> get(store::Get get);
   // Brings what these would find cold into memory, all at once, so that try_get answers for a while. The gets must live until then.
   Task<Result<>> warm(std::span<const store::Get> gets);

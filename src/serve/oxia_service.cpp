@@ -3,11 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "serve/access.hpp"
 #include "serve/oxia_error.hpp"
 #include "serve/write_stream.hpp"
+#include "store/expected_keys.hpp"
 
 namespace skerry::serve {
 namespace {
@@ -30,6 +34,15 @@ proto::NamespaceShardsAssignment shards_message(const std::vector<ShardPlace>& p
     shard.mutable_int32_hash_range()->set_max_hash_inclusive(place.hash_max);
   }
   return message;
+}
+
+// The next of them, which are looked up one after the other.
+void expect(replica::Shard& shard, std::span<const store::Get> gets) {
+  if (gets.size() < 2) return;
+  std::array<BytesView, store::expected_keys_max> keys;
+  gets = gets.first(std::min(gets.size(), keys.size()));
+  std::ranges::transform(gets, keys.begin(), &store::Get::key);
+  shard.expect(std::span(keys).first(gets.size()));
 }
 
 // What ShardRouter needs to know of this protocol.
@@ -102,10 +115,13 @@ std::optional<rpc::Status> OxiaService::read_at_once(const rpc::ServerCall& call
   const auto shard = router_.here(call, read_.shard());
   if (!shard) return std::nullopt;
   answer_.clear();
-  for (const store::Get& get : read_.gets()) {
+  for (std::size_t i = 0; i < read_.gets().size(); ++i) {
+    if (i % store::expected_keys_max == 0) expect(**shard, read_.gets().subspan(i));
+    const store::Get& get = read_.gets()[i];
     const bool plain = get.comparison == store::Comparison::equal && !get.index;
-    if (plain && (*shard)->try_find(get.key, record_)) {
-      const auto record = store::decode_record(record_);
+    BytesView found;
+    if (plain && (*shard)->try_find(get.key, found)) {
+      const auto record = store::decode_record(found);
       if (!record) return std::nullopt;
       append_get_response(answer_, *record, get.include_value);
     } else {

@@ -37,7 +37,7 @@ class OxiaService {
   const ShardDirectory& directory_;
   ShardRouter router_;
   PlainRead read_;       // what read_at_once() works on, kept for its room
-  Bytes record_, answer_;
+  Bytes answer_;
 };
 
 }  // namespace skerry::serve

@@ -65,6 +65,14 @@ class ShardEngine {
   virtual ~ShardEngine() = default;
   // Copies the value out when it is there.
   virtual Lookup try_get(Space space, BytesView key, Bytes& value) = 0;
+  // The same, borrowed: until anything else is asked of the shard or applied to any shard of the engine.
+  virtual Lookup find(Space space, BytesView key, BytesView& value) {
+    const Lookup found = try_get(space, key, copied_);
+    value = copied_;
+    return found;
+  }
+  // Says which keys will be asked for next, so that one does not wait for memory after the other. Changes nothing else.
+  virtual void expect(Space, std::span<const BytesView>) {}
   // Brings keys into memory so that try_get answers at once for a while.
   virtual Task<Result<>> load(Space space, std::vector<Bytes> keys) = 0;
   virtual std::unique_ptr<Cursor> cursor(Space space) = 0;
@@ -85,6 +93,9 @@ class ShardEngine {
   // It is the state now, visible at once, and applied() its offset. That this was done becomes durable some time later: until then a
   // crash leaves the state before and the staged one, and the caller must know to take it again. Requires: staged().
   virtual void take_staged() = 0;
+
+ private:
+  Bytes copied_;
 };
 
 // Hears when has_room() or obstacle() of an engine may have changed. Called on its core.

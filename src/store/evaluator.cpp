@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "store/expected_keys.hpp"
 #include "store/reply.hpp"
 #include "store/sequence_key.hpp"
 
@@ -16,6 +18,14 @@ namespace {
 bool matches(std::optional<VersionId> expected, const std::optional<RecordView>& existing) {
   if (!expected) return true;
   return existing ? existing->version_id == *expected : *expected == must_not_exist;
+}
+
+// About what the effects of its puts take, unless they have indexes.
+std::size_t effect_bytes_of(const WriteRequest& request) {
+  constexpr std::size_t around_max = 64;   // a value and a key
+  std::size_t bytes = 0;
+  for (const Put& put : request.puts) bytes += put.key.size() + put.value.size() + around_max;
+  return bytes;
 }
 
 // Internal names are hidden from followers of changes as they are from reads.
@@ -34,13 +44,24 @@ WriteOutcome Evaluator::write(const WriteRequest& request) {
   if (request.atomic) return write_all_or_nothing(request);
   WriteOutcome outcome;
   outcome.puts.reserve(request.puts.size());
-  for (const Put& one : request.puts) outcome.puts.push_back(put(one));
+  effects_.reserve(effect_bytes_of(request));
+  for (std::size_t i = 0; i < request.puts.size(); ++i) {
+    if (i % expected_keys_max == 0) expect(request.puts.subspan(i, std::min(expected_keys_max, request.puts.size() - i)));
+    outcome.puts.push_back(put(request.puts[i]));
+  }
   for (const Delete& one : request.deletes) outcome.deletes.push_back(erase(one));
   for (const DeleteRange& one : request.delete_ranges) {
     erase_range(one);
     outcome.delete_ranges.push_back(Status::ok);
   }
   return outcome;
+}
+
+void Evaluator::expect(std::span<const Put> puts) {
+  if (puts.size() < 2) return;
+  std::array<BytesView, expected_keys_max> keys;
+  std::ranges::transform(puts, keys.begin(), &Put::key);
+  expect_records(state_, std::span(keys).first(puts.size()));
 }
 
 PutOutcome Evaluator::put(const Put& put) {
@@ -56,8 +77,9 @@ PutOutcome Evaluator::put(const Put& put) {
 }
 
 PutOutcome Evaluator::store(const Put& put, BytesView key) {
-  Bytes encoded = encode_key(state_.order, key);
-  const std::optional<RecordView> existing = find_record(encoded);
+  key_.clear();
+  append_encoded(state_.order, key, key_);
+  const std::optional<RecordView> existing = find_record(key_);
   if (!matches(put.expected_version, existing)) return {Status::unexpected_version_id, {}, {}};
   if (put.session) {
     const auto session = find_session(*put.session);
@@ -83,13 +105,12 @@ PutOutcome Evaluator::store(const Put& put, BytesView key) {
   replace_indexes(key, existing ? existing->indexes() : std::vector<SecondaryIndex>{}, put.indexes);
   replace_shadow(key, existing ? existing->session : std::nullopt, put.session);
   replace_expiry(key, existing ? existing->expires_millis : std::nullopt, record.expires_millis);
-  Bytes bytes;
-  append_record(record, put.indexes, bytes);
+  record_.clear();
+  append_record(record, put.indexes, record_);
   append_effect({Effect::Action::put, Space::records,
-                 told(key, existing ? NotificationKind::modified : NotificationKind::created), encoded, bytes},
+                 told(key, existing ? NotificationKind::modified : NotificationKind::created), key_, record_},
                 effects_);
-  bytes.resize(bytes.size() - put.value.size());
-  staged_.put(Space::records, std::move(encoded), std::move(bytes), offset_);
+  staged_.put(Space::records, key_, BytesView(record_).substr(0, record_.size() - put.value.size()), offset_);
   return {Status::ok, record.version(), std::nullopt};
 }
 

@@ -45,6 +45,7 @@ class Evaluator {
   bool in_flight_or_staged(Space space, BytesView key) const;
 
   // Writing: evaluator.cpp.
+  void expect(std::span<const Put> puts);
   WriteOutcome write_all_or_nothing(const WriteRequest& request);
   std::optional<Rejection> check_guards(std::span<const Guard> guards);
   std::optional<Rejection> take_steps(const WriteRequest& request, WriteOutcome& outcome);
@@ -81,7 +82,7 @@ class Evaluator {
   bool atomic_ = false;
   ShardState::Sweep sweep_;
   std::optional<std::uint64_t> next_expiry_;       // when expire() has looked
-  Bytes found_;                                    // what find() copied out of the engine
+  Bytes key_, record_;                             // of store(), kept for their room
   std::unique_ptr<Cursor> cursors_[space_count];
 };
 

@@ -18,8 +18,8 @@ std::optional<BytesView> Evaluator::find(Space space, BytesView key) {
       case Overlay::Seen::nothing: break;
     }
   }
-  switch (state_.engine.try_get(space, key, found_)) {
-    case Lookup::value: return found_;
+  switch (state_.engine.find(space, key, value)) {
+    case Lookup::value: return value;
     case Lookup::absent: return std::nullopt;
     case Lookup::cold: need(Need::Kind::key, space, key); return std::nullopt;
   }

@@ -16,7 +16,8 @@ void append_hierarchical(std::uint16_t mark, std::size_t depth, BytesView key, B
   append_big_endian(out, static_cast<std::uint16_t>(mark | std::min<std::size_t>(depth, depth_max)));
   const std::size_t start = out.size();
   out.append(key);
-  std::replace(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(), '/', slash_encoded);
+  // Written whether it changes or not, so that many are done at once.
+  for (std::size_t i = start; i < out.size(); ++i) out[i] = out[i] == '/' ? slash_encoded : out[i];
 }
 
 std::size_t slashes(BytesView key) { return static_cast<std::size_t>(std::count(key.begin(), key.end(), '/')); }

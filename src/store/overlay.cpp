@@ -49,10 +49,7 @@ void Overlay::absorb(Overlay&& newer) {
 
 void Overlay::settle(std::span<const Write> writes, Offset offset) {
   for (const Write& write : writes) {
-    if (write.kind == Write::Kind::erase_range) continue;
-    OverlayPoints& known = own(write.space);
-    if (const OverlayChange* change = known.find(write.key); change != nullptr && change->offset() <= offset)
-      known.erase(*change);
+    if (write.kind != Write::Kind::erase_range) own(write.space).settle(write.key, offset);
   }
   std::erase_if(ranges_, [offset](const ErasedRange& range) { return range.offset <= offset; });
 }

@@ -13,7 +13,7 @@ void OverlayChange::Deleter::operator()(OverlayChange* change) const {
 
 OverlayChange::OverlayChange(BytesView key, std::optional<BytesView> value, Offset offset)
     : offset_(offset), key_bytes_(static_cast<std::uint32_t>(key.size())),
-      value_bytes_(static_cast<std::uint32_t>(value ? value->size() : 0)), erases_(!value) {
+      value_bytes_(static_cast<std::uint32_t>(value ? value->size() : 0)), hash_(key_hash(key)), erases_(!value) {
   char* const behind = reinterpret_cast<char*>(this + 1);
   key.copy(behind, key.size());
   if (value) value->copy(behind + key.size(), value->size());
@@ -25,22 +25,32 @@ OverlayChange::Ptr OverlayChange::make(BytesView key, std::optional<BytesView> v
 }
 
 const OverlayChange* OverlayPoints::find(BytesView key) const {
+  if (changes_.empty()) return nullptr;
   const auto at = changes_.find(key);
   return at == changes_.end() ? nullptr : *at;
 }
 
 void OverlayPoints::put(OverlayChange::Ptr change) {
-  if (const auto at = changes_.find(change->key()); at != changes_.end()) erase(**at);
-  if (ordered_) ordered_->emplace(change->key(), change.get());
-  changes_.insert(change.release());
+  const auto [before, added] = changes_.insert(change.get());
+  if (!added) {
+    erase(before);
+    changes_.insert(change.get());
+  }
+  const OverlayChange* const kept = change.release();
+  if (ordered_) ordered_->emplace(kept->key(), kept);
 }
 
-void OverlayPoints::erase(const OverlayChange& change) {
-  if (ordered_) ordered_->erase(change.key());
-  const auto at = changes_.find(change.key());
+void OverlayPoints::erase(Changes::iterator at) {
   const OverlayChange::Ptr freed(*at);
+  if (ordered_) ordered_->erase(freed->key());
   changes_.erase(at);
   if (changes_.empty()) ordered_.reset();
+}
+
+void OverlayPoints::settle(BytesView key, Offset offset) {
+  if (changes_.empty()) return;
+  const auto at = changes_.find(key);
+  if (at != changes_.end() && (*at)->offset() <= offset) erase(at);
 }
 
 void OverlayPoints::erase_range(BytesView start, BytesView end) {
@@ -48,7 +58,7 @@ void OverlayPoints::erase_range(BytesView start, BytesView end) {
   std::vector<const OverlayChange*> inside;
   const Ordered& all = ordered();
   for (auto at = all.lower_bound(start); at != all.end() && at->first < end; ++at) inside.push_back(at->second);
-  for (const OverlayChange* change : inside) erase(*change);   // the order goes with the last of them
+  for (const OverlayChange* change : inside) erase(changes_.find(change->key()));   // the order goes with the last of them
 }
 
 void OverlayPoints::clear() {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "base/hash.hpp"
 #include "base/ids.hpp"
 
 namespace skerry::store {
@@ -20,6 +21,7 @@ class OverlayChange {
   static Ptr make(BytesView key, std::optional<BytesView> value, Offset offset);
 
   Offset offset() const { return offset_; }   // of the entry that makes it
+  std::uint32_t hash() const { return hash_; }   // of the key
   BytesView key() const { return {bytes(), key_bytes_}; }
   std::optional<BytesView> value() const {   // nothing: erased
     return erases_ ? std::nullopt : std::optional(BytesView(bytes() + key_bytes_, value_bytes_));
@@ -30,7 +32,7 @@ class OverlayChange {
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 
   Offset offset_;
-  std::uint32_t key_bytes_, value_bytes_;
+  std::uint32_t key_bytes_, value_bytes_, hash_;
   bool erases_;
 };
 
@@ -48,7 +50,7 @@ class OverlayPoints {
   bool empty() const { return changes_.empty(); }
   const OverlayChange* find(BytesView key) const;
   void put(OverlayChange::Ptr change);   // in place of what was there under its key
-  void erase(const OverlayChange& change);
+  void settle(BytesView key, Offset offset);   // forgets the key's change if it was made by that entry or one before
   void erase_range(BytesView start, BytesView end);
   void clear();
   // Moves all changes to `into`.
@@ -59,8 +61,8 @@ class OverlayPoints {
  private:
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(BytesView key) const { return std::hash<BytesView>()(key); }
-    std::size_t operator()(const OverlayChange* change) const { return (*this)(change->key()); }
+    std::size_t operator()(BytesView key) const { return key_hash(key); }
+    std::size_t operator()(const OverlayChange* change) const { return change->hash(); }
   };
   struct Equal {
     using is_transparent = void;
@@ -69,7 +71,10 @@ class OverlayPoints {
     bool operator()(const auto& one, const auto& other) const { return key(one) == key(other); }
   };
 
-  boost::unordered_flat_set<OverlayChange*, Hash, Equal> changes_;   // owned
+  using Changes = boost::unordered_flat_set<OverlayChange*, Hash, Equal>;
+  void erase(Changes::iterator at);
+
+  Changes changes_;   // owned
   mutable std::optional<Ordered> ordered_;
 };
 

@@ -31,8 +31,9 @@ Reads::GetResult Reads::finish(GetOutcome outcome) {
 }
 
 std::optional<BytesView> Reads::find(Space space, BytesView key) {
-  switch (state_.engine.try_get(space, key, found_)) {
-    case Lookup::value: return found_;
+  BytesView value;
+  switch (state_.engine.find(space, key, value)) {
+    case Lookup::value: return value;
     case Lookup::absent: return std::nullopt;
     case Lookup::cold: needs_.push_back({Need::Kind::key, space, Bytes(key)}); return std::nullopt;
   }

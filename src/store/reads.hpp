@@ -37,7 +37,6 @@ class Reads {
   const ShardState& state_;
   Needs needs_;
   std::optional<Error> error_;
-  Bytes found_;
 };
 
 }  // namespace skerry::store

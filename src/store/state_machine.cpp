@@ -7,6 +7,7 @@
 #include "base/limits.hpp"
 #include "store/entry.hpp"
 #include "store/evaluator.hpp"
+#include "store/expected_keys.hpp"
 #include "store/reads.hpp"
 #include "store/request_check.hpp"
 #include "store/scan.hpp"
@@ -343,12 +344,13 @@ std::vector<SessionId> StateMachine::sessions_ending() const {
 Result<> StateMachine::check(const Get& get) const { return check_get(get); }
 Result<> StateMachine::check(const Range& range) const { return check_range(range); }
 std::variant<GetOutcome, Needs, Error> StateMachine::get(const Get& get) { return Reads(members_->state).get(get); }
-Lookup StateMachine::find(BytesView key, Bytes& record) {
+Lookup StateMachine::find(BytesView key, BytesView& record) {
   Bytes& encoded = members_->sought;
   encoded.clear();
   append_encoded(members_->state.order, key, encoded);
-  return members_->state.engine.try_get(Space::records, encoded, record);
+  return members_->state.engine.find(Space::records, encoded, record);
 }
+void StateMachine::expect(std::span<const BytesView> keys) { expect_records(members_->state, keys); }
 std::variant<std::optional<Bytes>, Needs, Error> StateMachine::highest_sequence_key(BytesView prefix) {
   return Reads(members_->state).highest_sequence_key(prefix);
 }

@@ -123,8 +123,11 @@ class StateMachine {
   Result<> check(const Range& range) const;
   // Error: the engine failed, or holds what is no record (corrupt).
   std::variant<GetOutcome, Needs, Error> get(const Get& get);
-  // The commonest get without its copies: the record under a user's key, as decode_record() takes it. Requires: checked.
-  Lookup find(BytesView key, Bytes& record);
+  // The commonest get without its copies: the record under a user's key, as decode_record() takes it, borrowed until anything else is
+  // asked or applied. Requires: checked.
+  Lookup find(BytesView key, BytesView& record);
+  // Says which keys find() will be asked for next, at most expected_keys_max.
+  void expect(std::span<const BytesView> keys);
   enum class ScanKind : std::uint8_t { keys, records };
   std::unique_ptr<Scan> scan(Range range, ScanKind kind);
   // Highest key made so far from a sequence prefix.

@@ -6,9 +6,11 @@
 
 #include <filesystem>
 
+#include "base/assert.hpp"
 #include "runtime/blocking.hpp"
 #include "store/memory_engine.hpp"
 #include "store/rocksdb_engine.hpp"
+#include "store/state_machine.hpp"
 #include "store/table_engine.hpp"
 #include "store/testing/run.hpp"
 
@@ -41,15 +43,15 @@ class Subject {
     database.cache_bytes = cache_bytes;
     switch (kind) {
       case Kind::memory: engine_ = std::make_unique<MemoryEngine>(); break;
-      case Kind::rocksdb: engine_ = *testing::run(core_, RocksDbEngine::open(blocking_, folder_, database)); break;
+      case Kind::rocksdb: engine_ = *testing::run(core, RocksDbEngine::open(blocking_, folder_, database)); break;
       case Kind::tables:
-        engine_ = *testing::run(core_, TableEngine::open(blocking_, folder_, {.cache_bytes = cache_bytes}));
+        engine_ = *testing::run(core, TableEngine::open(blocking_, folder_, {.cache_bytes = cache_bytes}));
         break;
     }
     shard = *engine_->shard(ShardId(1));
   }
   ~Subject() {
-    static_cast<void>(testing::run(core_, engine_->stop()));
+    static_cast<void>(testing::run(core, engine_->stop()));
     engine_.reset();
     std::filesystem::remove_all(folder_);
   }
@@ -62,7 +64,7 @@ class Subject {
     for (std::size_t i = 0; i < in_one_entry; ++i) names.push_back(key_of(number + i));
     for (const Bytes& name : names) writes.push_back({Write::Kind::put, Space::records, name, value_});
     shard->apply(writes, Offset(next_++));
-    core_.run_turn();
+    core.run_turn();
   }
   // As the server does: first what the key holds, then the put; waiting when there is no room.
   void evaluate_and_put(std::span<const Bytes> names) {
@@ -70,7 +72,7 @@ class Subject {
     for (const Bytes& name : names)
       if (shard->try_get(Space::records, name, found_) == Lookup::cold) cold.push_back(name);
     colds += cold.size();
-    if (!cold.empty()) static_cast<void>(testing::run(core_, shard->load(Space::records, std::move(cold))));
+    if (!cold.empty()) static_cast<void>(testing::run(core, shard->load(Space::records, std::move(cold))));
     for (const Bytes& name : names) {
       benchmark::DoNotOptimize(shard->try_get(Space::records, name, found_));
       const Write write{Write::Kind::put, Space::records, name, value_};
@@ -78,10 +80,10 @@ class Subject {
       shard->apply({&write, 1}, Offset(next_++));
       worst = std::max(worst, spent() - start);
     }
-    core_.run_turn();
+    core.run_turn();
     while (!engine_->has_room()) {
       ++waits;
-      if (!core_.run_turn()) core_.wait(core_.clock().now() + 1ms);
+      if (!core.run_turn()) core.wait(core.clock().now() + 1ms);
     }
   }
   void read(std::span<const Bytes> names) {
@@ -91,10 +93,10 @@ class Subject {
     colds += cold.size();
     if (cold.empty()) return;
     std::vector<Bytes> again = cold;
-    static_cast<void>(testing::run(core_, shard->load(Space::records, std::move(cold))));
+    static_cast<void>(testing::run(core, shard->load(Space::records, std::move(cold))));
     for (const Bytes& name : again) benchmark::DoNotOptimize(shard->try_get(Space::records, name, found_));
   }
-  void load(Cursor& cursor) { static_cast<void>(testing::run(core_, cursor.load())); }
+  void load(Cursor& cursor) { static_cast<void>(testing::run(core, cursor.load())); }
   void use_values_of(std::size_t bytes) { value_.assign(bytes, 'v'); }
   TableEngine& tables() { return dynamic_cast<TableEngine&>(*engine_); }
   Duration worst{};
@@ -103,19 +105,19 @@ class Subject {
     for (std::uint64_t number = 0; number < count; number += 100) put(number, 100);
   }
   void flush_and_load() {
-    static_cast<void>(testing::run(core_, engine_->checkpoint()));
+    static_cast<void>(testing::run(core, engine_->checkpoint()));
     for (std::uint64_t number = 0; number < keys;) {
       std::vector<Bytes> wanted;
       for (int i = 0; i < 10'000; ++i) wanted.push_back(key_of(number++));
-      static_cast<void>(testing::run(core_, shard->load(Space::records, std::move(wanted))));
+      static_cast<void>(testing::run(core, shard->load(Space::records, std::move(wanted))));
     }
   }
 
+  SystemClock clock;
+  Core core{CoreId(0), clock, 1};
   ShardEngine* shard = nullptr;
 
  private:
-  SystemClock clock_;
-  Core core_{CoreId(0), clock_, 1};
   HelperThreads blocking_{2};
   std::string folder_;
   std::unique_ptr<Engine> engine_;
@@ -170,6 +172,40 @@ void scans(benchmark::State& state, Kind kind) {
     }
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(records));
+}
+
+// Batches of puts from request to applied state, keys chosen at random of a hundred thousand: all that the core does for them but wire
+// and log.
+void batches(benchmark::State& state) {
+  Subject subject(Kind::tables);
+  StateMachine machine(ShardId(1), KeyOrder::hierarchical, *subject.shard);
+  SKERRY_ASSERT(testing::run(subject.core, machine.open()).has_value());
+  const Bytes value(128, 'v');
+  std::vector<Bytes> names(100'000);
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = fmt::format("/bench/key-{:012}", i);
+  std::uint64_t seed = 1;
+  std::vector<Put> puts(static_cast<std::size_t>(state.range(0)));
+  const auto write = [&] {
+    const Offset offset = machine.applied().next();
+    const auto evaluation = machine.evaluate({puts, {}, {}}, offset, machine.last_stamp().after(WallTime{}));
+    SKERRY_ASSERT(machine.apply(offset, std::get<Proposal>(evaluation).entry).has_value());
+  };
+  const auto refill = [&](auto next) {
+    for (Put& put : puts) put.key = names[next()], put.value = value;
+  };
+  for (std::size_t i = 0; i < names.size();) {
+    refill([&] { return i++ % names.size(); });
+    write();
+  }
+  for (auto _ : state) {
+    refill([&] {
+      seed = seed * 6364136223846793005 + 1442695040888963407;
+      return (seed >> 33) % names.size();
+    });
+    write();
+    subject.core.run_turn();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 // Ten million keys of a hundred bytes under a budget of 256 MB: new in random order, then overwritten, then read, all by 64.
@@ -242,6 +278,7 @@ BENCHMARK_CAPTURE(puts, rocksdb, Kind::rocksdb)->Arg(128)->Iterations(7'813);
 BENCHMARK_CAPTURE(puts, tables, Kind::tables)->Arg(1)->Iterations(1'000'000);
 BENCHMARK_CAPTURE(puts, tables, Kind::tables)->Arg(16)->Iterations(62'500);
 BENCHMARK_CAPTURE(puts, tables_overwriting, Kind::tables)->Arg(1)->Iterations(5'000'000);
+BENCHMARK(batches)->Arg(1)->Arg(16)->Arg(128);
 BENCHMARK_CAPTURE(gets, memory, Kind::memory, false)->Iterations(1'000'000);
 BENCHMARK_CAPTURE(gets, rocksdb_memtable, Kind::rocksdb, false)->Iterations(1'000'000);
 BENCHMARK_CAPTURE(gets, rocksdb_flushed, Kind::rocksdb, true)->Iterations(1'000'000);

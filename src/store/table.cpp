@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/table.hpp"
 
+#include <array>
 #include <cstring>
 #include <new>
+
+#include "base/assert.hpp"
 
 namespace skerry::store {
 
@@ -75,6 +78,30 @@ Table::Found Table::find(BytesView key, std::uint32_t hash, BytesView& value) co
   if (version == nullptr || version->is_erased()) return Found::erased;
   value = version->value();
   return Found::value;
+}
+
+// In steps, each over all keys, since each needs what the one before asked memory for.
+std::size_t Table::expect(std::span<std::uint32_t> hashes) const {
+  constexpr std::size_t line = 64, lines_of_version = 4;
+  SKERRY_ASSERT(hashes.size() <= expected_max);
+  for (const std::uint32_t hash : hashes) index_.bring_near(hash);
+  std::array<const TableEntry*, expected_max> entries;
+  std::size_t found = 0, left = 0;
+  for (const std::uint32_t hash : hashes) {
+    const TableEntry* entry = index_.likely(hash);
+    if (entry == nullptr) {
+      hashes[left++] = hash;
+      continue;
+    }
+    __builtin_prefetch(entry);
+    __builtin_prefetch(reinterpret_cast<const char*>(entry) + line);
+    entries[found++] = entry;
+  }
+  for (const TableEntry* entry : std::span(entries).first(found)) {
+    const char* version = reinterpret_cast<const char*>(entry->newest);
+    for (std::size_t i = 0; i < lines_of_version; ++i) __builtin_prefetch(version + i * line);
+  }
+  return left;
 }
 
 Table::Walk::Walk(std::shared_ptr<const Table> table, WriteNumber as_of)

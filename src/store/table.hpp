@@ -2,6 +2,7 @@
 #pragma once
 #include <boost/intrusive/list.hpp>
 #include <memory>
+#include <span>
 
 #include "store/table_arena.hpp"
 #include "store/table_entry.hpp"
@@ -30,6 +31,11 @@ class Table {
   };
   // The newest; `value` is borrowed until the next write.
   Found find(BytesView key, std::uint32_t hash, BytesView& value) const;
+
+  // Brings what finding or writing these keys touches into the nearest caches, all at once. What is not in this table stays in
+  // `hashes`; returns how many those are.
+  std::size_t expect(std::span<std::uint32_t> hashes) const;
+  static constexpr std::size_t expected_max = 32;
 
   bool empty() const { return index_.size() == 0 && fragments_->empty(); }
   std::size_t entries() const { return index_.size(); }

@@ -30,13 +30,19 @@ class TableArena {
   static constexpr std::size_t unit_bytes = 8, page_bytes = 4096;
   static constexpr std::uint32_t unit_bits = 15, unit_mask = (1U << unit_bits) - 1;
   static constexpr std::size_t chunk_bytes_max = unit_bytes << unit_bits;
+  static constexpr std::size_t huge_page_bytes = 2 << 20;
   struct Chunk {
     char* base;
     std::size_t bytes;
   };
-  void map(std::size_t bytes);
+  char* map(std::size_t bytes);
+  void add_chunk(std::size_t bytes);
+  void map_huge();
 
-  std::vector<Chunk> chunks_;
+  std::vector<Chunk> mappings_;
+  std::vector<Chunk> chunks_;       // parts of them
+  char* huge_ = nullptr;            // what is left of the last huge page
+  std::size_t huge_left_ = 0;
   std::size_t current_ = 0;         // the chunk that is being filled
   std::size_t used_ = 0, room_ = 0; // of that
   std::size_t mapped_ = 0;

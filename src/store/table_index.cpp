@@ -18,6 +18,16 @@ TableEntry* TableIndex::find(BytesView key, std::uint32_t hash) const {
   return nullptr;
 }
 
+const TableEntry* TableIndex::likely(std::uint32_t hash) const {
+  if (slots_.empty()) return nullptr;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = hash & mask; slots_[at] != 0; at = (at + 1) & mask) {
+    if (slots_[at] >> 32 != hash) continue;
+    return static_cast<const TableEntry*>(arena_.at(static_cast<std::uint32_t>(slots_[at]) - 1));
+  }
+  return nullptr;
+}
+
 void TableIndex::insert(std::uint32_t hash, std::uint32_t name) {
   if ((size_ + 1) * 4 > slots_.size() * 3) grow();
   place(std::uint64_t{hash} << 32 | (name + 1));

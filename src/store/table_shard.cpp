@@ -52,14 +52,32 @@ void TableShard::set_key(Space space, BytesView key) {
 }
 
 Lookup TableShard::try_get(Space space, BytesView key, Bytes& value) {
-  set_key(space, key);
   BytesView found;
-  switch (ground_.stack.find(key_, found)) {
-    case Table::Found::value: value.assign(found); return Lookup::value;
+  const Lookup lookup = find(space, key, found);
+  if (lookup == Lookup::value) value.assign(found);
+  return lookup;
+}
+
+Lookup TableShard::find(Space space, BytesView key, BytesView& value) {
+  set_key(space, key);
+  switch (ground_.stack.find(key_, value)) {
+    case Table::Found::value: return Lookup::value;
     case Table::Found::erased: return Lookup::absent;
     case Table::Found::nothing: break;
   }
   return in_database_ ? get_stored(value) : Lookup::absent;
+}
+
+void TableShard::expect(Space space, std::span<const BytesView> keys) {
+  std::array<std::uint32_t, Table::expected_max> hashes;
+  for (; !keys.empty(); keys = keys.subspan(std::min(keys.size(), hashes.size()))) {
+    std::size_t count = 0;
+    for (const BytesView key : keys.first(std::min(keys.size(), hashes.size()))) {
+      set_key(space, key);
+      hashes[count++] = table_hash(key_);
+    }
+    ground_.stack.expect(std::span(hashes).first(count));
+  }
 }
 
 rocksdb::Status TableShard::get(const rocksdb::ReadOptions& options) {
@@ -67,7 +85,7 @@ rocksdb::Status TableShard::get(const rocksdb::ReadOptions& options) {
   return ground_.store->db->Get(options, ground_.store->db->DefaultColumnFamily(), key_, &value_);
 }
 
-Lookup TableShard::get_stored(Bytes& value) {
+Lookup TableShard::get_stored(BytesView& value) {
   RocksDbStore& store = *ground_.store;
   rocksdb::ReadOptions in_memory;
   in_memory.read_tier = rocksdb::kBlockCacheTier;
@@ -78,8 +96,9 @@ Lookup TableShard::get_stored(Bytes& value) {
     status = get({});
   }
   if (status.ok()) {
-    value.assign(value_.data(), value_.size());
-    value_.Reset();
+    stored_.assign(value_.data(), value_.size());
+    value_.Reset();   // what it borrowed from the cache should not be held
+    value = stored_;
     return Lookup::value;
   }
   if (status.IsNotFound()) return Lookup::absent;
@@ -116,21 +135,38 @@ std::unique_ptr<Cursor> TableShard::cursor(Space space) {
 }
 
 void TableShard::apply(std::span<const Write> writes, Offset offset) {
-  for (const Write& write : writes) {
-    set_key(write.space, write.key);
-    applied_bytes_ += key_.size() + write.value.size();
-    switch (write.kind) {
-      case Write::Kind::put: ground_.stack.put(key_, write.value); break;
-      case Write::Kind::erase: ground_.stack.erase(key_); break;
-      case Write::Kind::erase_range:
-        end_.assign(prefixes_[static_cast<std::size_t>(write.space)]).append(write.value);
-        ground_.stack.erase_range(key_, end_);
-        break;
-    }
+  for (; !writes.empty(); writes = writes.subspan(std::min(writes.size(), Table::expected_max))) {
+    apply_some(writes.first(std::min(writes.size(), Table::expected_max)));
   }
   applied_ = offset;
   changed_ = true;
   ground_.on_applied();
+}
+
+void TableShard::apply_some(std::span<const Write> writes) {
+  constexpr std::size_t worth_expecting = 4;
+  std::array<std::uint32_t, Table::expected_max> hashes, expected;
+  std::array<std::size_t, Table::expected_max> ends;
+  keys_.clear();
+  for (std::size_t i = 0, start = 0; i < writes.size(); start = ends[i++]) {
+    keys_.append(prefixes_[static_cast<std::size_t>(writes[i].space)]).append(writes[i].key);
+    ends[i] = keys_.size();
+    expected[i] = hashes[i] = table_hash(BytesView(keys_).substr(start));
+  }
+  if (writes.size() >= worth_expecting) ground_.stack.expect_writes(std::span(expected).first(writes.size()));
+  for (std::size_t i = 0, start = 0; i < writes.size(); start = ends[i++]) {
+    const Write& write = writes[i];
+    const BytesView key = BytesView(keys_).substr(start, ends[i] - start);
+    applied_bytes_ += key.size() + write.value.size();
+    switch (write.kind) {
+      case Write::Kind::put: ground_.stack.put(key, hashes[i], write.value); break;
+      case Write::Kind::erase: ground_.stack.erase(key, hashes[i]); break;
+      case Write::Kind::erase_range:
+        end_.assign(prefixes_[static_cast<std::size_t>(write.space)]).append(write.value);
+        ground_.stack.erase_range(key, end_);
+        break;
+    }
+  }
 }
 
 void TableShard::written(Offset offset) {

@@ -28,6 +28,8 @@ class TableShard final : public ShardEngine {
   TableShard(TableGround& ground, ShardId id, const StoredShard& stored, InDatabase in_database);
 
   Lookup try_get(Space space, BytesView key, Bytes& value) override;
+  Lookup find(Space space, BytesView key, BytesView& value) override;
+  void expect(Space space, std::span<const BytesView> keys) override;
   Task<Result<>> load(Space space, std::vector<Bytes> keys) override;
   std::unique_ptr<Cursor> cursor(Space space) override;
   void apply(std::span<const Write> writes, Offset offset) override;
@@ -54,7 +56,8 @@ class TableShard final : public ShardEngine {
   void put_staged(std::optional<Offset> whole);
   void set_key(Space space, BytesView key);
   rocksdb::Status get(const rocksdb::ReadOptions& options);
-  Lookup get_stored(Bytes& value);
+  Lookup get_stored(BytesView& value);
+  void apply_some(std::span<const Write> writes);
 
   TableGround& ground_;
   Offset applied_, durable_;
@@ -68,7 +71,7 @@ class TableShard final : public ShardEngine {
   std::array<Bytes, space_count> prefixes_;   // of the area that serves
   const std::shared_ptr<RecentLoads> loaded_ = std::make_shared<RecentLoads>();
   std::uint64_t measured_bytes_ = 0, applied_bytes_ = 0;
-  Bytes key_, end_;   // kept for their memory, as the next
+  Bytes key_, keys_, end_, stored_;   // kept for their memory, as the next
   rocksdb::PinnableSlice value_;
 };
 

@@ -23,14 +23,14 @@ TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max
 
 // --- writes
 
-void TableStack::put(BytesView key, BytesView value) {
+void TableStack::put(BytesView key, std::uint32_t hash, BytesView value) {
   applied_bytes_ += key.size() + value.size();
-  active_->put(key, table_hash(key), value, ++last_);
+  active_->put(key, hash, value, ++last_);
 }
 
-void TableStack::erase(BytesView key) {
+void TableStack::erase(BytesView key, std::uint32_t hash) {
   applied_bytes_ += key.size();
-  active_->erase(key, table_hash(key), ++last_);
+  active_->erase(key, hash, ++last_);
 }
 
 void TableStack::erase_range(BytesView start, BytesView end) {
@@ -97,6 +97,17 @@ Table::Found TableStack::find(BytesView key, BytesView& value) const {
   if (found == Table::Found::nothing) found = loaded_->find(key, hash, value);
   if (found == Table::Found::nothing) found = loaded_before_->find(key, hash, value);
   return found;
+}
+
+void TableStack::expect(std::span<std::uint32_t> hashes) const {
+  const auto look = [&hashes](const Table& table) {
+    if (!hashes.empty()) hashes = hashes.first(table.expect(hashes));
+  };
+  look(*active_);
+  for (auto table = frozen_.rbegin(); table != frozen_.rend(); ++table) look(*table->table);
+  for (const auto& table : written_) look(*table);
+  look(*loaded_);
+  look(*loaded_before_);
 }
 
 std::vector<std::unique_ptr<Table::Walk>> TableStack::walks() const {

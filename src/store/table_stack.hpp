@@ -41,8 +41,10 @@ class TableStack {
   explicit TableStack(TableLimits limits) : limits_(limits) {}
 
   // --- writes
-  void put(BytesView key, BytesView value);
-  void erase(BytesView key);
+  void put(BytesView key, BytesView value) { put(key, table_hash(key), value); }
+  void put(BytesView key, std::uint32_t hash, BytesView value);
+  void erase(BytesView key) { erase(key, table_hash(key)); }
+  void erase(BytesView key, std::uint32_t hash);
   void erase_range(BytesView start, BytesView end);
   // Whether the active table should be frozen.
   bool full() const;
@@ -61,6 +63,9 @@ class TableStack {
   // --- reads
   // What the tables say about the key; Table::Found::nothing: the database has to be asked.
   Table::Found find(BytesView key, BytesView& value) const;
+  // Says which keys are asked for next (of writes: written), at most Table::expected_max. Changes `hashes`.
+  void expect(std::span<std::uint32_t> hashes) const;
+  void expect_writes(std::span<std::uint32_t> hashes) const { active_->expect(hashes); }
   // The state at this moment, as far as the database surely hasn't got it; the newest first.
   std::vector<std::unique_ptr<Table::Walk>> walks() const;
   // Keeps what was read from the database (nothing: it isn't there), if the tables still say what they did then.
