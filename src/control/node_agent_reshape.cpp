@@ -34,7 +34,6 @@ rpc::Status outdated_reshape(const Error& error, Term known) {
 }  // namespace
 
 void NodeAgent::register_reshapes(rpc::Methods& methods) {
-  const auto method = [](const char* name) { return fmt::format("/skerry.control.v1.Node/{}", name); };
   methods.unary<v1::ReshapeRequest, v1::ReshapeReply>(
       node_method("PrepareReshape"), [this](rpc::ServerCall& call, const v1::ReshapeRequest& request, v1::ReshapeReply&) {
         return prepare_reshape(call, request);
