@@ -58,6 +58,7 @@ class PinnedCoordinator(PinnedProcess, cluster_support.Coordinator):
 def make_cluster(folder, shards=1):
     made = cluster_support.Cluster(folder, namespaces=[{"name": "default", "initialShardCount": shards, "replicationFactor": 3}])
     made.coordinator = PinnedCoordinator(folder, "coordinator")
+    made.coordinators = [made.coordinator]
     made.servers = {name: PinnedServer(folder, name) for name in made.servers}
     return made
 
