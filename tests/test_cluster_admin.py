@@ -6,7 +6,8 @@ import pytest
 from support.admin import Admin
 from support.cli import Client, run
 from support.cluster import Cluster, DataServer
-from support.server import eventually
+from support.json_api import request
+from support.server import eventually, free_port
 
 FAILED, USAGE, NOT_FOUND, UNAVAILABLE = 1, 2, 3, 5
 
@@ -178,3 +179,35 @@ def test_a_node_and_a_standalone_say_who_manages_clusters(make, make_server):
     assert refused.status == FAILED and "`skerry coordinator`" in refused.err
     refused = run("admin", "-a", alone.address, "shard", "split", "-n", "default", "--shard", "0")
     assert refused.status == FAILED and "does not split" in refused.err
+
+
+def test_metrics_and_json_tell_what_nodes_do_and_hold(tmp_path):
+    cluster = Cluster(tmp_path)
+    coordinator = cluster.coordinator
+    coordinator.metrics_port = free_port()
+    try:
+        cluster.start()
+        leader = cluster.leader()
+
+        def busy():
+            cluster.put("k", b"v")
+            told = coordinator_metrics(coordinator)
+            return told[f'skerry_cluster_node_writes_per_second{{node="{leader.name}"}}'] > 0 and told
+        told = eventually(busy, "writes in the metrics")
+        assert told[f'skerry_cluster_node_leaders{{node="{leader.name}"}}'] == 1
+        for name in cluster.servers:
+            assert told[f'skerry_cluster_node_serving{{node="{name}"}}'] == 1
+            assert told[f'skerry_cluster_node_replicas{{node="{name}"}}'] == 1
+            assert told[f'skerry_cluster_node_memory_bytes{{node="{name}"}}'] > 0
+            assert told[f'skerry_cluster_node_disk_free_bytes{{node="{name}"}}'] > 0
+        shown = request(coordinator, "/api/skerry.control.v1.Admin/GetCluster", {}).json
+        nodes = {each["name"]: each for each in shown["nodes"]}
+        assert all(each["heldShards"] == ["0"] and float(each["usage"]["cpu"]) >= 0 for each in nodes.values())
+        assert nodes[leader.name]["ledShards"] == ["0"]
+    finally:
+        cluster.stop()
+
+
+def coordinator_metrics(coordinator):
+    lines = request(coordinator, "/metrics").body.replace('core="0",', '').splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))}

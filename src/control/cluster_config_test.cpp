@@ -214,5 +214,11 @@ TEST_F(Changes, add_change_and_remove_servers) {
   EXPECT_EQ(config.remove_server("h4").error(), Errc::not_found);
 }
 
+TEST(NamespaceName, follows_the_published_rule) {
+  EXPECT_TRUE(check_namespace_name("default"));
+  EXPECT_TRUE(check_namespace_name("9.a_b-c"));
+  for (const char* bad : {"", "-a", "a/b", "a..b", "ä"}) EXPECT_FALSE(check_namespace_name(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace skerry::control

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/cluster_view.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "control/node_lists.hpp"
@@ -11,8 +13,8 @@ namespace {
 
 using Kind = v1::ClusterReplica::Kind;
 
-struct Counts {
-  std::uint32_t replicas = 0, leaders = 0;
+struct Assigned {
+  std::vector<ShardId> held, led;
 };
 
 v1::ClusterNode::Condition write(NodeCondition condition) {
@@ -71,8 +73,8 @@ class Writer {
  public:
   explicit Writer(const CoordinatorCore& core) : core_(core), status_(core.status()) {
     for (const auto& [id, shard] : status_.shards) {
-      for (const NodeId node : shard.members.members()) ++counts_[node].replicas;
-      if (shard.leader) ++counts_[*shard.leader].leaders;
+      for (const NodeId node : shard.members.members()) assigned_[node].held.push_back(id);
+      if (shard.leader) assigned_[*shard.leader].led.push_back(id);
     }
   }
 
@@ -89,10 +91,11 @@ class Writer {
   void write_shard(ShardId id, const ShardStatus& shard, v1::ClusterShard& written) const;
   void write_replica(ShardId shard, NodeId node, const ReplicaReport* leader, v1::ClusterReplica& written) const;
   const ReplicaReport* report_of_leader(ShardId id, const ShardStatus& shard) const;
+  std::string why_not_whole(ShardId id, const ShardStatus& shard) const;
 
   const CoordinatorCore& core_;
   const ClusterStatus& status_;
-  std::map<NodeId, Counts> counts_;
+  std::map<NodeId, Assigned> assigned_;
 };
 
 void Writer::write_node(NodeId id, const NodeStatus& node, v1::ClusterNode& written) const {
@@ -107,9 +110,12 @@ void Writer::write_node(NodeId id, const NodeStatus& node, v1::ClusterNode& writ
   written.set_lost(node.lost);
   written.set_draining(node.draining);
   written.set_removed(node.removed);
-  if (const auto counts = counts_.find(id); counts != counts_.end()) {
-    written.set_replicas(counts->second.replicas);
-    written.set_leaders(counts->second.leaders);
+  if (const auto assigned = assigned_.find(id); assigned != assigned_.end()) {
+    const auto& [held, led] = assigned->second;
+    written.set_replicas(static_cast<std::uint32_t>(held.size()));
+    written.set_leaders(static_cast<std::uint32_t>(led.size()));
+    for (const ShardId shard : held) written.add_held_shards(shard.value());
+    for (const ShardId shard : led) written.add_led_shards(shard.value());
   }
   if (node.draining || node.removed || node.lost) written.set_why_not_drained(core_.why_not_drained(id));
   if (!node.lost) written.set_trouble(core_.trouble(node.name));
@@ -177,9 +183,21 @@ void Writer::write_shard(ShardId id, const ShardStatus& shard, v1::ClusterShard&
     replica.set_kind(v1::ClusterReplica::REMOVED);
   }
   for (const NodeId node : shard.wanted) written.add_wanted(node.value());
-  written.set_why_not_yet(core_.why_not_yet(id));
+  const std::string why = core_.why_not_yet(id);
+  written.set_why_not_yet(why.empty() ? why_not_whole(id, shard) : why);
   written.set_given_up(core_.why_given_up(id));
   if (shard.reshaped_with) *written.mutable_reshape() = write(*status_.shards.at(*shard.reshaped_with).reshape);
+}
+
+// Which of its replicas it has to do without.
+std::string Writer::why_not_whole(ShardId id, const ShardStatus& shard) const {
+  for (const NodeId node : shard.members.members()) {
+    const std::string& name = status_.nodes.at(node).name;
+    if (core_.condition(node) == NodeCondition::failed) return fmt::format("{} has failed", name);
+    const ReplicaReport* report = core_.report(id, node);
+    if (report != nullptr && !report->reason.empty()) return fmt::format("{} can't keep it: {}", name, report->reason);
+  }
+  return {};
 }
 
 void Writer::write_replica(ShardId shard, NodeId node, const ReplicaReport* leader, v1::ClusterReplica& written) const {
@@ -208,6 +226,12 @@ v1::Cluster cluster_view(const CoordinatorCore& core) {
   writer.write_nodes(cluster);
   writer.write_namespaces(cluster);
   writer.write_shards(cluster);
+  return cluster;
+}
+
+v1::Cluster nodes_view(const CoordinatorCore& core) {
+  v1::Cluster cluster;
+  Writer(core).write_nodes(cluster);
   return cluster;
 }
 

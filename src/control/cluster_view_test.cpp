@@ -121,6 +121,11 @@ TEST_F(ViewTest, shows_how_far_followers_are_behind_as_their_leader_tells) {
   EXPECT_TRUE(found->streaming());
   const auto& led = *std::ranges::find(cluster.nodes(), leader.value(), &v1::ClusterNode::node);
   EXPECT_EQ(led.usage().writes_per_second(), 3);
+  EXPECT_EQ(std::ranges::count(led.led_shards(), shard.value()), 1);
+  const v1::Cluster nodes = nodes_view(*core);
+  const auto& follows = *std::ranges::find(nodes.nodes(), follower.value(), &v1::ClusterNode::node);
+  EXPECT_EQ(std::ranges::count(follows.held_shards(), shard.value()), 1);
+  EXPECT_EQ(std::ranges::count(follows.led_shards(), shard.value()), 0);
 }
 
 TEST_F(ViewTest, tells_why_what_is_configured_is_not_there) {

@@ -212,6 +212,7 @@ void CoordinatorCore::connect_failed(const std::string& name, const std::string&
     if (parts_->desk.detector.condition(*node) != NodeCondition::failed) {
       parts_->desk.inform(fmt::format("{} can't be reached: {}", name, why));
     }
+    parts_->roster.unreached(name, why);
     parts_->desk.detector.connect_failed(*node, now);
   }
   parts_->settle();

@@ -56,8 +56,14 @@ v1::ReplicaReport substance(v1::ReplicaReport report) {
 void add_load(const replica::Shard& shard, v1::ReplicaReport& report) {
   const replica::ShardFigures figures = shard.figures();
   report.set_bytes(shard.approximate_bytes());
-  report.set_reads(figures.gets + figures.lists + figures.range_scans);
-  report.set_writes(figures.puts + figures.deletes + figures.delete_ranges);
+  report.set_reads(figures.reads());
+  report.set_writes(figures.writes());
+}
+
+// A leader that can take no writes is as good as none where others can.
+void tell_obstruction(const Error& why, v1::ReplicaReport& report) {
+  if (report.followers_size() > 0) report.set_serving(false);
+  if (report.reason().empty()) report.set_reason(why.message());
 }
 
 v1::ReplicaReport failed(ShardId id, const Error& error) {
@@ -78,9 +84,12 @@ bool same(const google::protobuf::MessageLite& a, const google::protobuf::Messag
 struct NodeAgent::Attendance {
   struct Told {
     v1::ReplicaReport report;
+    std::string encoded;   // the same
     TimePoint at;
+    std::uint64_t round = 0;   // in which the node had it last
   };
   std::map<ShardId, Told> replicas;
+  std::uint64_t rounds = 0;
   std::optional<TimePoint> usage_at;
 };
 
@@ -243,33 +252,37 @@ void NodeAgent::report(Attendance& attendance, v1::Report& report) {
 
 void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Report& report) {
   const TimePoint now = parts_.core.now();
-  std::set<ShardId> gone;
-  for (const auto& [id, told] : attendance.replicas) gone.insert(id);
+  ++attendance.rounds;
   const auto tell = [&](ShardId id, v1::ReplicaReport each) {
-    gone.erase(id);
     auto& told = attendance.replicas[id];
+    told.round = attendance.rounds;
     if (!with_load) {
       each.set_bytes(told.report.bytes());
       each.set_reads(told.report.reads());
       each.set_writes(told.report.writes());
     }
-    const bool due = now - told.at >= limits::replica_report_interval && !same(told.report, each);
+    std::string encoded = each.SerializeAsString();
+    if (encoded == told.encoded) return;   // as of nearly all, nearly always
+    const bool due = now - told.at >= limits::replica_report_interval;
     if (!due && same(substance(told.report), substance(each))) return;
-    told = {each, now};
+    told = {each, std::move(encoded), now, attendance.rounds};
     *report.add_replicas() = std::move(each);
   };
+  const std::optional<Error> obstruction = parts_.group.obstruction();
   for (const auto& [id, shard] : parts_.group.shards()) {
     v1::ReplicaReport each = report_of(*shard);
+    if (obstruction) tell_obstruction(*obstruction, each);
     if (with_load) add_load(*shard, each);
     tell(id, std::move(each));
   }
   for (const auto& [id, error] : failed_) tell(id, failed(id, error));
-  for (const ShardId id : gone) {
-    attendance.replicas.erase(id);
+  std::erase_if(attendance.replicas, [&](const auto& entry) {
+    if (entry.second.round == attendance.rounds) return false;
     auto& each = *report.add_replicas();
-    each.set_shard(id.value());
+    each.set_shard(entry.first.value());
     each.set_role(v1::ReplicaReport::GONE);
-  }
+    return true;
+  });
 }
 
 v1::ReplicaReport NodeAgent::report_of(const replica::Shard& shard) const {

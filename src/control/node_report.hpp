@@ -44,7 +44,7 @@ struct ReplicaReport {
   std::vector<Follower> followers;   // of a leader
   std::uint64_t bytes = 0;
   std::uint64_t reads = 0, writes = 0;   // since it was opened
-  std::string reason;                    // of a failed one
+  std::string reason;                    // of a failed one, or of one that can take nothing now
 };
 
 struct NodeUsage {

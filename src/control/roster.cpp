@@ -31,6 +31,7 @@ void Roster::let_go(const std::string& name) {
   binding_.erase(name);
   unconfirmed_.erase(name);
   troubles_.erase(name);
+  unreached_.erase(name);
   desk_.effects.let_go.push_back(name);
 }
 
@@ -81,6 +82,7 @@ bool Roster::is_configured(const std::string& name) const { return desk_.config 
 // --- greetings
 
 std::optional<NodeId> Roster::greeted(const std::string& name, const Greeting& greeting) {
+  unreached_.erase(name);
   std::optional<NodeId> id = desk_.book.node_of(name);
   if (!id || !attended_.contains(name)) return std::nullopt;
   if (!greeting.bound) {
@@ -189,8 +191,9 @@ std::optional<NodeId> Roster::standing(const std::string& name) const {
 }
 
 std::string Roster::trouble(const std::string& name) const {
-  const auto found = troubles_.find(name);
-  return found == troubles_.end() ? std::string() : found->second;
+  if (const auto found = troubles_.find(name); found != troubles_.end()) return found->second;
+  const auto found = unreached_.find(name);
+  return found == unreached_.end() ? std::string() : fmt::format("can't be called: {}", found->second);
 }
 
 // --- leaving

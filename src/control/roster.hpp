@@ -27,7 +27,8 @@ class Roster {
   // Nodes that the configuration no longer has and that hold nothing any more are forgotten. Lost ones are remembered for good: a folder that comes
   // back from somewhere may be older than what was acknowledged.
   void sweep();
-  // What is wrong with the server that greeted last; empty: nothing.
+  void unreached(const std::string& name, const std::string& why) { unreached_[name] = why; }
+  // What is wrong with the server that greeted last, or why it could not be called since; empty: nothing.
   std::string trouble(const std::string& name) const;
 
  private:
@@ -46,7 +47,7 @@ class Roster {
   std::set<std::string> standing_;
   std::map<std::string, CommitNumber> binding_;   // when that is stored
   std::set<std::string> unconfirmed_;   // begun to bind in this term of office; have not greeted as bound, so hold nothing
-  std::map<std::string, std::string> troubles_;
+  std::map<std::string, std::string> troubles_, unreached_;
 };
 
 }   // namespace skerry::control

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/limits.hpp"
+#include "control/cluster_config.hpp"
 #include "node/public_server.hpp"
 #include "runtime/event.hpp"
 
@@ -84,7 +86,7 @@ Task<> NamespaceAdmin::carry_out(Task<Result<>> change, std::shared_ptr<Outcome>
 }
 
 Result<> NamespaceAdmin::check_new(const NewNamespace& wish) const {
-  TRYV(check_namespace_name(wish.name));
+  TRYV(control::check_namespace_name(wish.name));
   const ClusterStatus& status = folder_->status();
   if (restoring_.contains(wish.name)) {
     return fail(Errc::already_exists, fmt::format("namespace \"{}\" is just being restored", wish.name));
@@ -92,11 +94,11 @@ Result<> NamespaceAdmin::check_new(const NewNamespace& wish) const {
   if (status.namespaces.contains(wish.name)) {
     return fail(Errc::already_exists, fmt::format("namespace \"{}\" exists already", wish.name));
   }
-  if (wish.shards == 0 || wish.shards > shards_max) {
-    return fail(Errc::invalid_argument,
-                fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", wish.name, wish.shards, shards_max));
+  if (wish.shards == 0 || wish.shards > limits::namespace_shards_max) {
+    return fail(Errc::invalid_argument, fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", wish.name,
+                                                    wish.shards, limits::namespace_shards_max));
   }
-  if (status.namespaces.size() + restoring_.size() >= namespaces_max) {
+  if (status.namespaces.size() + restoring_.size() >= limits::cluster_namespaces_max) {
     return fail(Errc::resource_exhausted, fmt::format("there are {} namespaces, the limit", status.namespaces.size()));
   }
   return {};

@@ -53,13 +53,14 @@ Result<NewNamespace> wish_of(const pb::RestoreWish& wish) {
     return fail(Errc::invalid_argument,
                 fmt::format("the backup's key sorting {} is not known", printable(manifest.key_sorting())));
   }
-  if (shards == 0 || shards > shards_max) {
-    return fail(Errc::invalid_argument, fmt::format("the backup has {} shards: 1 to {} are possible", shards, shards_max));
+  if (shards == 0 || shards > limits::namespace_shards_max) {
+    return fail(Errc::invalid_argument,
+                fmt::format("the backup has {} shards: 1 to {} are possible", shards, limits::namespace_shards_max));
   }
-  const auto ranges = split_hashes(shards);
+  const auto ranges = control::split_hashes(shards);
   for (std::uint32_t i = 0; i < shards; ++i) {
     const pb::BackupManifest::Shard& shard = manifest.shards(static_cast<int>(i));
-    if (ranges[i] == HashRange{shard.hash_min(), shard.hash_max()}) continue;
+    if (ranges[i] == control::HashRange{shard.hash_min(), shard.hash_max()}) continue;
     return fail(Errc::invalid_argument, "the backup's shards don't divide the hashes evenly, as those of a new namespace do");
   }
   return NewNamespace{.name = wish.namespace_(),

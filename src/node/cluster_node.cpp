@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster_node.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "node/public_server.hpp"
 #include "rpc/refusal.hpp"
 #include "runtime/process_metrics.hpp"
@@ -29,6 +33,14 @@ std::shared_ptr<const serve::Assignments> assignments_of(const control::v1::Assi
   return assignments;
 }
 
+// Of a damaged folder: the other replicas have what was in it.
+Error with_remedy(Error error, const std::string& folder) {
+  if (error != Errc::corrupt) return error;
+  error.text +=
+      fmt::format("; where the other replicas are whole, replace {} by an empty folder and start again: they fill it", folder);
+  return error;
+}
+
 }  // namespace
 
 net::Address node_address(net::Address configured, CoreId core) {
@@ -50,7 +62,9 @@ ClusterNode::~ClusterNode() = default;
 Task<Result<>> ClusterNode::start() {
   const std::uint32_t number = context_.core.id().value();
   CO_TRY(record_, co_await control::NodeRecord::open(context_.core, disk_, options_.folder->record_path(number)));
-  CO_TRY(storage_, co_await NodeStorage::open(context_, disk_, options_.folder->node_path(number), number, options_.storage));
+  auto storage = co_await NodeStorage::open(context_, disk_, options_.folder->node_path(number), number, options_.storage);
+  if (!storage) co_return fail(with_remedy(storage.error(), options_.folder->node_path(number)));
+  storage_ = *std::move(storage);
   leases_.emplace(replica::Incarnation(record_->value().incarnation()), context_.core.clock().now());
   const SecurityOptions& security = security_.options();
   net::Network& to_peers = security.peer_tls ? static_cast<net::Network&>(peer_network_) : plain_network_;
@@ -109,13 +123,24 @@ void ClusterNode::on_closing(ShardId shard) { storage_->shard_metrics().remove(s
 
 control::v1::Usage ClusterNode::usage() {
   const ProcessUsage process = process_usage();
-  const TimePoint now = context_.core.now();
-  control::v1::Usage usage;
-  if (measured_ && now > measured_->at) {
-    const double passed = std::chrono::duration<double>(now - measured_->at).count();
-    usage.set_cpu((process.processor_seconds - measured_->processor_seconds) / passed);
+  Measured measured{.at = context_.core.now(), .processor_seconds = process.processor_seconds};
+  for (const auto& [id, shard] : storage_->group().shards()) {
+    const replica::ShardFigures figures = shard->figures();
+    measured.reads += figures.reads();
+    measured.writes += figures.writes();
   }
-  measured_ = {now, process.processor_seconds};
+  control::v1::Usage usage;
+  if (measured_ && measured.at > measured_->at) {
+    const double passed = std::chrono::duration<double>(measured.at - measured_->at).count();
+    // Less than before: a shard was closed meanwhile.
+    const auto rate = [passed](std::uint64_t now, std::uint64_t before) {
+      return static_cast<double>(now - std::min(now, before)) / passed;
+    };
+    usage.set_cpu((measured.processor_seconds - measured_->processor_seconds) / passed);
+    usage.set_reads_per_second(rate(measured.reads, measured_->reads));
+    usage.set_writes_per_second(rate(measured.writes, measured_->writes));
+  }
+  measured_ = measured;
   usage.set_memory_bytes(process.resident_bytes);
   usage.set_disk_bytes(folder_bytes());
   if (const auto free = disk_.free_bytes(options_.folder->node_path(context_.core.id().value())))

@@ -67,6 +67,7 @@ class ClusterNode final : public serve::ShardHost, private control::NodeListener
   struct Measured {
     TimePoint at;
     double processor_seconds = 0;
+    std::uint64_t reads = 0, writes = 0;   // of the shards that were open
   };
   std::optional<Measured> measured_;
 };

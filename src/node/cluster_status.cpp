@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <charconv>
 
 namespace skerry::node {
@@ -90,21 +89,11 @@ NamespaceStatus read_namespace(Reader& reader, const YAML::Node& node, std::uint
 
 }  // namespace
 
-std::vector<HashRange> split_hashes(std::uint32_t shards) {
-  const std::uint32_t bucket = UINT32_MAX / shards + 1;
-  std::vector<HashRange> ranges;
-  for (std::uint32_t i = 0; i < shards; ++i) {
-    const std::uint32_t start = shards == 1 ? 0 : i * bucket;
-    ranges.push_back({start, i + 1 == shards ? UINT32_MAX : start + bucket - 1});
-  }
-  return ranges;
-}
-
 void ClusterStatus::add_namespace(const std::string& name, std::uint32_t shards, store::KeyOrder order, bool notifications) {
   NamespaceStatus& space = namespaces[name];
   space.order = order;
   space.notifications = notifications;
-  for (const HashRange& range : split_hashes(shards)) {
+  for (const control::HashRange& range : control::split_hashes(shards)) {
     const auto node = static_cast<std::uint32_t>(next_shard.value() % nodes);
     space.shards[next_shard] = {.term = Term{0}, .node = node, .hashes = range};
     next_shard = next_shard.next();
@@ -169,16 +158,6 @@ Result<ClusterStatus> ClusterStatus::from_yaml(const std::string& text) {
   }
   if (!reader.error.empty()) return fail(Errc::corrupt, reader.error);
   return status;
-}
-
-Result<> check_namespace_name(const std::string& name) {
-  const auto plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  const bool characters = std::ranges::all_of(name, [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
-  if (!name.empty() && characters && plain(name.front()) && name.find("..") == std::string::npos) return {};
-  return fail(Errc::invalid_argument,
-              fmt::format("\"{}\" is not a namespace name: use letters, digits, '_', '.' and '-', start with a letter or digit, "
-                          "and leave out \"..\"",
-                          name));
 }
 
 }  // namespace skerry::node

@@ -3,31 +3,18 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "control/cluster_status.hpp"
 #include "store/key_order.hpp"
 
 namespace skerry::node {
 
-constexpr std::uint32_t shards_max = 4096;   // of one namespace; each costs memory and a place in every checkpoint
-constexpr std::size_t namespaces_max = 1000;
-
-// Hashes of keys, both ends inclusive.
-struct HashRange {
-  std::uint32_t min = 0;
-  std::uint32_t max = 0;
-  friend bool operator==(const HashRange&, const HashRange&) = default;
-};
-
-// The ranges of a namespace of `shards` shards: buckets of (2^32 - 1) / shards + 1 hashes, the last one takes the rest.
-std::vector<HashRange> split_hashes(std::uint32_t shards);
-
 struct ShardStatus {
   Term term{0};              // of the last start; the next one takes a higher one
   std::uint32_t node = 0;    // K of the folder node-K that holds the replica
-  HashRange hashes;
+  control::HashRange hashes;
 };
 
 struct NamespaceStatus {
@@ -56,8 +43,5 @@ struct ClusterStatus {
   // Fails with corrupt; the text says what is wrong and in which line.
   static Result<ClusterStatus> from_yaml(const std::string& text);
 };
-
-// Letters, digits, '_', '.', '-', first a letter or digit, no "..". Fails with invalid_argument and the rule.
-Result<> check_namespace_name(const std::string& name);
 
 }   // namespace skerry::node

@@ -55,21 +55,5 @@ TEST(ClusterStatus, every_cut_of_the_document_is_refused_or_complete) {
   EXPECT_EQ(ClusterStatus::from_yaml("nodes: 1\n").error().text, "line 1: \"instanceId\" is missing");
 }
 
-TEST(HashRanges, cover_every_hash_once_for_any_number_of_shards) {
-  for (const std::uint32_t shards : {1U, 2U, 3U, 4U, 7U, 16U, 1000U}) {
-    const auto ranges = split_hashes(shards);
-    ASSERT_EQ(ranges.size(), shards);
-    EXPECT_EQ(ranges.front().min, 0U);
-    EXPECT_EQ(ranges.back().max, UINT32_MAX);
-    for (std::size_t i = 1; i < ranges.size(); ++i) EXPECT_EQ(ranges[i].min, ranges[i - 1].max + 1) << shards;
-  }
-}
-
-TEST(NamespaceName, follows_the_published_rule) {
-  EXPECT_TRUE(check_namespace_name("default"));
-  EXPECT_TRUE(check_namespace_name("9.a_b-c"));
-  for (const char* bad : {"", "-a", "a/b", "a..b", "ä"}) EXPECT_FALSE(check_namespace_name(bad)) << bad;
-}
-
 }  // namespace
 }  // namespace skerry::node

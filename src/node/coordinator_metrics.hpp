@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <array>
+#include <map>
 #include <string>
 
 #include "control/coordinator.hpp"
@@ -9,7 +10,7 @@
 namespace skerry::node {
 
 // Figures of a cluster, as its coordinator sees it: for alarms, and for `skerry top`, which learns here that it looks at a coordinator.
-// Out of office all but the first are 0. One core's; the coordinator must outlive it.
+// Out of office all but the first are 0, and those of the nodes are not there. One core's; the coordinator must outlive it.
 class CoordinatorMetrics final : public Collector {
  public:
   // `address` is where the coordinator answers admin tools.
@@ -17,8 +18,19 @@ class CoordinatorMetrics final : public Collector {
   void collect() override;
 
  private:
+  // Of one node, by its name.
+  struct NodeSeries {
+    Gauge serving, replicas, leaders;
+    Gauge cpu, memory, disk, disk_free, reads, writes;
+  };
+  void collect_shards(const control::CoordinatorCore& core);
+  void collect_nodes(const control::CoordinatorCore& core);
+  NodeSeries make_series(const std::string& node) const;
+
+  Metrics& metrics_;
   control::Coordinator& coordinator_;
-  Gauge in_office_, epoch_, shards_, leaderless_;
+  std::map<std::string, NodeSeries> node_series_;   // while in office; of nodes that are not lost
+  Gauge in_office_, epoch_, shards_, leaderless_, failed_replicas_;
   std::array<Gauge, 4> nodes_;   // by condition
 };
 

@@ -6,6 +6,8 @@
 #include <charconv>
 
 #include "base/hash.hpp"
+#include "base/limits.hpp"
+#include "control/cluster_config.hpp"
 #include "runtime/cores.hpp"
 
 namespace skerry::node {
@@ -42,17 +44,17 @@ Result<> agree(const NamespaceWish& wish, NamespaceStatus& space) {
 
 Result<> fulfil(const FolderWish& wish, ClusterStatus& status) {
   for (const NamespaceWish& each : wish.namespaces) {
-    TRYV(check_namespace_name(each.name));
-    if (each.shards && (*each.shards == 0 || *each.shards > shards_max)) {
-      return fail(Errc::invalid_argument,
-                  fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", each.name, *each.shards, shards_max));
+    TRYV(control::check_namespace_name(each.name));
+    if (each.shards && (*each.shards == 0 || *each.shards > limits::namespace_shards_max)) {
+      return fail(Errc::invalid_argument, fmt::format("namespace \"{}\" can't have {} shards: ask for 1 to {}", each.name,
+                                                      *each.shards, limits::namespace_shards_max));
     }
     if (const auto found = status.namespaces.find(each.name); found != status.namespaces.end()) {
       TRYV(agree(each, found->second));
-    } else if (status.namespaces.size() >= namespaces_max) {
-      return fail(
-          Errc::resource_exhausted,
-          fmt::format("namespace \"{}\" would be one more than the {} that a data folder can have", each.name, namespaces_max));
+    } else if (status.namespaces.size() >= limits::cluster_namespaces_max) {
+      return fail(Errc::resource_exhausted,
+                  fmt::format("namespace \"{}\" would be one more than the {} that a data folder can have", each.name,
+                              limits::cluster_namespaces_max));
     } else {
       status.add_namespace(each.name, each.shards.value_or(1), each.order.value_or(store::KeyOrder::hierarchical),
                            each.notifications.value_or(true));

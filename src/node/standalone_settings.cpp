@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/limits.hpp"
+#include "control/cluster_config.hpp"
+
 namespace skerry::node {
 namespace {
 
@@ -23,14 +26,15 @@ Result<NamespaceWish> parse_namespace(const std::string& text) {
   NamespaceWish wish;
   const std::size_t first = text.find(':');
   wish.name = text.substr(0, first);
-  TRYV(check_namespace_name(wish.name));
+  TRYV(control::check_namespace_name(wish.name));
   if (first == std::string::npos) return wish;
   const std::size_t second = text.find(':', first + 1);
   const std::string count = text.substr(first + 1, second == std::string::npos ? second : second - first - 1);
   std::uint32_t shards = 0;
   const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), shards);
   if (error != std::errc{} || end != count.data() + count.size()) return wrong("its number of shards is no number");
-  if (shards == 0 || shards > shards_max) return wrong(fmt::format("it can have 1 to {} shards", shards_max));
+  if (shards == 0 || shards > limits::namespace_shards_max)
+    return wrong(fmt::format("it can have 1 to {} shards", limits::namespace_shards_max));
   wish.shards = shards;
   if (second == std::string::npos) return wish;
   const std::string order = text.substr(second + 1);
@@ -53,7 +57,7 @@ StandaloneSettings::StandaloneSettings()
 void StandaloneSettings::declare_namespaces() {
   shards_setting_ = &settings_.add("shards", shards_, "Shards of the namespace \"default\"; fixed when the data folder is made.")
                          .flags("-s,--shards")
-                         .limits(1, shards_max);
+                         .limits(1, limits::namespace_shards_max);
   notifications_setting_ =
       &settings_.add("notifications.enabled", notifications_, "Let clients follow changes.").flags("--notifications-enabled");
   key_sorting_setting_ =

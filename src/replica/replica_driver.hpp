@@ -92,6 +92,8 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   // The oldest entry that will be wanted by who is being sent a snapshot.
   std::optional<Offset> wanted_after_snapshots() const;
 
+  // It keeps nothing more from now on: the log, the engine or the disk can't. Of several replicas another has to lead.
+  void fail_with(Error reason);
   const std::optional<Error>& failure() const { return failure_; }   // why it keeps nothing more
   std::uint64_t replayed_entries() const { return replayed_entries_; }
   std::uint64_t replayed_bytes() const { return replayed_bytes_; }
@@ -136,8 +138,6 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   Result<> change_log(const Effects& effects, Incoming incoming);
   void logged(disk::Sequence sequence);
   Result<> propose_barrier();
-  void fail_with(Error reason);
-
   // --- applying
   void apply_committed();
   void applied_to(Offset offset);

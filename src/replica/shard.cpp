@@ -465,7 +465,7 @@ Task<> Shard::wait_unused() const { co_await parts_->uses->wait_none(); }
 
 void Shard::room_changed() { parts_->pipeline.room_changed(); }
 
-void Shard::stop_writes(Error reason) { parts_->pipeline.stop_writes(std::move(reason)); }
+void Shard::stop_writes(Error reason) { parts_->driver.fail_with(std::move(reason)); }
 
 Task<> Shard::stop() {
   parts_->notifications.stop();

@@ -68,6 +68,8 @@ struct ShardFigures {
   std::uint64_t sessions_created = 0, sessions_expired = 0, sessions_closed = 0;
   std::uint64_t notifications_read = 0, notification_batches_read = 0;
   std::uint64_t entries_logged = 0, bytes_logged = 0;
+  std::uint64_t reads() const { return gets + lists + range_scans; }
+  std::uint64_t writes() const { return puts + deletes + delete_ranges; }
 };
 
 constexpr Duration stop_patience = 10s;
@@ -185,7 +187,7 @@ class Shard {
   bool in_use() const;
   // Returns when nobody holds one. It must not be found any more.
   Task<> wait_unused() const;
-  // No more writes from now on: the engine or the log can't keep them. Reads go on.
+  // No more writes from now on: the engine or the log can't keep them. Of several replicas another has to lead; alone, reads go on.
   void stop_writes(Error reason);
   // The engine may have room again, or a reason why it hasn't.
   void room_changed();

@@ -32,6 +32,9 @@ class ShardGroup final : private store::EngineListener {
   Shard* find(ShardId id);                               // null: not here, or not yet open
   const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
 
+  // Why the engine takes nothing more until somebody acts, such as a full disk; nothing while it does.
+  std::optional<Error> obstruction() const { return engine_.has_room() ? std::nullopt : engine_.obstacle(); }
+
   // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open.
   Task<> retire(ShardId id);
   // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails with

@@ -109,6 +109,7 @@ void RocksDbCursor::in_memory(F move) {
     state_ = State::end;
   } else {
     state_ = State::failed;
+    view_->store->watch->failed(status);
     error_ = rocksdb_error(view_->store->folder, status);
   }
 }
@@ -177,6 +178,7 @@ void RocksDbCursor::take(std::shared_ptr<const Stretch> stretch) {
     state_ = State::end;
   } else {
     state_ = State::failed;
+    view_->store->watch->failed(stretch->status);
     error_ = rocksdb_error(view_->store->folder, stretch->status);
   }
 }

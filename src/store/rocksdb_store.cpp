@@ -183,7 +183,7 @@ Error rocksdb_error(const std::string& folder, const rocksdb::Status& status) {
   if (status.IsCorruption() || text.find("does not exist") != text.npos || text.find("No such file") != text.npos) {
     return {make_error_code(Errc::corrupt),
             fmt::format("the engine in {} is damaged ({}): put the node's folder back from a backup of the "
-                        "data folder",
+                        "data folder; in a cluster replace it by an empty one, and the other replicas fill it again",
                         folder, text)};
   }
   if (status.IsNoSpace())

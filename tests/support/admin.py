@@ -34,3 +34,14 @@ class Admin:
 
     def members(self, number=0):
         return sorted(each["node"] for each in self.shard(number)["replicas"] if each["kind"] == "voter")
+
+    def whole(self, number=0):
+        """The shard, when it is led and all its replicas follow closely; None when not."""
+        done = self("shard", "list", "-o", "json")
+        if done.status != 0:
+            return None
+        shard = next((each for each in done.json if each["shard"] == number), None)
+        if not shard or not shard["serving"] or shard["why_not_yet"]:
+            return None
+        followers = [each for each in shard["replicas"] if each["role"] != "leader"]
+        return shard if all(each["streaming"] and each["lag"] < 100 for each in followers) else None

@@ -26,6 +26,7 @@ class Process:
         self.process = None
         self.paused = False
         self.extra, self.environment = [], {}   # more flags and variables
+        self.metrics_port = None   # that it is to listen on
         self.host, self.prefix = "127.0.0.1", []   # the machine, and the words that make a command run there
 
     @property
@@ -45,7 +46,8 @@ class Process:
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [*self.prefix, str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m", "none", *self.extra]
+        command = [*self.prefix, str(PROGRAM), *self.arguments(), "-p", self.address, "-i", self.internal_address, "-m",
+                   f"{self.host}:{self.metrics_port}" if self.metrics_port else "none", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, **self.environment})
@@ -79,11 +81,16 @@ class Process:
 
 
 class DataServer(Process):
+    def __init__(self, folder, name):
+        super().__init__(folder, name)
+        self.data = self.folder / "data"
+        self.called_at = None   # where others reach its internal port, if not there
+
     def arguments(self):
-        return ["server", "--data-dir", str(self.folder / "data")]
+        return ["server", "--data-dir", str(self.data)]
 
     def lose_data(self):
-        shutil.rmtree(self.folder / "data")
+        shutil.rmtree(self.data)
 
 
 class Coordinator(Process):
@@ -117,6 +124,7 @@ class Cluster:
         self.servers = {name: DataServer(folder, name) for name in self.names[:servers]}
         self.namespaces = namespaces or [{"name": "default", "initialShardCount": 1, "replicationFactor": min(servers, 3)}]
         self.configured = list(self.servers)
+        self._leader = None   # a connection to it
 
     @property
     def config_file(self):
@@ -124,7 +132,7 @@ class Cluster:
 
     def configure(self, coordinators=None, namespaces=None):
         """Writes the configuration, to the files of all coordinators or of these; JSON is YAML."""
-        servers = [{"name": name, "public": self.servers[name].address, "internal": self.servers[name].internal_address}
+        servers = [{"name": name, "public": self.servers[name].address, "internal": self.servers[name].called_at or self.servers[name].internal_address}
                    for name in self.configured]
         for coordinator in coordinators or self.coordinators:
             coordinator.config_file.parent.mkdir(parents=True, exist_ok=True)
@@ -178,6 +186,10 @@ class Cluster:
         address = shards[min(shards) if shard is None else shard]
         return next(each for each in self.servers.values() if each.address == address)
 
+    @staticmethod
+    def connect(server, timeout=5):
+        return Store(server.address, timeout=timeout)
+
     def leader_store(self, namespace="default", shard=0, seconds=20):
         """A connection to who leads the shard and answers: a new leader waits until the lease of the one before has run out."""
         def serving():
@@ -192,6 +204,22 @@ class Cluster:
                 store.close()
                 return None
         return eventually(serving, f"a leader of shard {shard} that serves", seconds)
+
+    def ask_leader(self, ask, seconds=20):
+        """The answer of `ask(store)` by whoever leads the first shard, again and again until there is one; over one connection while that lasts."""
+        def answered():
+            try:
+                self._leader = self._leader or self.connect(self.leader())
+                return ask(self._leader)
+            except (grpc.RpcError, StopIteration, TypeError):   # refused, or nobody leads
+                self._forget_leader()
+                return None
+        return eventually(answered, "an answer of a leader", seconds)
+
+    def _forget_leader(self):
+        if self._leader:
+            self._leader.close()
+        self._leader = None
 
     def put(self, key, value, shard=0, seconds=20):
         """Through whoever leads, again and again until it is acknowledged."""
@@ -211,6 +239,7 @@ class Cluster:
 
     def stop(self):
         """Ends everything, and takes the data away: what tests of clusters write is much. The logs stay."""
+        self._forget_leader()
         for each in self.processes():
             if each.process is None:
                 continue

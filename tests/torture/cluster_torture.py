@@ -38,6 +38,7 @@ class Worker(threading.Thread):
         self.at = number
         self.asked = 0
         self.done_at = []   # of acknowledged puts
+        self.given_up = []   # puts and gets that no server answered for `patience` seconds
 
     def store(self):
         addresses = self.run_of.addresses
@@ -49,15 +50,25 @@ class Worker(threading.Thread):
     def run(self):
         while not self.run_of.ended.is_set():
             key = f"key-{self.random.randrange(self.run_of.keys):03d}"
-            try:
-                answered = self.get(key) if self.random.random() < 0.5 else self.put(key)
-            except grpc.RpcError:
-                answered = None
-            if answered is None:
-                self.at += 1
-                time.sleep(0.003)
+            ask = self.get if self.random.random() < 0.5 else self.put
+            if not self.until_answered(ask, key):
+                self.given_up.append((ask.__name__, key))
         for store in self.stores.values():
             store.close()
+
+    def until_answered(self, ask, key):
+        deadline = time.monotonic() + self.run_of.patience
+        while time.monotonic() < deadline:
+            try:
+                if ask(key) is not None:
+                    return True
+            except grpc.RpcError:
+                pass
+            if self.run_of.ended.is_set():
+                return True
+            self.at += 1
+            time.sleep(0.003)
+        return False
 
     def put(self, key):
         self.asked += 1
@@ -87,14 +98,19 @@ class Worker(threading.Thread):
 
 
 class Torture:
-    def __init__(self, folder, seed, workers=4, keys=40):
+    def __init__(self, folder, seed, workers=4, keys=40, cluster=None):
         self.seed, self.keys = seed, keys
         self.random = random.Random(seed)
-        self.cluster = Cluster(folder)
+        self.cluster = cluster or Cluster(folder)
         self.history = History()
         self.ended = threading.Event()
         self.workers = [Worker(self, number) for number in range(workers)]
         self.pauses = {}   # kind of fault: seconds without an acknowledged put on the shard
+
+    patience = 30
+
+    def given_up(self):
+        return [each for worker in self.workers for each in worker.given_up]
 
     def start(self):
         self.cluster.start()
