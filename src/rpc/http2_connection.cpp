@@ -6,6 +6,7 @@ namespace {
 
 // A turn writes at most this, so that one busy connection does not hold the others up.
 constexpr std::size_t out_bytes_max = 256 << 10;
+constexpr std::size_t worth_halving = 512;   // a few calls
 constexpr std::size_t in_bytes_min = 16 << 10, in_bytes_max = 256 << 10;
 
 // A record of TLS: its kind (an alert or a handshake), then its version.
@@ -50,23 +51,34 @@ Task<Error> Http2Connection::receive_all() {
     }
     last_received_ = core_.now();
     traffic_.bytes_received += *count;
-    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(in_.data()), *count);
-    if (closed_) break;
-    if (taken < 0) {
-      // What the session still has to say (a GOAWAY with the reason) is sent before the connection is closed.
-      if (!writing_) {
-        fill();
-        stream_->try_write(out_);
-      }
-      close(Error{Errc::closed, why_not_http2({in_.data(), *count}, static_cast<int>(taken))});
-      break;
-    }
-    if (received_bytes_ > 0) nghttp2_session_consume_connection(session_.get(), std::exchange(received_bytes_, 0));
-    after_receive();
+    const BytesView received(in_.data(), *count);
+    // In two halves: the other end works on the answers to the first while this one works on the second.
+    const std::size_t half = received.size() < worth_halving ? received.size() : received.size() / 2;
+    if (!take(received.substr(0, half)) || !take(received.substr(half))) break;
     send_soon();
     adapt_buffer(*count);
   }
   co_return ended_;
+}
+
+// False when the connection has ended with that.
+bool Http2Connection::take(BytesView bytes) {
+  if (bytes.empty()) return true;
+  const ssize_t taken =
+      nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (closed_) return false;
+  if (taken < 0) {
+    // What the session still has to say (a GOAWAY with the reason) is sent before the connection is closed.
+    if (!writing_) {
+      fill();
+      stream_->try_write(out_);
+    }
+    close(Error{Errc::closed, why_not_http2(bytes, static_cast<int>(taken))});
+    return false;
+  }
+  if (received_bytes_ > 0) nghttp2_session_consume_connection(session_.get(), std::exchange(received_bytes_, 0));
+  after_receive();
+  return !closed_;
 }
 
 std::size_t Http2Connection::return_window(std::int32_t stream, std::size_t unreturned, std::size_t held_back,

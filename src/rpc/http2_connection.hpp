@@ -68,6 +68,7 @@ class Http2Connection : public TurnHook {
  private:
   void on_turn_end() override;
   bool finished() const;
+  bool take(BytesView bytes);
   bool fill();
   void adapt_buffer(std::size_t read);
   void write_rest_later();

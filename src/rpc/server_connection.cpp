@@ -207,11 +207,13 @@ void ServerConnection::release(ActiveCall& call) {
   if (calls_.empty()) ended_.wake_all();
 }
 
-// When every call was answered at once there is nothing to wait for: the client may work on the replies while this core serves
-// other connections. Otherwise the end of the turn brings more for the same write.
+// When every call was answered at once, or several were, there is nothing to wait for: the client may work on the replies while this core
+// serves other calls. Otherwise the end of the turn brings more for the same write.
 void ServerConnection::after_receive() {
+  constexpr std::size_t worth_a_write = 4;
+  answered_ = 0;
   before_send();
-  if (unanswered_ == 0 && !closed()) send_now();
+  if ((unanswered_ == 0 || answered_ >= worth_a_write) && !closed()) send_now();
 }
 
 void ServerConnection::before_send() {
@@ -295,4 +297,4 @@ void ServerConnection::on_due() {
   core().timers().arm(*this, (ping ? core().now() : last_received()) + wait);
 }
 
-}  // namespace skerry::rpc
+}   // namespace skerry::rpc

@@ -59,7 +59,10 @@ class ServerConnection final : public Http2Connection, private Timer {
     send_soon();
   }
   void release(ActiveCall& call);   // its stream is closed and its handler has returned
-  void call_ended() { --unanswered_; }
+  void call_ended() {
+    --unanswered_;
+    ++answered_;
+  }
   void replied() { ping_strikes_ = 0, last_ping_ = TimePoint::min(); }
   nghttp2_data_provider provider(ActiveCall& call);
 
@@ -90,6 +93,7 @@ class ServerConnection final : public Http2Connection, private Timer {
   std::vector<ActiveCall*> ready_, advancing_;
   WaitList ended_;
   std::size_t unanswered_ = 0;   // calls that have begun and not ended
+  std::size_t answered_ = 0;     // calls that have ended since frames were last taken
   std::size_t requests_held_ = 0, replies_held_ = 0;
   TimePoint last_ping_ = TimePoint::min();
   int ping_strikes_ = 0;

@@ -2,6 +2,8 @@
 #include "store/key_order.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace skerry::store {
 namespace {
@@ -11,16 +13,34 @@ constexpr std::uint16_t depth_max = 0x7FFF;     // deeper keys sort together, by
 constexpr std::uint16_t internal_mark = 0x8000;
 constexpr BytesView natural_internal = "\xFF\xFFoxia/";
 
-void append_hierarchical(std::uint16_t mark, std::size_t depth, BytesView key, Bytes& out) {
-  out.reserve(out.size() + 2 + key.size());
-  append_big_endian(out, static_cast<std::uint16_t>(mark | std::min<std::size_t>(depth, depth_max)));
-  const std::size_t start = out.size();
-  out.append(key);
-  // Written whether it changes or not, so that many are done at once.
-  for (std::size_t i = start; i < out.size(); ++i) out[i] = out[i] == '/' ? slash_encoded : out[i];
+// Encodes up to eight bytes at a time, since each key that is read or written comes through here. Returns how many slashes it met.
+std::size_t encode_slashes(BytesView key, char* to) {
+  constexpr std::uint64_t ones = 0x0101010101010101, low_bits = 0x7F * ones;
+  static_assert(slash_encoded == '\xFF');
+  std::size_t slashes = 0;
+  while (!key.empty()) {
+    const std::size_t size = std::min(key.size(), sizeof(std::uint64_t));
+    std::uint64_t word = 0;
+    std::memcpy(&word, key.data(), size);
+    const std::uint64_t others = word ^ ('/' * ones);
+    const std::uint64_t is_slash = ~(((others & low_bits) + low_bits) | others | low_bits);   // the high bit of each such byte
+    slashes += static_cast<std::size_t>(std::popcount(is_slash));
+    word |= (is_slash >> 7) * 0xFF;
+    std::memcpy(to, &word, size);
+    key.remove_prefix(size);
+    to += size;
+  }
+  return slashes;
 }
 
-std::size_t slashes(BytesView key) { return static_cast<std::size_t>(std::count(key.begin(), key.end(), '/')); }
+// `double_slash`: the last is not counted, as Oxia's order wants it.
+void append_hierarchical(std::uint16_t mark, bool double_slash, BytesView key, Bytes& out) {
+  const std::size_t start = out.size();
+  out.resize(start + sizeof mark + key.size());
+  const std::size_t depth = encode_slashes(key, out.data() + start + sizeof mark) - (double_slash ? 1 : 0);
+  const std::uint16_t head = to_big_endian(static_cast<std::uint16_t>(mark | std::min<std::size_t>(depth, depth_max)));
+  std::memcpy(out.data() + start, &head, sizeof head);
+}
 
 Bytes decode_hierarchical(BytesView encoded) {
   Bytes key(encoded.substr(std::min<std::size_t>(2, encoded.size())));
@@ -28,13 +48,12 @@ Bytes decode_hierarchical(BytesView encoded) {
   return key;
 }
 
-}  // namespace
+}   // namespace
 
 void append_encoded(KeyOrder order, BytesView key, Bytes& out) {
   const bool internal = is_internal(key);
   if (order == KeyOrder::hierarchical) {
-    const std::size_t depth = slashes(key) - (key.ends_with("//") ? 1 : 0);
-    return append_hierarchical(internal ? internal_mark : std::uint16_t{0}, depth, key, out);
+    return append_hierarchical(internal ? internal_mark : std::uint16_t{0}, key.ends_with("//"), key, out);
   }
   if (internal) {
     out.append(natural_internal);
@@ -66,11 +85,11 @@ void append_encoded_part(KeyOrder order, BytesView part, Bytes& out) {
   }
   // The name before it ends in '/', so a lone "/" completes a "//" too.
   const bool double_slash = part.ends_with("//") || part == "/";
-  append_hierarchical(0, slashes(part) - (double_slash ? 1 : 0), part, out);
+  append_hierarchical(0, double_slash, part, out);
 }
 
 Bytes take_part(KeyOrder order, BytesView encoded) {
   return order == KeyOrder::natural ? Bytes(encoded) : decode_hierarchical(encoded);
 }
 
-}  // namespace skerry::store
+}   // namespace skerry::store

@@ -62,12 +62,14 @@ void OverlayPoints::erase_range(BytesView start, BytesView end) {
 }
 
 void OverlayPoints::clear() {
+  if (changes_.empty()) return;
   ordered_.reset();
   for (OverlayChange* change : changes_) const OverlayChange::Ptr freed(change);
   changes_.clear();
 }
 
 void OverlayPoints::drain(OverlayPoints& into) {
+  if (changes_.empty()) return;
   ordered_.reset();
   for (OverlayChange* change : changes_) into.put(OverlayChange::Ptr(change));
   changes_.clear();

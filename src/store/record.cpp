@@ -76,7 +76,9 @@ Result<RecordView> decode_record(BytesView encoded) {
 }
 
 void append_record(const RecordView& record, std::span<const SecondaryIndex> indexes, Bytes& out) {
+  constexpr std::size_t head_bytes = 64;   // of most records
   const bool modified = record.modified != record.created;
+  out.reserve(out.size() + head_bytes + record.value.size());
   append_little_endian(out, record_format);
   append_little_endian(
       out, static_cast<std::uint8_t>(
