@@ -287,6 +287,7 @@ v1::ReplicaReport NodeAgent::report_of(const replica::Shard& shard) const {
   report.set_term(status.term.value());
   report.set_version(status.version.value());
   report.set_serving(shard.serves());
+  report.set_sealed(status.sealed);
   if (status.confirmed) report.set_confirmed(status.confirmed->value());
   report.set_head(status.head.offset.value());
   report.set_commit(status.commit.value());
