@@ -5,45 +5,13 @@ import random
 import threading
 import time
 
-import grpc
 import pytest
 
 from support.cli import run
 from support.cluster import Cluster
 from support.history import History
-from support.routed import RoutedStore
+from support.routed import RoutedStore, RoutedWorker
 from support.server import eventually
-
-
-class Worker(threading.Thread):
-    """Puts and gets at random, one after the other."""
-
-    def __init__(self, load, number):
-        super().__init__(daemon=True)
-        self.load, self.number = load, number
-        self.random = random.Random(f"{load.seed} {number}")
-        self.store = RoutedStore(load.addresses)
-        self.done_at = []   # of acknowledged puts
-
-    def run(self):
-        asked = 0
-        while not self.load.ended.is_set():
-            key = f"key-{self.random.randrange(self.load.keys):03d}"
-            asked += 1
-            value = f"{self.number}-{asked}".encode()
-            answer = None
-            try:
-                if self.random.random() < 0.5:
-                    answer = self.load.history.get(key, lambda: self.store.get(key))
-                else:
-                    answer = self.load.history.put(key, value, lambda: self.store.put(key, value))
-                    if answer is not None:
-                        self.done_at.append(time.monotonic())
-            except grpc.RpcError:
-                pass   # nobody knows; the history does
-            if answer is None:
-                time.sleep(0.003)
-        self.store.close()
 
 
 class Load:
@@ -53,7 +21,7 @@ class Load:
         self.addresses = [each.address for each in cluster.servers.values()]
         self.history = History()
         self.ended = threading.Event()
-        self.workers = [Worker(self, number) for number in range(workers)]
+        self.workers = [RoutedWorker(self, number) for number in range(workers)]
         for worker in self.workers:
             worker.start()
         self.flows()
@@ -68,7 +36,7 @@ class Load:
         self.ended.set()
         for worker in self.workers:
             worker.join(20)
-        reader = RoutedStore(self.addresses, timeout=5)
+        reader = RoutedStore(lambda: self.addresses, timeout=5)
         for number in range(self.keys):
             key = f"key-{number:03d}"
             eventually(lambda: self.history.get(key, lambda: reader.get(key)), f"an answer to a get of {key}", 30)
@@ -165,7 +133,7 @@ def test_one_that_is_killed_in_the_middle_loses_nothing(make, whom):
 
 def test_what_is_there_stays_when_there_is_no_load(make):
     cluster, admin = make(servers=1)
-    store = RoutedStore([cluster.servers["one"].address], timeout=5)
+    store = RoutedStore(lambda: [cluster.servers["one"].address], timeout=5)
     for number in range(500):
         eventually(lambda: store.put(f"key-{number}", b"value"), "a put", 20)   # noqa: B023
     versions = {number: store.get(f"key-{number}") for number in range(500)}

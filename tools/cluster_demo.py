@@ -10,11 +10,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from support.cli import run as command   # noqa: E402
 from support.cluster import Cluster, DataServer   # noqa: E402
-from support.history import ABSENT, History   # noqa: E402
-from support.protocol import KEY_NOT_FOUND   # noqa: E402
+from support.history import History   # noqa: E402
+from support.routed import RoutedStore, RoutedWorker   # noqa: E402
 from support.server import eventually   # noqa: E402
-from torture.cluster_torture import Worker   # noqa: E402
 
 
 class Clients:
@@ -23,7 +23,7 @@ class Clients:
     def __init__(self, cluster, workers=4):
         self.cluster, self.seed, self.keys = cluster, 1, 200
         self.history, self.ended = History(), threading.Event()
-        self.workers = [Worker(self, number) for number in range(workers)]
+        self.workers = [RoutedWorker(self, number) for number in range(workers)]
         for worker in self.workers:
             worker.start()
 
@@ -98,9 +98,9 @@ def run(folder, prove):
 
         timeline.act(f"server four joins, {leaving.name} is drained", swap, told("holds nothing any more and is forgotten"))
         timeline.act(f"{leaving.name} taken away", leaving.kill, lambda: True)
+        timeline.act("the shard split in two", lambda: split(cluster), lambda: len(cluster.assignments()["default"]) == 2)
         clients.finish()
-        for key in sorted({each.key for each in clients.history.operations}):
-            read_at_the_end(cluster, clients.history, key)
+        read_at_the_end(clients)
     finally:
         clients.ended.set()
         cluster.stop()
@@ -119,10 +119,13 @@ def led_by_another(cluster, than):
     return leader and leader != than.address
 
 
-def read_at_the_end(cluster, history, key):
-    with cluster.leader_store() as store:
-        def call():
-            answer = store.get(key)
-            return (ABSENT, None) if answer.status == KEY_NOT_FOUND else (answer.version.version_id, answer.value)
+def split(cluster):
+    done = command("admin", "-a", cluster.coordinator.address, "shard", "split", "-n", "default", "--shard", "0")
+    assert done.status == 0, done
 
-        history.get(key, call)
+
+def read_at_the_end(clients):
+    store = RoutedStore(lambda: clients.addresses, timeout=5)
+    for key in sorted({each.key for each in clients.history.operations}):
+        eventually(lambda: clients.history.get(key, lambda: store.get(key)), f"an answer to a get of {key}", 30)   # noqa: B023
+    store.close()

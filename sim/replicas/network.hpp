@@ -45,6 +45,7 @@ struct Message {
                replica::NewTerm, replica::NewTermAnswer, replica::BecomeLeader, LeaderInstalled, replica::ChangeMembers,
                MembersConfirmed, CallRefused>
       content;
+  std::int64_t epoch = 0;   // of the coordinator that asks
 };
 std::string describe(const Message& message);
 

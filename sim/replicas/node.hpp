@@ -46,6 +46,11 @@ class SimNode {
   void slow_disk(Duration sync_max) { sync_max_ = sync_max; }
 
   NodeId id() const { return id_; }
+  // Whether a coordinator of this epoch is obeyed: none of a later one has been heard.
+  bool obeys(std::int64_t epoch) {
+    epoch_ = std::max(epoch_, epoch);
+    return epoch == epoch_;
+  }
   std::uint64_t life() const { return life_; }
   bool up() const { return life_ != 0 && running_; }
   bool responds() const { return up() && around_.schedule.now() >= paused_until_; }
@@ -123,6 +128,7 @@ class SimNode {
   const int nodes_;
   const std::int64_t clock_error_ppm_;
   const Duration clock_began_;
+  std::int64_t epoch_ = 0;   // durable, as what is to be held is
   std::uint64_t life_ = 0;
   bool running_ = false;
   TimePoint paused_until_;

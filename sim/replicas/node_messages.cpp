@@ -9,7 +9,7 @@ namespace skerry::sim {
 using namespace replica;
 
 void SimNode::receive(const Message& message) {
-  if (!running_) return;
+  if (!running_ || (is_coordinator(message.from) && !obeys(message.epoch))) return;
   when_running(life_, [this, message] { take(replica(message.shard), message); });
 }
 

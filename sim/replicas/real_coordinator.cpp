@@ -234,7 +234,7 @@ void RealCoordinator::ask(const NodeCall& call) {
   }
   const std::uint64_t number = ++calls_made_;
   calls_.push_back({number, call});
-  const auto send = [&](auto content) { around_.network.send({call.shard, address_, call.to, std::move(content)}); };
+  const auto send = [&](auto content) { around_.network.send({call.shard, address_, call.to, std::move(content), epoch_}); };
   if (const auto* fence = std::get_if<FenceReplica>(&call.what)) send(fence->term);
   if (const auto* lead = std::get_if<replica::BecomeLeader>(&call.what)) {
     replica::BecomeLeader told = *lead;
@@ -256,8 +256,10 @@ void RealCoordinator::call(std::uint64_t number, const NodeCall& call) {
   const bool is_kept = std::holds_alternative<DeleteReplica>(call.what);
   if (loses()) return later(100ms, [this, number] { reply(number, Unanswered{"the connection broke"}); });
   const auto there = [this] { return Duration(around_.random.below(20'000'000)); };
-  const auto arrive = [this, number, call] {
-    if (!nodes_[call.to.value()]->responds() || around_.network.is_cut(address_, call.to)) return;
+  const auto arrive = [this, number, call, epoch = epoch_] {
+    if (!nodes_[call.to.value()]->responds() || !nodes_[call.to.value()]->obeys(epoch) ||
+        around_.network.is_cut(address_, call.to))
+      return;
     wait_for_answer(number, call, now() + call.patience);
   };
   if (is_kept) return later(there(), arrive);

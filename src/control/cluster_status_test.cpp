@@ -140,6 +140,62 @@ TEST(ClusterStatus, renders_the_document_that_oxia_has) {
   EXPECT_EQ(root["namespaces"]["old"]["shards"]["2"]["status"].as<int>(), 3);
 }
 
+// Shard 1 becomes shards 3 and 4, and its copies stand.
+ClusterStatus in_a_split() {
+  ClusterStatus status = two_namespaces();
+  status.next_shard = ShardId(5);
+  ShardStatus& parent = status.shards[ShardId(1)];
+  parent.state = ShardState::fenced;
+  parent.reshaped_with = ShardId(1);
+  parent.reshape = ReshapeStatus{.phase = ReshapeStatus::Phase::electing,
+                                 .parents = {ShardId(1)},
+                                 .children = {ShardId(3), ShardId(4)},
+                                 .heads = {{Term(4), Offset(40)}}};
+  for (const auto& [id, hashes] :
+       {std::pair(ShardId(3), HashRange{100, 199}), std::pair(ShardId(4), HashRange{200, UINT32_MAX})}) {
+    ShardStatus& child = status.shards[id];
+    child = {.name_space = "default", .hashes = hashes};
+    child.members.voters = {NodeId(1)};
+    child.reshaped_with = ShardId(1);
+  }
+  return status;
+}
+
+TEST(ClusterStatus, reads_back_a_split_and_renders_it_as_oxia_does) {
+  const ClusterStatus status = in_a_split();
+  const auto read = ClusterStatus::from_items(status.to_items());
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(*read, status);
+  const YAML::Node shards = YAML::Load(status.to_yaml())["namespaces"]["default"]["shards"];
+  EXPECT_EQ(shards["1"]["status"].as<int>(), 2);
+  for (const char* id : {"1", "3", "4"}) {
+    const YAML::Node split = shards[id]["split"];
+    EXPECT_EQ(split["phase"].as<int>(), 2);
+    EXPECT_EQ(split["parentShardId"].as<int>(), 1);
+    EXPECT_EQ(split["childShardIds"][1].as<int>(), 4);
+    EXPECT_EQ(split["splitPoint"].as<int>(), 200);
+  }
+  EXPECT_FALSE(shards["0"]["split"]);
+}
+
+TEST(ClusterStatus, refuses_a_split_whose_parts_contradict_each_other) {
+  ClusterStatus status = in_a_split();
+  status.shards[ShardId(4)].reshaped_with.reset();
+  expect_refusal(status, "shard/1", "does not know it");
+  status = in_a_split();
+  status.shards[ShardId(1)].reshape->heads.clear();
+  expect_refusal(status, "shard/1", "impossible");
+  status = in_a_split();
+  status.shards[ShardId(1)].reshape->children.pop_back();
+  expect_refusal(status, "shard/1", "impossible");
+  status = in_a_split();
+  status.shards[ShardId(0)].reshaped_with = ShardId(1);
+  expect_refusal(status, "shard/0", "does not know it");
+  status = two_namespaces();
+  status.shards[ShardId(1)].state = ShardState::fenced;
+  expect_refusal(status, "shard/1", "fenced for nothing");
+}
+
 TEST(SplitHashes, covers_all_hashes_once) {
   for (const std::uint32_t shards : {1u, 2u, 3u, 7u, 4096u}) {
     const auto ranges = split_hashes(shards);

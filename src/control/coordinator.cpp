@@ -15,8 +15,9 @@ namespace skerry::control {
 // One term of office. Ends, once run() returns, when the status could not be stored.
 class Coordinator::Office final : public ServerLinkListener {
  public:
-  Office(Coordinator& coordinator, std::unique_ptr<CoordinatorCore> core)
-      : coordinator_(coordinator), parts_(coordinator.parts_), core_(std::move(core)), due_(parts_.core), tasks_(parts_.core) {}
+  Office(Coordinator& coordinator, std::unique_ptr<CoordinatorCore> core, std::int64_t epoch)
+      : coordinator_(coordinator), parts_(coordinator.parts_), core_(std::move(core)), epoch_(epoch), due_(parts_.core),
+        tasks_(parts_.core) {}
 
   CoordinatorCore& core() { return *core_; }
   TimePoint now() const { return parts_.core.now(); }
@@ -74,8 +75,9 @@ class Coordinator::Office final : public ServerLinkListener {
       return parts_.logger.error("a server can't be called", {{"server", wanted.name}, {"reason", address.error()}});
     }
     const std::string name = wanted.name;
-    links_.emplace(name, std::make_unique<ServerLink>(parts_.core, parts_.network, core_->status().instance, std::move(wanted),
-                                                      *std::move(address), *this));
+    links_.emplace(name,
+                   std::make_unique<ServerLink>(parts_.core, parts_.network, ServerLink::Caller{core_->status().instance, epoch_},
+                                                std::move(wanted), *std::move(address), *this));
   }
 
   void let_go(const std::string& name) {
@@ -140,6 +142,7 @@ class Coordinator::Office final : public ServerLinkListener {
   Coordinator& coordinator_;
   Parts& parts_;
   std::unique_ptr<CoordinatorCore> core_;
+  const std::int64_t epoch_;
   std::map<std::string, std::unique_ptr<ServerLink>> links_;
   std::map<std::string, std::string> unreached_;   // by name: why
   bool acting_ = false, lost_ = false;
@@ -211,7 +214,7 @@ Task<bool> Coordinator::serve_once() {
     parts_.give_up(core.error());
     co_return false;
   }
-  office_ = std::make_unique<Office>(*this, *std::move(core));
+  office_ = std::make_unique<Office>(*this, *std::move(core), taken->epoch);
   epoch_ = taken->epoch;
   changed_.wake_all();
   parts_.logger.info("in office", {{"epoch", taken->epoch}, {"cluster", office_->core().status().instance}});

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
@@ -294,6 +295,7 @@ v1::ReplicaReport NodeAgent::report_of(const replica::Shard& shard) const {
   report.set_term(status.term.value());
   report.set_version(status.version.value());
   report.set_serving(shard.serves());
+  report.set_sealed(status.sealed);
   if (status.confirmed) report.set_confirmed(status.confirmed->value());
   report.set_head(status.head.offset.value());
   report.set_commit(status.commit.value());
@@ -342,7 +344,7 @@ Task<> NodeAgent::open_quietly(ShardId id, Wanted wanted) {
   static_cast<void>(co_await open(id, std::move(wanted)));   // a failure is logged and reported
 }
 
-std::optional<rpc::Status> NodeAgent::refuse_stranger(const rpc::ServerCall& call) const {
+std::optional<rpc::Status> NodeAgent::refuse_stranger(const rpc::ServerCall& call) {
   const auto refused = [](std::string why) { return rpc::Status{rpc::Code::failed_precondition, std::move(why), {}}; };
   const v1::NodeRecord& record = parts_.record.value();
   if (!parts_.record.bound()) return refused("this node belongs to no cluster yet: attend it first");
@@ -354,6 +356,21 @@ std::optional<rpc::Status> NodeAgent::refuse_stranger(const rpc::ServerCall& cal
     return refused(
         fmt::format("this is node {}, the caller looks for {}", record.node(), call.header(to_header).value_or("none")));
   }
+  return refuse_outdated(call);
+}
+
+// What a coordinator did that holds office no more may be undone already: its words could bring back what was deleted.
+std::optional<rpc::Status> NodeAgent::refuse_outdated(const rpc::ServerCall& call) {
+  const std::int64_t known = std::max({epoch_, nodes_revision_.first, holdings_revision_.first});
+  const std::string_view text = call.header(epoch_header).value_or("");
+  std::int64_t epoch = known;
+  std::from_chars(text.data(), text.data() + text.size(), epoch);
+  if (epoch < known) {
+    return rpc::Status{rpc::Code::failed_precondition,
+                       fmt::format("the coordinator of epoch {} is known, the caller is of epoch {}", known, epoch),
+                       {}};
+  }
+  epoch_ = epoch;
   return std::nullopt;
 }
 

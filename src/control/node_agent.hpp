@@ -62,7 +62,8 @@ class NodeAgent {
     bool notifications;
   };
 
-  std::optional<rpc::Status> refuse_stranger(const rpc::ServerCall& call) const;
+  std::optional<rpc::Status> refuse_stranger(const rpc::ServerCall& call);
+  std::optional<rpc::Status> refuse_outdated(const rpc::ServerCall& call);
   Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
   Task<Result<>> greet(const v1::Hello& hello, v1::Greeting& greeting);
   void join();
@@ -97,6 +98,7 @@ class NodeAgent {
   std::set<ShardId> opening_;
   std::map<ShardId, Error> failed_;   // could not be opened
   WaitList opened_;
+  std::int64_t epoch_ = 0;   // the highest of a coordinator that has called
   std::pair<std::int64_t, std::int64_t> nodes_revision_{}, holdings_revision_{}, assignments_revision_{};
   replica::Reshaper reshaper_;
   TaskScope tasks_;

@@ -13,7 +13,7 @@ namespace skerry::control {
 
 inline std::string node_method(std::string_view name) { return "/skerry.control.v1.Node/" + std::string(name); }
 
-constexpr auto instance_header = "skerry-instance", to_header = "skerry-to";
+constexpr auto instance_header = "skerry-instance", to_header = "skerry-to", epoch_header = "skerry-epoch";
 constexpr auto error_domain = "skerry.control";
 constexpr auto outdated_reason = "OUTDATED", term_field = "term";   // the caller knows a lower term than the node
 constexpr auto behind_reason = "BEHIND", foreign_records_reason = "FOREIGN_RECORDS", sessions_collide_reason = "SESSIONS_COLLIDE",

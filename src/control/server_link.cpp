@@ -46,9 +46,9 @@ bool is_refusal(rpc::Code code) {
 
 }  // namespace
 
-ServerLink::ServerLink(Core& core, net::Network& network, std::string instance, Attendance attendance, net::Address address,
+ServerLink::ServerLink(Core& core, net::Network& network, Caller caller, Attendance attendance, net::Address address,
                        ServerLinkListener& listener)
-    : core_(core), instance_(std::move(instance)), attendance_(std::move(attendance)), listener_(listener),
+    : core_(core), caller_(std::move(caller)), attendance_(std::move(attendance)), listener_(listener),
       channel_(rpc::Channel::make(core, network, std::move(address),
                                   {.connect_timeout = limits::server_connect_patience,
                                    .backoff_min = limits::server_retry_pause,
@@ -118,7 +118,7 @@ v1::Order ServerLink::next_order(bool first) {
   const bool bind = std::exchange(bind_, false);
   if (first || bind) {
     auto& hello = *order.mutable_hello();
-    hello.set_instance(instance_);
+    hello.set_instance(caller_.instance);
     hello.set_node(attendance_.node.value());
     hello.set_name(attendance_.name);
     hello.set_bind(bind);
@@ -149,7 +149,8 @@ Task<> ServerLink::carry(NodeCall call) {
 
 rpc::CallOptions ServerLink::options_of(const NodeCall& call) const {
   rpc::CallOptions options{.deadline = core_.now() + call.patience};
-  options.metadata.add(instance_header, instance_);
+  options.metadata.add(instance_header, caller_.instance);
+  options.metadata.add(epoch_header, fmt::to_string(caller_.epoch));
   options.metadata.add(to_header, fmt::to_string(call.to.value()));
   return options;
 }

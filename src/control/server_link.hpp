@@ -27,7 +27,12 @@ class ServerLinkListener {
 // A coordinator's connection to one server: the standing call, made again and again, and what is asked beside it. One core's.
 class ServerLink {
  public:
-  ServerLink(Core& core, net::Network& network, std::string instance, Attendance attendance, net::Address address,
+  // As whom it calls: a coordinator of the cluster `instance`, in its term of office `epoch`.
+  struct Caller {
+    std::string instance;
+    std::int64_t epoch = 0;
+  };
+  ServerLink(Core& core, net::Network& network, Caller caller, Attendance attendance, net::Address address,
              ServerLinkListener& listener);
   ~ServerLink();
   Task<> stop();
@@ -51,7 +56,7 @@ class ServerLink {
   rpc::CallOptions options_of(const NodeCall& call) const;
 
   Core& core_;
-  const std::string instance_;
+  const Caller caller_;
   Attendance attendance_;
   ServerLinkListener& listener_;
   std::unique_ptr<rpc::Channel> channel_;

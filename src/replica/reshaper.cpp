@@ -141,8 +141,11 @@ Task<Result<>> Reshaper::done(std::shared_ptr<Job> job, ReshapePlan plan, Last l
 
 Task<Result<>> Reshaper::prepare(ReshapePlan plan) {
   CO_TRYV(plan.check());
-  for (const auto& each : plan.children)   // what comes late must undo nothing
-    if (parts_.group.find(each.shard) != nullptr || parts_.log.shard(each.shard).term >= plan.term) co_return Result<>{};
+  Term highest = no_term;
+  for (const auto& each : plan.parents) highest = std::max(highest, each.term);
+  // What comes late must undo nothing: a child that was made knows a term above its parents', one that is only prepared does not.
+  for (const auto& each : plan.children)
+    if (parts_.group.find(each.shard) != nullptr || parts_.log.shard(each.shard).term > highest) co_return Result<>{};
   CO_TRY(const std::shared_ptr<Job> job, job_of(plan));
   co_return co_await done(job, std::move(plan), Last::no);
 }
@@ -172,16 +175,18 @@ bool Reshaper::made(const ReshapePlan& plan) const {
   });
 }
 
-Task<> Reshaper::abandon(ShardId child) {
-  const auto found = jobs_.find(child);
-  if (found == jobs_.end()) co_return;
-  const std::shared_ptr<Job> job = found->second;
-  while (job->task) {
-    tasks_.cancel(*job->task);
-    co_await job->ended.wait();
+Task<> Reshaper::abandon(ShardId shard) {
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (const auto& [child, job] : jobs_)
+    if (child == shard || std::ranges::find(job->parents, shard) != job->parents.end()) jobs.push_back(job);
+  for (const std::shared_ptr<Job>& job : jobs) {
+    while (job->task) {
+      tasks_.cancel(*job->task);
+      co_await job->ended.wait();
+    }
+    job->copy.reset();
+    forget(*job);
   }
-  job->copy.reset();
-  forget(*job);
 }
 
 void Reshaper::forget(const Job& job) {
@@ -191,10 +196,12 @@ void Reshaper::forget(const Job& job) {
 // --- work
 
 Task<Result<>> Reshaper::work(std::shared_ptr<Job> job, ReshapePlan plan, Last last) {
-  if (last == Last::yes) {
-    for (const auto& parent : plan.parents) {
-      CO_TRY(Shard * shard, parent_of(parent));
-      const ShardUse use = shard->use();
+  std::vector<ShardUse> uses;   // none is deleted meanwhile
+  for (const auto& parent : plan.parents) {
+    CO_TRY(Shard * shard, parent_of(parent));
+    uses.push_back(shard->use());
+    if (last == Last::yes) {
+      const ShardUse& use = uses.back();
       if (use->term() != parent.term)
         co_return fail(ReshapeError::behind, fmt::format("shard {} is not fenced in this term", parent.shard.value()));
       if (auto done = co_await use->vouched(parent.head); !done) co_return fail(ReshapeError::behind, done.error().message());
@@ -265,10 +272,7 @@ Task<Result<>> Reshaper::fork(ReshapePlan plan, Offset* copied) {
 
 Task<Result<>> Reshaper::prepare_merge(ReshapePlan plan) {
   std::vector<store::ShardEngine*> states;
-  std::vector<ShardUse> uses;
   for (const auto& each : plan.parents) {
-    CO_TRY(Shard * shard, parent_of(each));
-    uses.push_back(shard->use());
     CO_TRY(store::ShardEngine * state, parts_.group.engine().shard(each.shard));
     states.push_back(state);
   }
@@ -277,11 +281,6 @@ Task<Result<>> Reshaper::prepare_merge(ReshapePlan plan) {
 
 // Both states are those after the parents' last entries: they are applied.
 Task<Result<>> Reshaper::merge(ReshapePlan plan) {
-  std::vector<ShardUse> uses;
-  for (const auto& each : plan.parents) {
-    CO_TRY(Shard * shard, parent_of(each));
-    uses.push_back(shard->use());
-  }
   CO_TRYV(co_await begin_anew(plan));
   Offset copied = no_offset;
   CO_TRYV(co_await fork(plan, &copied));
@@ -297,8 +296,6 @@ Task<Result<>> Reshaper::merge(ReshapePlan plan) {
 // --- a split
 
 Task<Result<>> Reshaper::copy(std::shared_ptr<Job> job, ReshapePlan plan) {
-  CO_TRY(Shard * shard, parent_of(plan.parents.front()));
-  const ShardUse use = shard->use();
   CO_TRYV(co_await begin_anew(plan));
   Copy made;
   CO_TRYV(co_await fork(plan, &made.applied));

@@ -40,8 +40,8 @@ class Reshaper {
   Task<Result<>> prepare(ReshapePlan plan);
   // Returns when the children are durable, or were made before; then whoever asks opens them. Fails as prepare() does, and with outdated.
   Task<Result<>> make(ReshapePlan plan);
-  // Ends what makes this child, and returns when it has; what is there of it is the caller's to delete.
-  Task<> abandon(ShardId child);
+  // Ends what makes this child, or others of this parent, and returns when it has; what is there of it is the caller's to delete.
+  Task<> abandon(ShardId shard);
   Task<> stop();
 
  private:

@@ -278,12 +278,14 @@ TEST_F(ReshaperTest, a_sealed_leader_takes_nothing_more_and_goes_on_to_read) {
   ASSERT_TRUE(sealed);
   EXPECT_TRUE(ticket.ready());
   EXPECT_EQ(sealed->offset, ticket.offset());
+  EXPECT_TRUE(world.shard(parent).status().sealed);
   EXPECT_EQ(put(parent, "more", "refused").error(), ShardError::not_leader);
   EXPECT_EQ(world.run(world.shard(parent).create_session(5s, "client")).error(), ShardError::not_leader);
   EXPECT_EQ(world.run(world.shard(parent).get({.key = "last", .index = {}}))->value, "taken");
   EXPECT_EQ(world.run(world.shard(parent).seal(terms[parent]))->offset, sealed->offset);
   EXPECT_EQ(world.shard(parent).unseal(terms[parent].next()).error(), ShardError::not_leader);
   ASSERT_TRUE(world.shard(parent).unseal(terms[parent]));
+  EXPECT_FALSE(world.shard(parent).status().sealed);
   EXPECT_TRUE(put(parent, "more", "taken"));
 }
 

@@ -393,7 +393,8 @@ ReplicaStatus Shard::status() const {
                        .durable = parts_->engine.durable(),
                        .leader = replica.leader(),
                        .followers = {},
-                       .failure = parts_->driver.failure()};
+                       .failure = parts_->driver.failure(),
+                       .sealed = parts_->pipeline.sealed()};
   for (const FollowerProgress& each : replica.followers()) {
     status.followers.push_back({each.node(), each.mode(), each.matched()});
   }

@@ -91,6 +91,7 @@ struct ReplicaStatus {
   std::optional<NodeId> leader;
   std::vector<Follower> followers;   // of a leader
   std::optional<Error> failure;   // log or engine can keep nothing more
+  bool sealed = false;   // it leads and takes nothing more into the log
 };
 
 // One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves: reads

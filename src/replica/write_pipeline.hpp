@@ -72,6 +72,7 @@ class WritePipeline final {
   // was taken before goes on; wait_answered() returns when all of it is.
   void seal(TimePoint until) { sealed_until_ = until; }
   void unseal() { sealed_until_.reset(); }
+  bool sealed() const { return sealed_until_ && parts_.core.now() < *sealed_until_; }
   Task<> wait_answered();
 
   // From now on nothing is evaluated: what waits is answered with `reason`, what is logged and not committed as unknown.
@@ -107,7 +108,6 @@ class WritePipeline final {
 
   std::optional<Error> refusal() const;
   Error not_leading(const char* outcome) const;
-  bool sealed() const { return sealed_until_ && parts_.core.now() < *sealed_until_; }
   bool must_queue() const { return !queue_.empty() || overlay_stale_; }
   Ticket evaluate_or_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);
   Ticket wait_in_queue(Request request, std::shared_ptr<PendingAnswer> pending, std::size_t bytes);

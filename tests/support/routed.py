@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client that sends each key to the shard into whose range it hashes, as the cluster's servers tell it, through splits and merges."""
+"""Clients that send each key to the shard into whose range it hashes, as the cluster's servers tell it, through splits and merges."""
+
+import random
+import threading
+import time
 
 import grpc
 import xxhash
@@ -16,10 +20,10 @@ def hash_of(key):
 
 
 class RoutedStore:
-    """Not for several threads at once."""
+    """Not for several threads at once. `addresses` is called for the servers that there are."""
 
     def __init__(self, addresses, namespace="default", timeout=0.4):
-        self.addresses, self.namespace, self.timeout = list(addresses), namespace, timeout
+        self.addresses, self.namespace, self.timeout = addresses, namespace, timeout
         self.stores, self.shards = {}, []
         self.asked = 0
 
@@ -35,7 +39,8 @@ class RoutedStore:
     def look(self):
         """Asks the next server who leads what."""
         self.asked += 1
-        address = self.addresses[self.asked % len(self.addresses)]
+        known = self.addresses()
+        address = known[self.asked % len(known)]
         try:
             told = next(iter(self.store(address).assignments(self.namespace)))
         except (grpc.RpcError, StopIteration):
@@ -78,3 +83,34 @@ class RoutedStore:
         if answer.status == KEY_NOT_FOUND:
             return ABSENT, None
         return (answer.version.version_id, answer.value) if answer.status == OK else None
+
+
+class RoutedWorker(threading.Thread):
+    """Puts and gets at random, one after the other, until `load.ended`; `load` has seed, keys, history and addresses."""
+
+    def __init__(self, load, number):
+        super().__init__(daemon=True)
+        self.load, self.number = load, number
+        self.random = random.Random(f"{load.seed} {number}")
+        self.store = RoutedStore(lambda: load.addresses)
+        self.done_at = []   # of acknowledged puts
+
+    def run(self):
+        asked = 0
+        while not self.load.ended.is_set():
+            key = f"key-{self.random.randrange(self.load.keys):03d}"
+            asked += 1
+            value = f"{self.number}-{asked}".encode()
+            answer = None
+            try:
+                if self.random.random() < 0.5:
+                    answer = self.load.history.get(key, lambda: self.store.get(key))   # noqa: B023
+                else:
+                    answer = self.load.history.put(key, value, lambda: self.store.put(key, value))   # noqa: B023
+                    if answer is not None:
+                        self.done_at.append(time.monotonic())
+            except grpc.RpcError:
+                pass   # nobody knows; the history does
+            if answer is None:
+                time.sleep(0.003)
+        self.store.close()
