@@ -6,12 +6,10 @@
 
 namespace skerry::node {
 
-constexpr int exit_failed = 1;
-
-// Of a role that can't start: says why, and is its exit status.
+// Of a role that can't start: says why, and is its exit status, which the command line calls exit_failed.
 inline int refuse_start(const Error& error) {
   fmt::print(stderr, "Error: {}\n", error.message());
-  return exit_failed;
+  return 1;
 }
 
 }   // namespace skerry::node
