@@ -29,7 +29,7 @@ CLEAN = BUILD / "clean"
 CLANG, TIDY = "clang++-19", "clang-tidy-19"
 # The batches themselves include .cpp files, which is what they are for.
 TIDY_ARGUMENTS = ["--quiet", "--checks=-bugprone-suspicious-include"]
-FINDING = re.compile(r"^(/[^:\n]+:\d+:\d+: (?:warning|error): .*)$", re.M)
+FINDING = re.compile(r"^([^:\s]+:\d+:\d+: (?:fatal error|warning|error): .*)$", re.M)
 
 
 @functools.cache
