@@ -20,7 +20,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
 
 # Asio and Beast, set up the same way in every file that sees them. What of Asio is no template is compiled once, not in every file.
-add_library(skerry_asio STATIC ${PROJECT_SOURCE_DIR}/src/base/asio_library.cpp)
+add_library(skerry_asio STATIC ${PROJECT_SOURCE_DIR}/src/runtime/asio_library.cpp)
 target_link_libraries(skerry_asio PUBLIC skerry_options Boost::headers Threads::Threads)
 target_compile_definitions(skerry_asio PUBLIC
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_ASIO_SEPARATE_COMPILATION)

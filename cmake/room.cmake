@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# skerry_room(NAME SOURCES … [TESTS …] [BENCHES …] [DEPS …] [LINK …] [TEST_DEPS …] [PCH …] [TEST_TIMEOUT n])
-#   DEPS are rooms, LINK are outside libraries. Makes
+# skerry_room(NAME SOURCES … [TESTS …] [BENCHES …] [DEPS …] [LINK …] [TEST_DEPS …] [PCH …] [TEST_TIMEOUT n] [BATCH n])
+#   DEPS are rooms, LINK are outside libraries. BATCH: so many files are compiled as one. Makes
 #     skerry_NAME        the library, alias skerry::NAME
 #     NAME_link_test     a program of nothing but this library, whole: fails to link when a dependency is undeclared
 #     NAME_test          one program of all the room's unit tests, each registered with ctest, label = room
@@ -8,8 +8,11 @@
 set(SKERRY_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-align
   -Wunused -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Wnull-dereference -Werror)
 
+# In a batch it would tell of files that have nothing to do with each other.
+set(SKERRY_BATCH_WARNINGS ${SKERRY_WARNINGS})
+list(REMOVE_ITEM SKERRY_BATCH_WARNINGS -Wshadow)
 if(CMAKE_UNITY_BUILD)
-  list(REMOVE_ITEM SKERRY_WARNINGS -Wshadow)   # in a batch it would tell of files that have nothing to do with each other
+  set(SKERRY_WARNINGS ${SKERRY_BATCH_WARNINGS})
 endif()
 
 add_library(skerry_options INTERFACE)
@@ -27,8 +30,15 @@ if(SKERRY_SANITIZE)
   endif()
 endif()
 
+# Compiles that many files as one, where the preset does not choose: small enough to be waited for after a change.
+function(skerry_batch target count)
+  if(NOT CMAKE_UNITY_BUILD)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${count})
+  endif()
+endfunction()
+
 function(skerry_room NAME)
-  cmake_parse_arguments(ROOM "" "TEST_TIMEOUT" "SOURCES;TESTS;BENCHES;DEPS;LINK;TEST_DEPS;PCH" ${ARGN})
+  cmake_parse_arguments(ROOM "" "TEST_TIMEOUT;BATCH" "SOURCES;TESTS;BENCHES;DEPS;LINK;TEST_DEPS;PCH" ${ARGN})
   set(library skerry_${NAME})
   add_library(${library} STATIC ${ROOM_SOURCES})
   add_library(skerry::${NAME} ALIAS ${library})
@@ -36,7 +46,12 @@ function(skerry_room NAME)
   foreach(dep IN LISTS ROOM_DEPS)
     target_link_libraries(${library} PUBLIC skerry::${dep})
   endforeach()
-  target_compile_options(${library} PRIVATE ${SKERRY_WARNINGS})
+  if(ROOM_BATCH)
+    skerry_batch(${library} ${ROOM_BATCH})
+    target_compile_options(${library} PRIVATE ${SKERRY_BATCH_WARNINGS})
+  else()
+    target_compile_options(${library} PRIVATE ${SKERRY_WARNINGS})
+  endif()
   if(ROOM_PCH)
     target_precompile_headers(${library} PRIVATE ${ROOM_PCH})
   endif()
@@ -53,7 +68,8 @@ function(skerry_room NAME)
     foreach(dep IN LISTS ROOM_TEST_DEPS)
       target_link_libraries(${NAME}_test PRIVATE ${dep})
     endforeach()
-    target_compile_options(${NAME}_test PRIVATE ${SKERRY_WARNINGS})
+    skerry_batch(${NAME}_test 3)
+    target_compile_options(${NAME}_test PRIVATE ${SKERRY_BATCH_WARNINGS})
     target_compile_options(${NAME}_test PRIVATE $<$<CONFIG:Release>:-O1>)   # less to wait for; the code under test stays -O2
     target_compile_definitions(${NAME}_test PRIVATE SKERRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(ROOM_PCH)

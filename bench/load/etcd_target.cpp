@@ -9,9 +9,9 @@
 namespace skerry::bench {
 namespace {
 
-constexpr auto call_timeout = 30s;
+constexpr auto etcd_timeout = 30s;
 
-Result<> as_result(const rpc::Status& status) {
+Result<> etcd_result(const rpc::Status& status) {
   if (status.ok()) return {};
   return fail(Errc::unavailable, "etcd answered: " + status.message);
 }
@@ -44,16 +44,16 @@ class EtcdTarget final : public Target {
     request.set_key(operation.key.data(), operation.key.size());
     request.set_value(operation.value.data(), operation.value.size());
     etcdserverpb::PutResponse reply;
-    co_return as_result(
-        co_await channel.unary("/etcdserverpb.KV/Put", request, reply, {.deadline = core_.now() + call_timeout, .metadata = {}}));
+    co_return etcd_result(
+        co_await channel.unary("/etcdserverpb.KV/Put", request, reply, {.deadline = core_.now() + etcd_timeout, .metadata = {}}));
   }
 
   Task<Result<>> get(rpc::Channel& channel, Operation operation) {
     etcdserverpb::RangeRequest request;
     request.set_key(operation.key.data(), operation.key.size());
     etcdserverpb::RangeResponse reply;
-    CO_TRYV(as_result(co_await channel.unary("/etcdserverpb.KV/Range", request, reply,
-                                             {.deadline = core_.now() + call_timeout, .metadata = {}})));
+    CO_TRYV(etcd_result(co_await channel.unary("/etcdserverpb.KV/Range", request, reply,
+                                               {.deadline = core_.now() + etcd_timeout, .metadata = {}})));
     if (reply.kvs_size() != 1) co_return fail(Errc::not_found, "etcd has no such key");
     co_return Result<>{};
   }

@@ -35,9 +35,9 @@ std::size_t reply_length(BytesView bytes) {
 }
 
 // One connection: commands leave with everything else of the turn, replies are matched in order.
-class Connection final : TurnHook {
+class RedisConnection final : TurnHook {
  public:
-  Connection(Core& core, std::unique_ptr<net::Stream> stream)
+  RedisConnection(Core& core, std::unique_ptr<net::Stream> stream)
       : core_(core), stream_(std::move(stream)), written_(core), tasks_(core) {
     tasks_.spawn(read_replies());
     tasks_.spawn(write_commands());
@@ -127,7 +127,7 @@ class RedisTarget final : public Target {
   Task<Result<>> connect() override {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
       CO_TRY(auto stream, co_await network_.connect(options_.address, core_.now() + 5s));
-      connections_.push_back(std::make_unique<Connection>(core_, std::move(stream)));
+      connections_.push_back(std::make_unique<RedisConnection>(core_, std::move(stream)));
     }
     co_return Result<>{};
   }
@@ -144,7 +144,7 @@ class RedisTarget final : public Target {
   Core& core_;
   net::Network& network_;
   TargetOptions options_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<RedisConnection>> connections_;
   std::size_t next_ = 0;
 };
 

@@ -15,11 +15,11 @@ namespace {
 
 namespace oxia = io::oxia::proto::v1;
 
-constexpr auto call_timeout = 30s;
+constexpr auto store_timeout = 30s;
 constexpr auto run_timeout = 24h;   // the write stream lives as long as the run
 constexpr std::int64_t shard = 0;
 
-Result<> as_result(const rpc::Status& status) {
+Result<> store_result(const rpc::Status& status) {
   if (status.ok()) return {};
   return fail(Errc::unavailable, "the store answered: " + status.message);
 }
@@ -33,9 +33,9 @@ void fill(oxia::WriteRequest& request, std::span<const Operation> operations) {
 }
 
 // One channel with one write stream; replies come in the order of the requests.
-class Connection {
+class StoreConnection {
  public:
-  Connection(Core& core, net::Network& network, const net::Address& address)
+  StoreConnection(Core& core, net::Network& network, const net::Address& address)
       : core_(core), channel_(rpc::Channel::make(core, network, address, {})), may_write_(core), tasks_(core) {}
 
   Task<Result<>> connect() {
@@ -68,7 +68,7 @@ class Connection {
       get.set_include_value(true);
     }
     CO_TRY(auto call, co_await channel_->open("/io.oxia.proto.v1.OxiaClient/Read",
-                                              {.deadline = core_.now() + call_timeout, .metadata = {}}));
+                                              {.deadline = core_.now() + store_timeout, .metadata = {}}));
     CO_TRYV(co_await call->write(request));
     CO_TRYV(co_await call->finish_writing());
     oxia::ReadResponse reply;
@@ -78,7 +78,7 @@ class Connection {
       if (!more) break;
       for (const auto& get : reply.gets()) found += get.status() == oxia::OK ? 1 : 0;
     }
-    CO_TRYV(as_result(co_await call->finish()));
+    CO_TRYV(store_result(co_await call->finish()));
     if (found != static_cast<int>(operations.size())) co_return fail(Errc::not_found, "the store has no such key");
     co_return Result<>{};
   }
@@ -142,7 +142,7 @@ class StoreTarget final : public Target {
  public:
   StoreTarget(Core& core, net::Network& network, const TargetOptions& options) {
     for (std::uint32_t i = 0; i < options.connections; ++i) {
-      connections_.push_back(std::make_unique<Connection>(core, network, options.address));
+      connections_.push_back(std::make_unique<StoreConnection>(core, network, options.address));
     }
   }
 
@@ -152,7 +152,7 @@ class StoreTarget final : public Target {
   }
 
   Task<Result<>> execute(std::span<const Operation> operations) override {
-    Connection& connection = *connections_[next_++ % connections_.size()];
+    StoreConnection& connection = *connections_[next_++ % connections_.size()];
     if (operations[0].kind == Operation::Kind::put) co_return co_await connection.put(operations);
     co_return co_await connection.get(operations);
   }
@@ -162,7 +162,7 @@ class StoreTarget final : public Target {
   }
 
  private:
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<StoreConnection>> connections_;
   std::size_t next_ = 0;
 };
 

@@ -11,8 +11,6 @@ using namespace control;
 
 namespace {
 
-constexpr ShardId the_log{0};   // as the oracle calls it
-
 std::shared_ptr<const Bytes> payload_of(std::uint64_t value) {
   Bytes bytes;
   append_little_endian(bytes, value);

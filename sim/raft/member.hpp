@@ -12,6 +12,8 @@
 
 namespace skerry::sim {
 
+constexpr ShardId the_log{0};   // as the oracle calls the coordinators' log
+
 // What everybody in a simulated group shares.
 struct RaftSurroundings {
   Schedule& schedule;

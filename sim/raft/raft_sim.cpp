@@ -13,7 +13,6 @@ namespace {
 
 constexpr Duration recovery_max = 10s;   // from the end of all faults to equal members, one in office
 constexpr Duration pause_max = 800ms;
-constexpr ShardId the_log{0};
 
 // Of a clock against true time; two of them differ by less than 5 %.
 int clock_error(const RaftPlan& plan, Random& random) {

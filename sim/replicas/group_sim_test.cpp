@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <string>
+
 #include "sim/replicas/names.hpp"
 
 namespace skerry::sim {
@@ -10,9 +14,25 @@ namespace {
 
 constexpr std::uint64_t seeds_max = 4000;   // within which every bug must be found; most take a few dozen
 
+// Bugs that take more, and a seed that found them: the search begins there, so that it is short until the code changes.
+const std::map<std::string, std::uint64_t> late{{"commit-from-barrier-on", 157},
+                                                {"both-majorities-while-joint", 333},
+                                                {"confirmed-when-committed-under-new-sets", 695},
+                                                {"learners-do-not-vote", 300},
+                                                {"lease-counted-from-sending", 1280},
+                                                {"lease-needs-majority", 175},
+                                                {"lease-needs-acknowledged-term", 2446},
+                                                {"lease-ends-with-news", 369},
+                                                {"news-until-confirmed", 512},
+                                                {"incarnation-ends-lease", 232},
+                                                {"restarted-node-stands-promised", 236},
+                                                {"served-told-of-head-only", 1259}};
+std::uint64_t first_seed(const std::string& bug) { return late.contains(bug) ? late.at(bug) : 1; }
+
 // Whether one of the seeds ends badly.
-bool found(GroupSimOptions options) {
-  for (options.seed = 1; options.seed <= seeds_max; ++options.seed) {
+bool found(const std::string& bug, GroupSimOptions options) {
+  const std::uint64_t first = first_seed(bug);
+  for (options.seed = first; options.seed < first + seeds_max; ++options.seed) {
     if (!GroupSim(options).run().failure.empty()) return true;
   }
   return false;
@@ -28,10 +48,10 @@ TEST(GroupSim, the_same_seed_goes_the_same_way) {
 }
 
 class BrokenRule : public testing::TestWithParam<std::pair<const std::string, replica::Rule>> {};
-TEST_P(BrokenRule, is_found) { EXPECT_TRUE(found({.broken = GetParam().second})); }
+TEST_P(BrokenRule, is_found) { EXPECT_TRUE(found(GetParam().first, {.broken = GetParam().second})); }
 
 class CoordinatorMistake : public testing::TestWithParam<std::pair<const std::string, Mistake>> {};
-TEST_P(CoordinatorMistake, is_found) { EXPECT_TRUE(found({.mistake = GetParam().second})); }
+TEST_P(CoordinatorMistake, is_found) { EXPECT_TRUE(found(GetParam().first, {.mistake = GetParam().second})); }
 
 class MistakeOfReshapes : public testing::TestWithParam<std::pair<const std::string, ReshapeMistake>> {};
 TEST_P(MistakeOfReshapes, is_found) { EXPECT_TRUE(found({.reshape_mistake = GetParam().second, .real_coordinator = true})); }

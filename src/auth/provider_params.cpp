@@ -46,7 +46,7 @@ Result<std::vector<std::string>> list_of(const json::object& object, std::string
   return list;
 }
 
-Result<std::string> text_of(const json::object& object, std::string_view field) {
+Result<std::string> param_text(const json::object& object, std::string_view field) {
   const json::value* found = object.if_contains(field);
   if (found == nullptr) return std::string();
   if (!found->is_string()) return wrong(fmt::format("{}: expected a text", field));
@@ -56,11 +56,11 @@ Result<std::string> text_of(const json::object& object, std::string_view field) 
 Result<IssuerOptions> issuer_of(const std::string& url, const json::object& object) {
   IssuerOptions issuer{.url = url, .audiences = {}, .key_file = {}};
   TRY(issuer.audiences, list_of(object, "allowedAudiences"));
-  TRY(const std::string name_claim, text_of(object, "userNameClaim"));
+  TRY(const std::string name_claim, param_text(object, "userNameClaim"));
   if (!name_claim.empty()) issuer.user_name_claim = name_claim;
-  TRY(issuer.roles_claim, text_of(object, "rolesClaim"));
-  TRY(issuer.key_file, text_of(object, "staticKeyFile"));
-  TRY(const std::string role, text_of(object, "defaultRole"));
+  TRY(issuer.roles_claim, param_text(object, "rolesClaim"));
+  TRY(issuer.key_file, param_text(object, "staticKeyFile"));
+  TRY(const std::string role, param_text(object, "defaultRole"));
   issuer.default_role = parse_role(role);
   if (!role.empty() && !issuer.default_role) return wrong("defaultRole: expected none, read, write or admin");
   if (issuer.audiences.empty()) {

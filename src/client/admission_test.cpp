@@ -11,7 +11,7 @@
 namespace skerry::client {
 namespace {
 
-struct World {
+struct AdmissionWorld {
   ManualClock clock;
   Core core{CoreId{0}, clock, 1};
   Admission admission{core, 2, 100};
@@ -22,20 +22,20 @@ struct World {
   void run() {
     while (core.run_turn()) {}
   }
-  ~World() {
+  ~AdmissionWorld() {
     core.drop_frames();
     leases.clear();
   }
 };
 
-Task<> enter(World& world, std::string name, std::size_t bytes, Deadline deadline = no_deadline) {
+Task<> enter(AdmissionWorld& world, std::string name, std::size_t bytes, Deadline deadline = no_deadline) {
   Result<Admission::Lease> lease = co_await world.admission.enter(bytes, deadline);
   world.log.push_back(name + (lease ? " in" : " refused"));
   if (lease) world.leases.push_back(std::move(*lease));
 }
 
 TEST(Admission, lets_in_up_to_the_limit_and_then_in_order_of_arrival) {
-  World world;
+  AdmissionWorld world;
   for (const char* name : {"a", "b", "c", "d"}) world.tasks.spawn(enter(world, name, 10));
   world.run();
   EXPECT_EQ(world.log, (std::vector<std::string>{"a in", "b in"}));
@@ -47,7 +47,7 @@ TEST(Admission, lets_in_up_to_the_limit_and_then_in_order_of_arrival) {
 }
 
 TEST(Admission, bounds_bytes_too_and_lets_a_small_one_wait_behind_a_large_one) {
-  World world;
+  AdmissionWorld world;
   world.tasks.spawn(enter(world, "a", 60));
   world.tasks.spawn(enter(world, "large", 60));
   world.tasks.spawn(enter(world, "small", 1));
@@ -59,14 +59,14 @@ TEST(Admission, bounds_bytes_too_and_lets_a_small_one_wait_behind_a_large_one) {
 }
 
 TEST(Admission, lets_one_above_the_whole_limit_in_when_it_is_alone) {
-  World world;
+  AdmissionWorld world;
   world.tasks.spawn(enter(world, "huge", 1000));
   world.run();
   EXPECT_EQ(world.log, (std::vector<std::string>{"huge in"}));
 }
 
 TEST(Admission, refuses_at_the_deadline_and_forgets_who_waited) {
-  World world;
+  AdmissionWorld world;
   world.tasks.spawn(enter(world, "a", 10));
   world.tasks.spawn(enter(world, "b", 10));
   world.tasks.spawn(enter(world, "c", 10, world.clock.now() + 1s));
@@ -80,7 +80,7 @@ TEST(Admission, refuses_at_the_deadline_and_forgets_who_waited) {
 Task<> cancel(TaskScope& tasks) { co_await tasks.cancel_and_join(); }
 
 TEST(Admission, gives_back_what_a_cancelled_waiter_was_granted) {
-  World world;
+  AdmissionWorld world;
   TaskScope doomed(world.core);
   world.tasks.spawn(enter(world, "a", 100));
   world.run();

@@ -12,7 +12,7 @@ namespace pb = io::oxia::proto::v1;
 
 constexpr ShardId shard0{0}, shard1{1};
 
-struct World {
+struct QueueWorld {
   ManualClock clock;
   Core core{CoreId{0}, clock, 1};
   ChangeQueue queue{core, 1 << 20};
@@ -32,7 +32,7 @@ struct World {
 };
 
 TEST(ChangeQueue, hands_out_changes_in_the_order_they_came_and_drops_what_comes_again) {
-  World world;
+  QueueWorld world;
   world.push(shard0, 4, {});
   world.push(shard0, 5, {"a", "b"});
   world.push(shard1, 3, {"x"});
@@ -43,7 +43,7 @@ TEST(ChangeQueue, hands_out_changes_in_the_order_they_came_and_drops_what_comes_
 }
 
 TEST(ChangeQueue, moves_a_position_when_the_whole_batch_was_handed_out) {
-  World world;
+  QueueWorld world;
   world.push(shard0, 4, {});
   world.push(shard0, 5, {"a", "b"});
   ASSERT_TRUE(world.queue.pop());
@@ -53,7 +53,7 @@ TEST(ChangeQueue, moves_a_position_when_the_whole_batch_was_handed_out) {
 }
 
 TEST(ChangeQueue, is_ready_when_every_shard_has_answered) {
-  World world;
+  QueueWorld world;
   world.queue.shards()[shard0];
   world.queue.shards()[shard1];
   world.push(shard0, 0, {});
@@ -63,7 +63,7 @@ TEST(ChangeQueue, is_ready_when_every_shard_has_answered) {
 }
 
 TEST(ChangeQueue, has_room_again_when_changes_were_taken) {
-  World world;
+  QueueWorld world;
   ChangeQueue small(world.core, 10);
   store::v1::NotificationBatch batch;
   batch.set_offset(1);
@@ -75,7 +75,7 @@ TEST(ChangeQueue, has_room_again_when_changes_were_taken) {
 }
 
 TEST(ChangeQueue, starts_a_shard_where_those_stopped_whose_place_it_took) {
-  World world;
+  QueueWorld world;
   world.queue.shards()[shard0] = {0, 99, std::nullopt, false, nullptr};
   world.queue.shards()[shard1] = {100, 199, std::nullopt, false, nullptr};
   world.push(shard0, 41, {"a"});
@@ -88,7 +88,7 @@ TEST(ChangeQueue, starts_a_shard_where_those_stopped_whose_place_it_took) {
 }
 
 TEST(ChangeQueue, tells_every_kind_of_change) {
-  World world;
+  QueueWorld world;
   store::v1::NotificationBatch batch;
   batch.set_offset(9);
   batch.set_timestamp(1000);

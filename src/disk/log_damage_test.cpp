@@ -17,7 +17,7 @@ constexpr Term term{3};
 constexpr int batches = 4, entries_each = 3;
 const std::string first_file = "/log/" + segment_name(1);
 
-std::string payload(std::int64_t offset) { return fmt::format("payload of entry {}, long enough to be torn", offset); }
+std::string torn_payload(std::int64_t offset) { return fmt::format("payload of entry {}, long enough to be torn", offset); }
 
 // A log of four synced batches in one segment; its file; where each batch ends.
 struct Image {
@@ -38,7 +38,7 @@ Image make_image() {
   for (int batch = 0; batch < batches; ++batch) {
     for (int i = 0; i < entries_each; ++i) {
       const std::int64_t offset = batch * entries_each + i;
-      EXPECT_TRUE(world.append(shard, term, Offset(offset), payload(offset)));
+      EXPECT_TRUE(world.append(shard, term, Offset(offset), torn_payload(offset)));
     }
     EXPECT_TRUE(world.sync());
     image.content = world.state.content(first_file);
@@ -56,13 +56,13 @@ Result<int> entries_after_opening(const Bytes& content) {
   if (known.last == no_offset) return 0;
   TRY(const auto entries, world.read(shard, Offset(0)));
   for (const LogEntry& entry : entries) {
-    EXPECT_EQ(entry.payload, payload(entry.offset.value()));
+    EXPECT_EQ(entry.payload, torn_payload(entry.offset.value()));
     EXPECT_EQ(entry.term, term);
   }
   EXPECT_EQ(static_cast<std::int64_t>(entries.size()), known.last.value() + 1);
   // What was cut can be written again, and stays through another opening.
   const Offset next = known.last.next();
-  EXPECT_TRUE(world.append(shard, term, next, payload(next.value())));
+  EXPECT_TRUE(world.append(shard, term, next, torn_payload(next.value())));
   EXPECT_TRUE(world.sync());
   EXPECT_TRUE(world.reopen_after_crash());
   EXPECT_EQ(world.log().shard(shard).last, next);
@@ -125,7 +125,7 @@ TEST(LogDamage, any_flipped_bit_of_a_segment_header_is_refused) {
 TEST(LogDamage, after_a_clean_stop_damage_to_the_last_batch_is_refused_too) {
   LogWorld world;
   ASSERT_TRUE(world.open());
-  ASSERT_TRUE(world.append(shard, term, Offset(0), payload(0)));
+  ASSERT_TRUE(world.append(shard, term, Offset(0), torn_payload(0)));
   ASSERT_TRUE(world.sync());
   const std::uint64_t end = end_of(world.state.content(first_file));
   ASSERT_TRUE(world.stop());

@@ -10,8 +10,7 @@
 namespace skerry::disk {
 namespace {
 
-constexpr ShardId one{1}, two{2};
-constexpr Term term{1};
+constexpr Term failing_term{1};
 
 struct Ear final : LogListener {
   std::vector<std::uint64_t> synced;
@@ -28,13 +27,13 @@ Task<> wait_into(Log& log, Sequence sequence, std::vector<std::string>& outcomes
 TEST(LogFailure, a_failed_sync_stops_the_log_for_good_and_tells_everybody) {
   LogWorld world;
   ASSERT_TRUE(world.open());
-  ASSERT_TRUE(world.append(one, term, Offset(0), "kept"));
+  ASSERT_TRUE(world.append(one, failing_term, Offset(0), "kept"));
   ASSERT_TRUE(world.sync());
   world.settle();
   Ear ear;
   world.log().add_listener(ear);
   world.state.faults.fail_sync = 1;
-  ASSERT_TRUE(world.append(one, term, Offset(1), "lost"));
+  ASSERT_TRUE(world.append(one, failing_term, Offset(1), "lost"));
   const auto waited = world.sync();
   ASSERT_FALSE(waited);
   EXPECT_EQ(waited.error(), Errc::io_failed);
@@ -42,7 +41,7 @@ TEST(LogFailure, a_failed_sync_stops_the_log_for_good_and_tells_everybody) {
   ASSERT_EQ(ear.stopped.size(), 1U);
   EXPECT_THAT(ear.stopped[0], testing::HasSubstr("the log has stopped"));
   EXPECT_TRUE(ear.synced.empty());
-  EXPECT_EQ(world.append(one, term, Offset(2), "refused").error(), Errc::io_failed);
+  EXPECT_EQ(world.append(one, failing_term, Offset(2), "refused").error(), Errc::io_failed);
   EXPECT_EQ(world.log().synced(), Sequence(1));
   EXPECT_FALSE(world.stop());
   ASSERT_TRUE(world.reopen_after_crash());
@@ -55,7 +54,7 @@ TEST(LogFailure, what_a_failed_sync_left_in_memory_is_written_again_before_it_co
   ASSERT_TRUE(world.open());
   world.settle();
   world.state.faults.fail_sync = 1;
-  ASSERT_TRUE(world.append(one, term, Offset(0), "only in memory"));
+  ASSERT_TRUE(world.append(one, failing_term, Offset(0), "only in memory"));
   ASSERT_FALSE(world.sync());
   world.kill();
   ASSERT_TRUE(world.open());
@@ -67,11 +66,11 @@ TEST(LogFailure, what_a_failed_sync_left_in_memory_is_written_again_before_it_co
 TEST(LogFailure, a_failed_write_stops_the_log_for_good) {
   LogWorld world;
   ASSERT_TRUE(world.open());
-  ASSERT_TRUE(world.append(one, term, Offset(0), "kept"));
+  ASSERT_TRUE(world.append(one, failing_term, Offset(0), "kept"));
   ASSERT_TRUE(world.sync());
   world.settle();
   world.state.faults.fail_write = 1;
-  ASSERT_TRUE(world.append(one, term, Offset(1), "lost"));
+  ASSERT_TRUE(world.append(one, failing_term, Offset(1), "lost"));
   EXPECT_EQ(world.sync().error(), Errc::io_failed);
   EXPECT_EQ(world.log().record_term(one, Term(9)).error(), Errc::io_failed);
   ASSERT_TRUE(world.reopen_after_crash());
@@ -88,7 +87,7 @@ TEST(LogFailure, batches_become_durable_in_order_while_the_next_ones_gather) {
   TaskScope tasks(world.core());
   std::vector<std::string> outcomes;
   for (std::int64_t i = 0; i < 6; ++i) {
-    const auto sequence = world.append(one, term, Offset(i), "x");
+    const auto sequence = world.append(one, failing_term, Offset(i), "x");
     ASSERT_TRUE(sequence);
     tasks.spawn(wait_into(world.log(), *sequence, outcomes));
     world.settle();
@@ -108,7 +107,7 @@ TEST(LogFailure, a_full_disk_refuses_appends_but_keeps_what_is_there_and_takes_t
   std::int64_t next = 0;
   Result<Sequence> refused = Sequence(0);
   while (refused && next < 1000) {
-    refused = world.append(one, term, Offset(next), std::string(300, 'x'));
+    refused = world.append(one, failing_term, Offset(next), std::string(300, 'x'));
     world.settle();
     next += refused ? 1 : 0;
   }
@@ -125,7 +124,7 @@ TEST(LogFailure, a_full_disk_refuses_appends_but_keeps_what_is_there_and_takes_t
   ASSERT_TRUE(world.note(world.log().trim(one, Offset(next - 1))));
   ASSERT_TRUE(world.sync());
   world.settle();
-  ASSERT_TRUE(world.append(one, term, Offset(next), std::string(300, 'x')));
+  ASSERT_TRUE(world.append(one, failing_term, Offset(next), std::string(300, 'x')));
   ASSERT_TRUE(world.sync());
   ASSERT_TRUE(world.reopen_after_crash());
   EXPECT_EQ(world.log().shard(one).last, Offset(next));
@@ -137,7 +136,7 @@ TEST(LogFailure, when_somebody_else_frees_space_the_log_goes_on_by_itself) {
   world.settle();
   world.state.faults.capacity = world.state.bytes_used();
   std::int64_t next = 0;
-  while (next < 1000 && world.append(one, term, Offset(next), std::string(300, 'x'))) {
+  while (next < 1000 && world.append(one, failing_term, Offset(next), std::string(300, 'x'))) {
     ++next;
     world.settle();
   }
@@ -145,7 +144,7 @@ TEST(LogFailure, when_somebody_else_frees_space_the_log_goes_on_by_itself) {
   world.state.faults.capacity.reset();
   world.clock.advance(1s);
   world.settle();
-  EXPECT_TRUE(world.append(one, term, Offset(next), std::string(300, 'x')));
+  EXPECT_TRUE(world.append(one, failing_term, Offset(next), std::string(300, 'x')));
   EXPECT_TRUE(world.sync());
 }
 
@@ -162,7 +161,8 @@ TEST(LogFailure, stopping_while_the_disk_is_full_fails_those_who_wait_for_space)
   ASSERT_TRUE(world.open());
   world.state.faults.capacity = world.state.bytes_used();   // the second segment is not made yet
   std::int64_t next = 0;
-  while (next < 1000 && world.append(one, term, Offset(next), std::string(300, 'x'))) ++next;   // into memory, in one turn
+  while (next < 1000 && world.append(one, failing_term, Offset(next), std::string(300, 'x')))
+    ++next;   // into memory, in one turn
   TaskScope tasks(world.core());
   std::vector<std::string> outcomes;
   tasks.spawn(wait_into(world.log(), Sequence(static_cast<std::uint64_t>(next)), outcomes));
@@ -178,13 +178,13 @@ TEST(LogFailure, stopping_while_the_disk_is_full_fails_those_who_wait_for_space)
 TEST(LogFailure, a_record_larger_than_a_segment_is_refused_and_changes_nothing) {
   LogWorld world;
   ASSERT_TRUE(world.open());
-  const auto refused = world.append(one, term, Offset(0), std::string(20 << 10, 'x'));
+  const auto refused = world.append(one, failing_term, Offset(0), std::string(20 << 10, 'x'));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), Errc::resource_exhausted);
   EXPECT_THAT(refused.error().message(), testing::HasSubstr("does not fit in a log segment of 16384 bytes"));
   EXPECT_TRUE(world.log().shards().empty());
-  EXPECT_TRUE(world.append(one, term, Offset(0), std::string(11 << 10, 'x')));
-  EXPECT_TRUE(world.append(one, term, Offset(1), std::string(11 << 10, 'x')));
+  EXPECT_TRUE(world.append(one, failing_term, Offset(0), std::string(11 << 10, 'x')));
+  EXPECT_TRUE(world.append(one, failing_term, Offset(1), std::string(11 << 10, 'x')));
   EXPECT_TRUE(world.sync());
 }
 
@@ -196,11 +196,11 @@ TEST(LogFailure, what_gathers_in_memory_is_bounded) {
   world.settle();
   world.state.faults.sync_takes = 1s;
   Result<Sequence> last = Sequence(0);
-  for (std::int64_t i = 0; last && i < 100; ++i) last = world.append(one, term, Offset(i), std::string(100, 'x'));
+  for (std::int64_t i = 0; last && i < 100; ++i) last = world.append(one, failing_term, Offset(i), std::string(100, 'x'));
   ASSERT_FALSE(last);
   EXPECT_EQ(last.error(), Errc::resource_exhausted);
   ASSERT_TRUE(world.sync());
-  EXPECT_TRUE(world.append(one, term, world.log().shard(one).last.next(), "x"));
+  EXPECT_TRUE(world.append(one, failing_term, world.log().shard(one).last.next(), "x"));
 }
 
 TEST(LogFailure, a_second_log_in_the_folder_is_refused) {
@@ -215,7 +215,7 @@ TEST(LogFailure, a_deleted_shard_starts_anew_and_leaves_its_neighbours_alone) {
   LogWorld world;
   ASSERT_TRUE(world.open());
   ASSERT_TRUE(world.append(one, Term(5), Offset(0), "old"));
-  ASSERT_TRUE(world.append(two, term, Offset(0), "neighbour"));
+  ASSERT_TRUE(world.append(two, failing_term, Offset(0), "neighbour"));
   ASSERT_TRUE(world.note(world.log().delete_shard(one)));
   EXPECT_EQ(world.log().shard(one).last, no_offset);
   ASSERT_TRUE(world.append(one, Term(1), Offset(0), "new"));
@@ -232,7 +232,7 @@ TEST(LogFailure, terms_and_snapshots_outlive_the_segments_they_were_written_in) 
   ASSERT_TRUE(world.note(world.log().record_term(two, Term(8))));
   ASSERT_TRUE(world.note(world.log().snapshot_installed(ShardId(3), Term(4), Offset(99))));
   for (std::int64_t i = 0; i < 200; ++i) {
-    ASSERT_TRUE(world.append(one, term, Offset(i), std::string(500, 'x')));
+    ASSERT_TRUE(world.append(one, failing_term, Offset(i), std::string(500, 'x')));
     ASSERT_TRUE(world.note(world.log().trim(one, Offset(i))));
     ASSERT_TRUE(world.sync());
   }
@@ -249,9 +249,9 @@ TEST(LogFailure, terms_and_snapshots_outlive_the_segments_they_were_written_in) 
 TEST(LogFailure, the_shard_that_pins_the_oldest_segment_is_named) {
   LogWorld world;
   ASSERT_TRUE(world.open());
-  ASSERT_TRUE(world.append(two, term, Offset(0), "pins"));
+  ASSERT_TRUE(world.append(two, failing_term, Offset(0), "pins"));
   for (std::int64_t i = 0; i < 100; ++i) {
-    ASSERT_TRUE(world.append(one, term, Offset(i), std::string(500, 'x')));
+    ASSERT_TRUE(world.append(one, failing_term, Offset(i), std::string(500, 'x')));
     ASSERT_TRUE(world.note(world.log().trim(one, Offset(i))));
     ASSERT_TRUE(world.sync());
   }

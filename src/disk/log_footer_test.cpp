@@ -11,24 +11,23 @@
 namespace skerry::disk {
 namespace {
 
-constexpr ShardId one{1}, two{2};
-constexpr Term term{3};
+constexpr Term footer_term{3};
 constexpr std::int64_t entries = 120;   // of each shard: about ten segments
 
 std::string path(std::uint64_t generation) { return "/log/" + segment_name(generation); }
 
-std::string payload(std::int64_t offset) { return fmt::format("entry {} ", offset) + std::string(400, 'x'); }
+std::string footer_payload(std::int64_t offset) { return fmt::format("entry {} ", offset) + std::string(400, 'x'); }
 
 void append_both(LogWorld& world, std::int64_t from, std::int64_t count) {
   for (std::int64_t i = from; i < from + count; ++i) {
-    ASSERT_TRUE(world.append(one, term, Offset(i), payload(i)));
-    ASSERT_TRUE(world.append(two, term, Offset(i), payload(i)));
+    ASSERT_TRUE(world.append(one, footer_term, Offset(i), footer_payload(i)));
+    ASSERT_TRUE(world.append(two, footer_term, Offset(i), footer_payload(i)));
     ASSERT_TRUE(world.sync());
     world.settle();
   }
 }
 
-void fill(LogWorld& world) {
+void fill_log(LogWorld& world) {
   ASSERT_TRUE(world.open());
   append_both(world, 0, entries);
 }
@@ -39,7 +38,7 @@ void expect_all(LogWorld& world, std::int64_t count = entries) {
     const auto read = world.read(shard, Offset(0));
     ASSERT_TRUE(read) << read.error().message();
     ASSERT_EQ(static_cast<std::int64_t>(read->size()), count);
-    for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ((*read)[static_cast<std::size_t>(i)].payload, payload(i));
+    for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ((*read)[static_cast<std::size_t>(i)].payload, footer_payload(i));
   }
 }
 
@@ -90,7 +89,7 @@ TEST(LogFooter, opening_reads_the_batches_of_two_segments_however_many_there_are
 
 TEST(LogFooter, every_closed_segment_gets_one_and_it_tells_what_the_segment_holds) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   const std::uint64_t segments = world.log().bytes() / world.options().segment_bytes;
   ASSERT_GT(segments, 5U);
   EXPECT_EQ(footed(world), segments - 1);
@@ -105,7 +104,7 @@ TEST(LogFooter, every_closed_segment_gets_one_and_it_tells_what_the_segment_hold
 
 TEST(LogFooter, a_missing_one_costs_a_read_and_is_written_again_as_it_was) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   world.crash();
   const Bytes whole = world.state.content(path(2));
   Bytes content = whole;
@@ -125,7 +124,7 @@ TEST(LogFooter, a_missing_one_costs_a_read_and_is_written_again_as_it_was) {
 
 TEST(LogFooter, any_flipped_bit_in_one_is_as_if_it_were_missing) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   world.crash();
   const Bytes whole = world.state.content(path(2));
   for (std::uint64_t bit = parts_of(whole).footer_begins() * 8; bit < whole.size() * 8; ++bit) {
@@ -149,7 +148,7 @@ TEST(LogFooter, a_crash_at_any_turn_loses_nothing_synced_and_leaves_a_log_that_g
     std::int64_t next = 0;
     while (world.log().bytes() == world.options().segment_bytes) {
       if (next > 0) ASSERT_TRUE(world.sync());
-      ASSERT_TRUE(world.append(one, term, Offset(next), payload(next)));
+      ASSERT_TRUE(world.append(one, footer_term, Offset(next), footer_payload(next)));
       ++next;
     }
     world.state.faults.sync_takes = 1ms;
@@ -176,7 +175,7 @@ TEST(LogFooter, a_crash_at_any_turn_loses_nothing_synced_and_leaves_a_log_that_g
 
 TEST(LogFooter, damage_before_one_is_found_by_reading_and_by_verifying) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   world.crash();
   const Bytes whole = world.state.content(path(2));
   const Parts parts = parts_of(whole);
@@ -216,7 +215,7 @@ TEST(LogFooter, damage_before_one_is_found_by_reading_and_by_verifying) {
 
 TEST(LogFooter, one_of_another_generation_is_never_believed) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   world.crash();
   const Bytes older = world.state.content(path(1));
   const std::uint64_t begins = parts_of(older).footer_begins();
@@ -236,14 +235,14 @@ TEST(LogFooter, a_recycled_segment_still_holding_its_old_one_is_read_by_its_batc
   ASSERT_TRUE(world.open());
   int met = 0;
   for (std::int64_t i = 0; i < 600; ++i) {
-    ASSERT_TRUE(world.append(one, term, Offset(i), payload(i)));
+    ASSERT_TRUE(world.append(one, footer_term, Offset(i), footer_payload(i)));
     ASSERT_TRUE(world.note(world.log().trim(one, Offset(std::max<std::int64_t>(0, i - 60)))));
     ASSERT_TRUE(world.sync());
     world.settle();
     if (i % 50 != 49) continue;
     ASSERT_TRUE(world.reopen_after_crash());
     ASSERT_EQ(world.log().shard(one).last, Offset(i));
-    ASSERT_EQ(world.read(one, Offset(i))->front().payload, payload(i));
+    ASSERT_EQ(world.read(one, Offset(i))->front().payload, footer_payload(i));
     for (const std::string& name : world.state.paths()) {
       if (!generation_of(BytesView(name).substr(name.rfind('/') + 1))) continue;
       const Bytes content = world.state.content(name);
@@ -257,7 +256,7 @@ TEST(LogFooter, a_recycled_segment_still_holding_its_old_one_is_read_by_its_batc
 TEST(LogFooter, it_tells_that_the_next_segment_is_missing_or_emptied) {
   for (const bool missing : {true, false}) {
     LogWorld world;
-    fill(world);
+    fill_log(world);
     world.crash();
     const std::uint64_t last = footed(world) + 1;   // the newest that was begun
     if (missing) {
@@ -281,7 +280,7 @@ TEST(LogFooter, it_tells_that_the_next_segment_is_missing_or_emptied) {
 
 TEST(LogFooter, a_forged_one_is_found_by_verifying) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   world.crash();
   Bytes content = world.state.content(path(2));
   const Parts parts = parts_of(content);
@@ -300,7 +299,7 @@ TEST(LogFooter, a_forged_one_is_found_by_verifying) {
 // Of a wrong chain of footers none is believed, and the batches say what is wrong.
 TEST(LogFooter, one_that_does_not_follow_the_segment_before_is_not_believed) {
   LogWorld world;
-  fill(world);
+  fill_log(world);
   world.crash();
   Bytes content = world.state.content(path(3));
   const Parts parts = parts_of(content);
@@ -320,7 +319,7 @@ TEST(LogFooter, a_segment_without_room_for_one_goes_without) {
   // As large as fits: the head of a segment leaves a few bytes less each time.
   std::int64_t next = 0;
   for (std::size_t size = 13 << 10; next < 4 && size > 0; --size) {
-    if (!world.append(one, term, Offset(next), std::string(size, 'x'))) continue;
+    if (!world.append(one, footer_term, Offset(next), std::string(size, 'x'))) continue;
     ASSERT_TRUE(world.sync());
     world.settle();
     size = 13 << 10;
@@ -337,7 +336,7 @@ TEST(LogFooter, many_shards_in_small_segments_still_leave_most_room_to_entries) 
   ASSERT_TRUE(world.open());
   constexpr std::int64_t shards = 200, rounds = 10;
   for (std::int64_t i = 0; i < shards * rounds; ++i) {
-    ASSERT_TRUE(world.append(ShardId(i % shards), term, Offset(i / shards), "x"));
+    ASSERT_TRUE(world.append(ShardId(i % shards), footer_term, Offset(i / shards), "x"));
     if (i % 20 == 19) ASSERT_TRUE(world.sync());
   }
   world.settle();
@@ -358,14 +357,14 @@ TEST(LogFooter, a_failed_write_of_one_stops_the_log_and_loses_nothing) {
     world.settle();
     std::int64_t next = 0;
     while (world.log().bytes() == world.options().segment_bytes) {
-      ASSERT_TRUE(world.append(one, term, Offset(next), payload(next)));
+      ASSERT_TRUE(world.append(one, footer_term, Offset(next), footer_payload(next)));
       ++next;
       if (world.log().bytes() == world.options().segment_bytes) ASSERT_TRUE(world.sync());
     }
     world.state.faults.fail_sync = nth;   // of the batch, the footer, or the next segment in the making
     const bool promised = world.sync().has_value();
     world.settle();
-    const auto refused = world.append(one, term, Offset(next), payload(next));
+    const auto refused = world.append(one, footer_term, Offset(next), footer_payload(next));
     if (promised && !refused) {
       ++stopped;
       EXPECT_EQ(refused.error(), Errc::io_failed);

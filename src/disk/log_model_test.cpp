@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/sanitized.hpp"
 #include "disk/log.hpp"
 #include "disk/log_inspect.hpp"
 #include "disk/testing/log_world.hpp"
@@ -284,7 +285,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 
 TEST(LogModel, random_records_crashes_and_openings_agree_with_the_model) {
   const std::uint64_t one = number_from("SKERRY_SEED", 0);
-  const std::uint64_t count = one != 0 ? 1 : number_from("SKERRY_SEEDS", 400);
+  const std::uint64_t count = one != 0 ? 1 : number_from("SKERRY_SEEDS", sanitized ? 80 : 400);
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t seed = one != 0 ? one : i + 1;
     SCOPED_TRACE(fmt::format("replay with SKERRY_SEED={}", seed));

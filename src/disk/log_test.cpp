@@ -9,7 +9,6 @@
 namespace skerry::disk {
 namespace {
 
-constexpr ShardId one{1}, two{2};
 constexpr Term first_term{1}, second_term{2};
 
 std::string payload(std::int64_t offset, std::size_t size = 20) {

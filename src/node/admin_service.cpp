@@ -11,7 +11,7 @@ namespace {
 namespace pb = io::oxia::proto::v1;
 using rpc::ServerCall;
 
-std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaAdmin/{}", name); }
+std::string oxia_admin_method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaAdmin/{}", name); }
 
 rpc::Status status_of(const Result<>& result) { return result ? rpc::Status() : rpc::Status::from(result.error()); }
 
@@ -52,7 +52,7 @@ std::optional<rpc::Status> refuse_cluster_wishes(const pb::Namespace& wish) {
 // What only a cluster has.
 template <class Request, class Reply>
 void refuse_always(rpc::Methods& methods, std::string_view name, std::string why) {
-  methods.unary<Request, Reply>(method(name), [why = std::move(why)](ServerCall&, const Request&, Reply&) {
+  methods.unary<Request, Reply>(oxia_admin_method(name), [why = std::move(why)](ServerCall&, const Request&, Reply&) {
     return refused(rpc::Status{rpc::Code::unimplemented, why, {}});
   });
 }
@@ -73,25 +73,26 @@ void refuse_what_clusters_have(rpc::Methods& methods) {
 void AdminService::register_in(rpc::Methods& methods) {
   refuse_what_clusters_have(methods);
   methods.unary<pb::ListNamespacesRequest, pb::ListNamespacesResponse>(
-      method("ListNamespaces"),
+      oxia_admin_method("ListNamespaces"),
       [this](ServerCall&, const pb::ListNamespacesRequest&, pb::ListNamespacesResponse& reply) { return list(reply); });
   methods.unary<pb::GetNamespaceRequest, pb::GetNamespaceResponse>(
-      method("GetNamespace"), [this](ServerCall&, const pb::GetNamespaceRequest& request, pb::GetNamespaceResponse& reply) {
+      oxia_admin_method("GetNamespace"),
+      [this](ServerCall&, const pb::GetNamespaceRequest& request, pb::GetNamespaceResponse& reply) {
         return get(request.namespace_(), *reply.mutable_namespace_());
       });
   methods.unary<pb::CreateNamespaceRequest, pb::CreateNamespaceResponse>(
-      method("CreateNamespace"),
+      oxia_admin_method("CreateNamespace"),
       [this](ServerCall&, const pb::CreateNamespaceRequest& request, pb::CreateNamespaceResponse& reply) {
         return create(request.namespace_(), *reply.mutable_namespace_());
       });
   methods.unary<pb::PatchNamespaceRequest, pb::PatchNamespaceResponse>(
-      method("PatchNamespace"), [this](ServerCall&, const pb::PatchNamespaceRequest& request, pb::PatchNamespaceResponse& reply) {
+      oxia_admin_method("PatchNamespace"),
+      [this](ServerCall&, const pb::PatchNamespaceRequest& request, pb::PatchNamespaceResponse& reply) {
         return patch(request.namespace_(), *reply.mutable_namespace_());
       });
   methods.unary<pb::DeleteNamespaceRequest, pb::DeleteNamespaceResponse>(
-      method("DeleteNamespace"), [this](ServerCall&, const pb::DeleteNamespaceRequest& request, pb::DeleteNamespaceResponse&) {
-        return remove(request.namespace_());
-      });
+      oxia_admin_method("DeleteNamespace"), [this](ServerCall&, const pb::DeleteNamespaceRequest& request,
+                                                   pb::DeleteNamespaceResponse&) { return remove(request.namespace_()); });
 }
 
 Task<rpc::Status> AdminService::list(pb::ListNamespacesResponse& reply) {

@@ -9,10 +9,10 @@
 namespace skerry::node {
 namespace {
 
-namespace pb = admin::v1;
+namespace admin_pb = admin::v1;
 
-std::string method(std::string_view name) { return fmt::format("/skerry.admin.v1.Backup/{}", name); }
-rpc::Status status_of(const Result<>& result) { return result ? rpc::Status() : rpc::Status::from(result.error()); }
+std::string backup_method(std::string_view name) { return fmt::format("/skerry.admin.v1.Backup/{}", name); }
+rpc::Status backup_status(const Result<>& result) { return result ? rpc::Status() : rpc::Status::from(result.error()); }
 
 // A pinned view of a shard, on its core.
 struct PinnedShard {
@@ -30,15 +30,16 @@ Task<Result<RemoteShard>> pin(serve::ShardHost& host, Core* core, ShardId id) {
 
 Task<Result<std::optional<Bytes>>> next_block(RemoteShard shard) { co_return co_await (*shard)->source->next(); }
 
-pb::BackupManifest manifest_of(const std::string& name, const NamespaceStatus& space, const std::string& instance, WallTime now) {
-  pb::BackupManifest manifest;
+admin_pb::BackupManifest manifest_of(const std::string& name, const NamespaceStatus& space, const std::string& instance,
+                                     WallTime now) {
+  admin_pb::BackupManifest manifest;
   manifest.set_namespace_(name);
   manifest.set_key_sorting(space.order == store::KeyOrder::natural ? "natural" : "hierarchical");
   manifest.set_notifications_enabled(space.notifications);
   manifest.set_created_millis(static_cast<std::uint64_t>(now.time_since_epoch().count()));
   manifest.set_instance(instance);
   for (const auto& [id, shard] : space.shards) {
-    pb::BackupManifest::Shard& out = *manifest.add_shards();
+    admin_pb::BackupManifest::Shard& out = *manifest.add_shards();
     out.set_shard(id.value());
     out.set_hash_min(shard.hashes.min);
     out.set_hash_max(shard.hashes.max);
@@ -46,8 +47,8 @@ pb::BackupManifest manifest_of(const std::string& name, const NamespaceStatus& s
   return manifest;
 }
 
-Result<NewNamespace> wish_of(const pb::RestoreWish& wish) {
-  const pb::BackupManifest& manifest = wish.manifest();
+Result<NewNamespace> wish_of(const admin_pb::RestoreWish& wish) {
+  const admin_pb::BackupManifest& manifest = wish.manifest();
   const auto shards = static_cast<std::uint32_t>(manifest.shards_size());
   if (manifest.key_sorting() != "natural" && manifest.key_sorting() != "hierarchical") {
     return fail(Errc::invalid_argument,
@@ -59,7 +60,7 @@ Result<NewNamespace> wish_of(const pb::RestoreWish& wish) {
   }
   const auto ranges = control::split_hashes(shards);
   for (std::uint32_t i = 0; i < shards; ++i) {
-    const pb::BackupManifest::Shard& shard = manifest.shards(static_cast<int>(i));
+    const admin_pb::BackupManifest::Shard& shard = manifest.shards(static_cast<int>(i));
     if (ranges[i] == control::HashRange{shard.hash_min(), shard.hash_max()}) continue;
     return fail(Errc::invalid_argument, "the backup's shards don't divide the hashes evenly, as those of a new namespace do");
   }
@@ -76,17 +77,18 @@ BackupService::BackupService(Core& core, const Sharded<NamespaceAdmin>& namespac
     : namespaces_(namespaces), storage_(storage), hosts_(hosts), backups_(core, limits::backups_at_once_max) {}
 
 void BackupService::register_in(rpc::Methods& methods) {
-  methods.server_stream<pb::BackupRequest, pb::BackupPart>(
-      method("Backup"), [this](rpc::ServerCall&, const pb::BackupRequest& request, Parts& parts) -> Task<rpc::Status> {
+  methods.server_stream<admin_pb::BackupRequest, admin_pb::BackupPart>(
+      backup_method("Backup"),
+      [this](rpc::ServerCall&, const admin_pb::BackupRequest& request, Parts& parts) -> Task<rpc::Status> {
         return ended(backup(request.namespace_(), parts));
       });
-  methods.client_stream<pb::RestoreRequest, pb::RestoreResponse>(
-      method("Restore"), [this](rpc::ServerCall&, Blocks& blocks, pb::RestoreResponse& reply) -> Task<rpc::Status> {
+  methods.client_stream<admin_pb::RestoreRequest, admin_pb::RestoreResponse>(
+      backup_method("Restore"), [this](rpc::ServerCall&, Blocks& blocks, admin_pb::RestoreResponse& reply) -> Task<rpc::Status> {
         return ended(restore(blocks, reply));
       });
 }
 
-Task<rpc::Status> BackupService::ended(Task<Result<>> task) { co_return status_of(co_await std::move(task)); }
+Task<rpc::Status> BackupService::ended(Task<Result<>> task) { co_return backup_status(co_await std::move(task)); }
 
 // --- backup
 
@@ -100,7 +102,7 @@ Task<Result<>> BackupService::backup(std::string name, Parts& parts) {
   const auto found = status.namespaces.find(name);
   if (found == status.namespaces.end()) co_return fail(Errc::not_found, fmt::format("there is no namespace {}", printable(name)));
   const Core& here = Core::of(co_await asio::this_coro::executor);
-  pb::BackupPart part;
+  admin_pb::BackupPart part;
   *part.mutable_manifest() = manifest_of(name, found->second, status.instance_id, here.clock().wall());
   CO_TRYV(co_await parts.write(part));
   for (const auto& [id, shard] : found->second.shards) CO_TRYV(co_await send_shard(id, shard.node, parts));
@@ -111,7 +113,7 @@ Task<Result<>> BackupService::send_shard(ShardId id, std::uint32_t node, Parts& 
   Cores& cores = hosts_.cores();
   const CoreId core = core_of(node);
   CO_TRY(const RemoteShard shard, co_await hosts_.invoke_on(core, pin, &cores.core(core), id));
-  pb::BackupPart part;
+  admin_pb::BackupPart part;
   for (;;) {
     CO_TRY(auto block, co_await cores.call(core, next_block, shard));
     if (!block) co_return Result<>{};
@@ -122,8 +124,8 @@ Task<Result<>> BackupService::send_shard(ShardId id, std::uint32_t node, Parts& 
 
 // --- restore
 
-Task<Result<>> BackupService::restore(Blocks& blocks, pb::RestoreResponse& reply) {
-  pb::RestoreRequest request;
+Task<Result<>> BackupService::restore(Blocks& blocks, admin_pb::RestoreResponse& reply) {
+  admin_pb::RestoreRequest request;
   CO_TRY(const bool begun, co_await blocks.next(request));
   if (!begun || !request.has_wish()) co_return fail(Errc::invalid_argument, "a restore begins with what is wished for");
   CO_TRY(NewNamespace wish, wish_of(request.wish()));
@@ -142,7 +144,7 @@ Task<Result<>> BackupService::restore(Blocks& blocks, pb::RestoreResponse& reply
 
 // Returns how many records it had.
 Task<Result<std::uint64_t>> BackupService::take_shard(ShardId id, std::uint32_t node, store::KeyOrder order, Blocks& blocks) {
-  pb::RestoreRequest request;
+  admin_pb::RestoreRequest request;
   for (;;) {
     CO_TRY(const bool more, co_await blocks.next(request));
     if (!more || !request.has_block()) co_return fail(Errc::corrupt, "the backup ends early: nothing of it was kept");

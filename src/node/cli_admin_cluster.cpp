@@ -24,15 +24,15 @@ struct ClusterFlags {
   std::optional<std::uint32_t> split_point;
   bool wait = false;
 };
-using Word = AdminWord<ClusterFlags>;
+using ClusterWord = AdminWord<ClusterFlags>;
 
 constexpr auto wait_pause = 300ms;
 
-std::string method(std::string_view name) { return fmt::format("/skerry.control.v1.Admin/{}", name); }
+std::string cluster_method(std::string_view name) { return fmt::format("/skerry.control.v1.Admin/{}", name); }
 
 Result<v1::Cluster> read_cluster(const AdminFlags& flags) {
   v1::Cluster cluster;
-  TRYV(ask_server(flags, method("GetCluster"), v1::GetClusterRequest(), cluster));
+  TRYV(ask_server(flags, cluster_method("GetCluster"), v1::GetClusterRequest(), cluster));
   return cluster;
 }
 
@@ -77,7 +77,7 @@ int drain(const AdminFlags& flags, const ClusterFlags& own) {
   v1::DrainNodeRequest request;
   request.set_node(own.node);
   v1::DrainNodeResponse reply;
-  if (const Result<> done = ask_server(flags, method("DrainNode"), request, reply); !done) return report(done.error());
+  if (const Result<> done = ask_server(flags, cluster_method("DrainNode"), request, reply); !done) return report(done.error());
   if (!own.wait) {
     return told({}, fmt::format("{} is being drained; `skerry admin node list` tells how far it is.", own.node));
   }
@@ -88,7 +88,8 @@ int undrain(const AdminFlags& flags, const ClusterFlags& own) {
   v1::UndrainNodeRequest request;
   request.set_node(own.node);
   v1::UndrainNodeResponse reply;
-  return told(ask_server(flags, method("UndrainNode"), request, reply), fmt::format("{} takes replicas again.", own.node));
+  return told(ask_server(flags, cluster_method("UndrainNode"), request, reply),
+              fmt::format("{} takes replicas again.", own.node));
 }
 
 int move_replica(const AdminFlags& flags, const ClusterFlags& own) {
@@ -97,7 +98,7 @@ int move_replica(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_from(own.from);
   request.set_to(own.to);
   v1::MoveReplicaResponse reply;
-  return told(ask_server(flags, method("MoveReplica"), request, reply),
+  return told(ask_server(flags, cluster_method("MoveReplica"), request, reply),
               fmt::format("The replica of shard {} moves from {} to {}; `skerry admin shard list` tells how far it is.",
                           own.shard, own.from, own.to));
 }
@@ -107,7 +108,7 @@ int move_leader(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_shard(own.shard);
   request.set_to(own.to);
   v1::TransferLeaderResponse reply;
-  return told(ask_server(flags, method("TransferLeader"), request, reply),
+  return told(ask_server(flags, cluster_method("TransferLeader"), request, reply),
               fmt::format("{} is to lead shard {}.", own.to, own.shard));
 }
 
@@ -132,7 +133,7 @@ int merge(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_left(own.left);
   request.set_right(own.right);
   v1::MergeShardsResponse reply;
-  const Result<> done = ask_server(flags, method("MergeShards"), request, reply);
+  const Result<> done = ask_server(flags, cluster_method("MergeShards"), request, reply);
   if (!done) return report(done.error());
   fmt::print(
       stderr,
@@ -144,11 +145,11 @@ int merge(const AdminFlags& flags, const ClusterFlags& own) {
 
 void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
   CLI::App& shards = add_admin_group(admin, "shard", "List shards, move their replicas, split and merge them");
-  Word listing(shards, "list", "List the shards: who leads, who follows how far behind, what they wait for");
+  ClusterWord listing(shards, "list", "List the shards: who leads, who follows how far behind, what they wait for");
   listing.app.add_option("-n,--namespace", listing.flags->name_space, "Of this namespace alone");
   listing.runs(chosen, shared, list_shards);
 
-  Word moving(shards, "move", "Move a replica from one node to another");
+  ClusterWord moving(shards, "move", "Move a replica from one node to another");
   moving.app.footer(
       "The new one catches up before it votes, and votes before the former stops: writes go on.\n"
       "Example:\n  skerry admin -a localhost:6651 shard move 7 --from two --to four");
@@ -157,7 +158,7 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
   moving.app.add_option("--to", moving.flags->to, "The node that it comes to")->required();
   moving.runs(chosen, shared, move_replica);
 
-  Word splitting(shards, "split", "Make two shards of one");
+  ClusterWord splitting(shards, "split", "Make two shards of one");
   splitting.app.footer(
       "Returns when the wish is stored. Clients see a pause of writes at the end, and go on with the two.\n"
       "Example:\n  skerry admin -a localhost:6651 shard split --namespace logs --shard 7");
@@ -166,7 +167,7 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
   splitting.app.add_option("--split-point", splitting.flags->split_point, "First hash of the second; the middle without it");
   splitting.runs(chosen, shared, split);
 
-  Word merging(shards, "merge", "Make one shard of two neighbours");
+  ClusterWord merging(shards, "merge", "Make one shard of two neighbours");
   merging.app.footer(
       "Returns when the wish is stored. The replicas of the right one first move to the nodes of the left one.\n"
       "Example:\n  skerry admin -a localhost:6651 shard merge --namespace logs --left 8 --right 9");
@@ -178,9 +179,9 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
 
 void add_node_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
   CLI::App& nodes = add_admin_group(admin, "node", "List the nodes of a cluster, empty them and fill them again");
-  Word(nodes, "list", "List the nodes: how they are and what they hold").runs(chosen, shared, list_nodes);
+  ClusterWord(nodes, "list", "List the nodes: how they are and what they hold").runs(chosen, shared, list_nodes);
 
-  Word draining(nodes, "drain", "Move all replicas to other nodes, before maintenance");
+  ClusterWord draining(nodes, "drain", "Move all replicas to other nodes, before maintenance");
   draining.app.footer(
       "Leaders go first, then replicas, a few at a time; writes go on. What holds it up stands in `node list`.\n"
       "Example:\n  skerry admin -a localhost:6651 node drain two --wait && echo switch it off");
@@ -188,7 +189,7 @@ void add_node_words(CLI::App& admin, Command& chosen, const std::shared_ptr<cons
   draining.app.add_flag("--wait", draining.flags->wait, "End when it is empty");
   draining.runs(chosen, shared, drain);
 
-  Word undraining(nodes, "undrain", "Let a node take replicas again");
+  ClusterWord undraining(nodes, "undrain", "Let a node take replicas again");
   undraining.app.add_option("NODE", undraining.flags->node, "By name or number")->required();
   undraining.runs(chosen, shared, undrain);
 }
@@ -197,11 +198,11 @@ void add_node_words(CLI::App& admin, Command& chosen, const std::shared_ptr<cons
 
 void add_cluster_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
   CLI::App& cluster = add_admin_group(admin, "cluster", "The cluster as a whole");
-  Word(cluster, "status", "Show nodes, namespaces, and what does not stand as it should").runs(chosen, shared, status);
+  ClusterWord(cluster, "status", "Show nodes, namespaces, and what does not stand as it should").runs(chosen, shared, status);
   add_node_words(admin, chosen, shared);
   add_shard_words(admin, chosen, shared);
   CLI::App& leaders = add_admin_group(admin, "leader", "Who leads a shard");
-  Word moving(leaders, "move", "Give a shard's lead to another of its replicas");
+  ClusterWord moving(leaders, "move", "Give a shard's lead to another of its replicas");
   moving.app.footer("Example:\n  skerry admin -a localhost:6651 leader move 7 --to three");
   moving.app.add_option("SHARD", moving.flags->shard, "Its number")->required();
   moving.app.add_option("--to", moving.flags->to, "The node, by name or number; it must have a vote")->required();

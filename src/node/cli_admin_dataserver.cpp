@@ -17,9 +17,7 @@ struct ServerFlags {
   std::string name, public_address, internal_address;
   std::vector<std::string> labels;   // KEY=VALUE
 };
-using Word = AdminWord<ServerFlags>;
-
-std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaAdmin/{}", name); }
+using ServerWord = AdminWord<ServerFlags>;
 
 Result<> take_labels(const std::vector<std::string>& given, pb::DataServerMetadata& into) {
   for (const std::string& each : given) {
@@ -43,7 +41,7 @@ Result<pb::DataServer> wish_of(const ServerFlags& own) {
 
 int list(const AdminFlags& flags, const ServerFlags&) {
   pb::ListDataServersResponse reply;
-  const Result<> done = ask_server(flags, method("ListDataServers"), pb::ListDataServersRequest(), reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("ListDataServers"), pb::ListDataServersRequest(), reply);
   if (!done) return report(done.error());
   return print_admin(data_servers_text({reply.data_servers().begin(), reply.data_servers().end()}, flags.format));
 }
@@ -52,7 +50,7 @@ int get(const AdminFlags& flags, const ServerFlags& own) {
   pb::GetDataServerRequest request;
   request.set_data_server(own.name);
   pb::GetDataServerResponse reply;
-  const Result<> done = ask_server(flags, method("GetDataServer"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("GetDataServer"), request, reply);
   return done ? print_admin(data_server_text(reply.data_server(), flags.format)) : report(done.error());
 }
 
@@ -62,7 +60,7 @@ int create(const AdminFlags& flags, const ServerFlags& own) {
   pb::CreateDataServerRequest request;
   *request.mutable_data_server() = *std::move(wish);
   pb::CreateDataServerResponse reply;
-  const Result<> done = ask_server(flags, method("CreateDataServer"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("CreateDataServer"), request, reply);
   return done ? print_admin(data_servers_text({reply.data_server()}, flags.format)) : report(done.error());
 }
 
@@ -75,7 +73,7 @@ int patch(const AdminFlags& flags, const ServerFlags& own) {
   pb::PatchDataServerRequest request;
   *request.mutable_data_server() = *std::move(wish);
   pb::PatchDataServerResponse reply;
-  const Result<> done = ask_server(flags, method("PatchDataServer"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("PatchDataServer"), request, reply);
   return done ? print_admin(data_servers_text({reply.data_server()}, flags.format)) : report(done.error());
 }
 
@@ -83,18 +81,18 @@ int remove(const AdminFlags& flags, const ServerFlags& own) {
   pb::DeleteDataServerRequest request;
   request.set_data_server(own.name);
   pb::DeleteDataServerResponse reply;
-  const Result<> done = ask_server(flags, method("DeleteDataServer"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("DeleteDataServer"), request, reply);
   if (!done) return report(done.error());
   fmt::print(stderr, "{} is no longer configured; it leaves when its replicas are on others (`skerry admin node list`).\n",
              own.name);
   return exit_ok;
 }
 
-void take_name(Word& word) {
+void take_name(ServerWord& word) {
   word.app.add_option("NAME", word.flags->name, "The server's name, or its internal address where it has none")->required();
 }
 
-CLI::Option* take_addresses(Word& word) {
+CLI::Option* take_addresses(ServerWord& word) {
   word.app.add_option("--label", word.flags->labels, "KEY=VALUE, for anti-affinities; again for more")->type_name("KEY=VALUE");
   word.app.add_option("--public", word.flags->public_address, "Where clients connect, host:port");
   return word.app.add_option("--internal", word.flags->internal_address,
@@ -105,13 +103,13 @@ CLI::Option* take_addresses(Word& word) {
 
 void add_dataserver_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
   CLI::App& servers = add_admin_group(admin, "dataserver", "The servers of a cluster's configuration");
-  Word(servers, "list", "List the servers").runs(chosen, shared, list);
+  ServerWord(servers, "list", "List the servers").runs(chosen, shared, list);
 
-  Word getting(servers, "get", "Show a server and its labels");
+  ServerWord getting(servers, "get", "Show a server and its labels");
   take_name(getting);
   getting.runs(chosen, shared, get);
 
-  Word creating(servers, "create", "Add a server to the cluster");
+  ServerWord creating(servers, "create", "Add a server to the cluster");
   creating.app.footer(
       "Start `skerry server` at those addresses, before or after: it joins when the coordinator reaches it.\n"
       "Example:\n  skerry admin -a localhost:6651 dataserver create four --public 10.0.0.4:6648 --internal 10.0.0.4:6649 --label rack=b");
@@ -120,7 +118,7 @@ void add_dataserver_words(CLI::App& admin, Command& chosen, const std::shared_pt
   creating.app.get_option("--public")->required();
   creating.runs(chosen, shared, create);
 
-  Word patching(servers, "patch", "Change a server's addresses or labels");
+  ServerWord patching(servers, "patch", "Change a server's addresses or labels");
   patching.app.footer(
       "Labels that are given replace all that it had.\n"
       "Example:\n  skerry admin -a localhost:6651 dataserver patch four --label rack=c");
@@ -128,7 +126,7 @@ void add_dataserver_words(CLI::App& admin, Command& chosen, const std::shared_pt
   take_addresses(patching);
   patching.runs(chosen, shared, patch);
 
-  Word deleting(servers, "delete", "Take a server out of the cluster, once its replicas are on others");
+  ServerWord deleting(servers, "delete", "Take a server out of the cluster, once its replicas are on others");
   deleting.app.footer("Example:\n  skerry admin -a localhost:6651 dataserver delete four");
   take_name(deleting);
   deleting.runs(chosen, shared, remove);

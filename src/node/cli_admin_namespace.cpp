@@ -20,13 +20,11 @@ struct NamespaceFlags {
   bool notifications = true, notifications_given = false, yes = false;
   std::string key_sorting = "hierarchical";
 };
-using Word = AdminWord<NamespaceFlags>;
-
-std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaAdmin/{}", name); }
+using NamespaceWord = AdminWord<NamespaceFlags>;
 
 int list(const AdminFlags& flags, const NamespaceFlags&) {
   pb::ListNamespacesResponse reply;
-  const Result<> done = ask_server(flags, method("ListNamespaces"), pb::ListNamespacesRequest(), reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("ListNamespaces"), pb::ListNamespacesRequest(), reply);
   if (!done) return report(done.error());
   return print_admin(namespaces_text({reply.namespaces().begin(), reply.namespaces().end()}, flags.format));
 }
@@ -35,7 +33,7 @@ int get(const AdminFlags& flags, const NamespaceFlags& own) {
   pb::GetNamespaceRequest request;
   request.set_namespace_(own.name);
   pb::GetNamespaceResponse reply;
-  const Result<> done = ask_server(flags, method("GetNamespace"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("GetNamespace"), request, reply);
   return done ? print_admin(namespace_text(reply.namespace_(), flags.format)) : report(done.error());
 }
 
@@ -48,7 +46,7 @@ int create(const AdminFlags& flags, const NamespaceFlags& own) {
   wish.set_notifications_enabled(own.notifications);
   wish.set_key_sorting(own.key_sorting);
   pb::CreateNamespaceResponse reply;
-  const Result<> done = ask_server(flags, method("CreateNamespace"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("CreateNamespace"), request, reply);
   return done ? print_admin(namespaces_text({reply.namespace_()}, flags.format)) : report(done.error());
 }
 
@@ -63,7 +61,7 @@ int patch(const AdminFlags& flags, const NamespaceFlags& own) {
   if (own.notifications_given) wish.set_notifications_enabled(own.notifications);
   if (own.replication != 0) wish.set_replication_factor(own.replication);
   pb::PatchNamespaceResponse reply;
-  const Result<> done = ask_server(flags, method("PatchNamespace"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("PatchNamespace"), request, reply);
   return done ? print_admin(namespaces_text({reply.namespace_()}, flags.format)) : report(done.error());
 }
 
@@ -86,22 +84,22 @@ int remove(const AdminFlags& flags, const NamespaceFlags& own) {
   pb::DeleteNamespaceRequest request;
   request.set_namespace_(own.name);
   pb::DeleteNamespaceResponse reply;
-  const Result<> done = ask_server(flags, method("DeleteNamespace"), request, reply);
+  const Result<> done = ask_server(flags, oxia_admin_method("DeleteNamespace"), request, reply);
   if (!done) return report(done.error());
   fmt::print(stderr, "Deleted namespace {}.\n", own.name);
   return exit_ok;
 }
 
-void take_name(Word& word) { word.app.add_option("NAME", word.flags->name, "The namespace")->required(); }
+void take_name(NamespaceWord& word) { word.app.add_option("NAME", word.flags->name, "The namespace")->required(); }
 
 void add_words(CLI::App& parent, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
-  Word(parent, "list", "List the namespaces").runs(chosen, shared, list);
+  NamespaceWord(parent, "list", "List the namespaces").runs(chosen, shared, list);
 
-  Word getting(parent, "get", "Show a namespace and its shards");
+  NamespaceWord getting(parent, "get", "Show a namespace and its shards");
   take_name(getting);
   getting.runs(chosen, shared, get);
 
-  Word creating(parent, "create", "Make a namespace");
+  NamespaceWord creating(parent, "create", "Make a namespace");
   creating.app.footer(
       "Example:\n  skerry admin namespace create logs --initial-shards 4 --key-sorting natural\n"
       "In a cluster ask the coordinator:\n"
@@ -117,7 +115,7 @@ void add_words(CLI::App& parent, Command& chosen, const std::shared_ptr<const Ad
       ->capture_default_str();
   creating.runs(chosen, shared, create);
 
-  Word patching(parent, "patch", "Change a namespace");
+  NamespaceWord patching(parent, "patch", "Change a namespace");
   patching.app.footer(
       "Example:\n  skerry admin namespace patch logs --notifications=false\n"
       "  skerry admin -a localhost:6651 namespace patch logs --replication-factor 5");
@@ -128,7 +126,7 @@ void add_words(CLI::App& parent, Command& chosen, const std::shared_ptr<const Ad
   patching.app.add_option("--replication-factor", patched.replication, "Copies of each shard, made or removed from now on");
   patching.runs(chosen, shared, patch);
 
-  Word deleting(parent, "delete", "Delete a namespace with all its records");
+  NamespaceWord deleting(parent, "delete", "Delete a namespace with all its records");
   deleting.app.footer(
       "A namespace that `skerry standalone --namespace` names is made anew, and empty, by the next start. A coordinator\n"
       "takes it out of the cluster's configuration, too.\n"

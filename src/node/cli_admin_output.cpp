@@ -24,16 +24,16 @@ std::map<std::int64_t, pb::ShardMetadata> shards_of(const pb::NamespaceView& vie
   return {view.namespace_status().shards().begin(), view.namespace_status().shards().end()};
 }
 
-std::string json(const pb::NamespaceView& view) {
+std::string namespace_json(const pb::NamespaceView& view) {
   const pb::Namespace& space = view.namespace_();
   std::string text = fmt::format(
       R"({{"name":{},"initial_shard_count":{},"replication_factor":{},"notifications_enabled":{},"key_sorting":{},"shards":[)",
-      skerry::quoted(space.name()), space.initial_shard_count(), space.replication_factor(), space.notifications_enabled(),
-      skerry::quoted(space.key_sorting()));
+      json_quoted(space.name()), space.initial_shard_count(), space.replication_factor(), space.notifications_enabled(),
+      json_quoted(space.key_sorting()));
   const char* separator = "";
   for (const auto& [id, shard] : shards_of(view)) {
     text += fmt::format(R"({}{{"shard":{},"term":{},"leader":{},"min_hash":{},"max_hash":{}}})", std::exchange(separator, ","),
-                        id, shard.term(), skerry::quoted(shard.leader().name()), shard.int32_hash_range().min(),
+                        id, shard.term(), json_quoted(shard.leader().name()), shard.int32_hash_range().min(),
                         shard.int32_hash_range().max());
   }
   return text + "]}";
@@ -42,14 +42,14 @@ std::string json(const pb::NamespaceView& view) {
 // `lead` stands before the first line, `indent` before the others.
 std::string yaml(const pb::NamespaceView& view, std::string_view lead, std::string_view indent) {
   const pb::Namespace& space = view.namespace_();
-  std::string text = fmt::format("{}name: {}\n", lead, skerry::quoted(space.name()));
+  std::string text = fmt::format("{}name: {}\n", lead, json_quoted(space.name()));
   text += fmt::format("{}initial_shard_count: {}\n", indent, space.initial_shard_count());
   text += fmt::format("{}replication_factor: {}\n", indent, space.replication_factor());
   text += fmt::format("{}notifications_enabled: {}\n", indent, space.notifications_enabled());
   text += fmt::format("{}key_sorting: {}\n{}shards:\n", indent, space.key_sorting(), indent);
   for (const auto& [id, shard] : shards_of(view)) {
     text += fmt::format("{}  - {{shard: {}, term: {}, leader: {}, min_hash: {}, max_hash: {}}}\n", indent, id, shard.term(),
-                        skerry::quoted(shard.leader().name()), shard.int32_hash_range().min(), shard.int32_hash_range().max());
+                        json_quoted(shard.leader().name()), shard.int32_hash_range().min(), shard.int32_hash_range().max());
   }
   return text;
 }
@@ -85,7 +85,7 @@ std::string namespaces_text(const std::vector<pb::NamespaceView>& namespaces, Ad
   for (const pb::NamespaceView& each : namespaces) {
     switch (format) {
       case AdminFormat::table: rows.push_back(row(each)); break;
-      case AdminFormat::json: text += std::exchange(separator, ",\n ") + json(each); break;
+      case AdminFormat::json: text += std::exchange(separator, ",\n ") + namespace_json(each); break;
       case AdminFormat::yaml: text += yaml(each, "- ", "  "); break;
       case AdminFormat::name: text += each.namespace_().name() + "\n"; break;
     }
@@ -96,7 +96,7 @@ std::string namespaces_text(const std::vector<pb::NamespaceView>& namespaces, Ad
 
 std::string namespace_text(const pb::NamespaceView& space, AdminFormat format) {
   switch (format) {
-    case AdminFormat::json: return json(space) + "\n";
+    case AdminFormat::json: return namespace_json(space) + "\n";
     case AdminFormat::yaml: return yaml(space, "", "");
     case AdminFormat::name: return space.namespace_().name() + "\n";
     case AdminFormat::table: break;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "node/cli_admin_output.hpp"
 #include "node/cli_command.hpp"
@@ -42,6 +43,8 @@ void add_namespace_words(CLI::App& admin, Command& chosen, const std::shared_ptr
 void add_dataserver_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared);
 // shard, leader, node, cluster: of ours.
 void add_cluster_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared);
+
+inline std::string oxia_admin_method(std::string_view name) { return "/io.oxia.proto.v1.OxiaAdmin/" + std::string(name); }
 
 // Text to standard output; the exit status.
 int print_admin(const std::string& text);

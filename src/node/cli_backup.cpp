@@ -17,7 +17,7 @@
 namespace skerry::node {
 namespace {
 
-namespace pb = admin::v1;
+namespace admin_pb = admin::v1;
 
 constexpr auto backup_method = "/skerry.admin.v1.Backup/Backup";
 constexpr auto restore_method = "/skerry.admin.v1.Backup/Restore";
@@ -81,7 +81,7 @@ struct Backup {
   std::optional<BackupCheck> check = std::nullopt;   // once the manifest has come
 };
 
-Result<> take(Backup& backup, const pb::BackupPart& part) {
+Result<> take(Backup& backup, const admin_pb::BackupPart& part) {
   if (part.has_manifest() && !backup.check) {
     backup.check.emplace(part.manifest());
     TRYV(backup.output.open(backup.flags.file, backup.flags.existing));
@@ -96,11 +96,11 @@ Result<> take(Backup& backup, const pb::BackupPart& part) {
 Task<Talked> receive(rpc::Channel& channel, rpc::Metadata metadata, Backup& backup, Result<>& ours) {
   auto call = co_await channel.open(backup_method, {.deadline = no_deadline, .metadata = std::move(metadata)});
   if (!call) co_return Talked{rpc::Status::from(call.error()), false};
-  pb::BackupRequest request;
+  admin_pb::BackupRequest request;
   request.set_namespace_(backup.flags.name_space);
   static_cast<void>(co_await (*call)->write(request));   // how it ended tells
   static_cast<void>(co_await (*call)->finish_writing());
-  pb::BackupPart part;
+  admin_pb::BackupPart part;
   for (;;) {
     const auto more = co_await (*call)->read(part);
     if (!more || !*more) break;
@@ -140,7 +140,7 @@ struct Restore {
 Task<Talked> send(rpc::Channel& channel, rpc::Metadata metadata, Restore& restore, const std::string& name, Result<>& ours) {
   auto call = co_await channel.open(restore_method, {.deadline = no_deadline, .metadata = std::move(metadata)});
   if (!call) co_return Talked{rpc::Status::from(call.error()), false};
-  pb::RestoreRequest request;
+  admin_pb::RestoreRequest request;
   request.mutable_wish()->set_namespace_(name);
   *request.mutable_wish()->mutable_manifest() = restore.check.manifest();
   bool taken = (co_await (*call)->write(request)).has_value();
@@ -156,7 +156,7 @@ Task<Talked> send(rpc::Channel& channel, rpc::Metadata metadata, Restore& restor
     taken = (co_await (*call)->write(request)).has_value();
   }
   if (taken) static_cast<void>(co_await (*call)->finish_writing());
-  pb::RestoreResponse reply;
+  admin_pb::RestoreResponse reply;
   static_cast<void>(co_await (*call)->read(reply));
   rpc::Status status = co_await (*call)->finish();
   co_return Talked{std::move(status), restore.check.bytes() > 0};

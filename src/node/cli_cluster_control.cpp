@@ -32,7 +32,7 @@ constexpr std::string_view done = "done";
 constexpr std::string_view everybody = "-";   // in place of a member
 constexpr std::size_t line_bytes_max = 4096;
 constexpr auto line_patience = 5s;      // of the server, with a request
-constexpr auto answer_patience = 60s;   // of the client: a restart takes its time
+constexpr auto control_patience = 60s;   // of the client: a restart takes its time
 
 template <class Rows, class Value>
 std::string_view name_in(const Rows& rows, Value value) {
@@ -104,7 +104,7 @@ Task<> ask(Core& core, net::Network& network, Exchange& call) {
   if (!stream) {
     call.answer = fail(stream.error());
   } else {
-    call.answer = co_await with_deadline(core, exchange(**stream, call.line), core.now() + answer_patience);
+    call.answer = co_await with_deadline(core, exchange(**stream, call.line), core.now() + control_patience);
   }
 }
 

@@ -21,8 +21,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f}", static_cast<double>(bytes) / (1 << 20)); }
-
 std::string_view kind_mark(v1::ClusterReplica::Kind kind) {
   switch (kind) {
     case v1::ClusterReplica::JOINING: return "(joining)";

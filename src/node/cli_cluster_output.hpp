@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,8 @@ std::string nodes_text(const control::v1::Cluster& cluster, AdminFormat format);
 std::string shards_text(const control::v1::Cluster& cluster, AdminFormat format, const std::string& name_space);
 // Nodes, namespaces, and those shards that wait for something.
 std::string cluster_text(const control::v1::Cluster& cluster, AdminFormat format);
+
+inline std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f}", static_cast<double>(bytes) / (1 << 20)); }
 
 // By name or number; null: there is none.
 const control::v1::ClusterNode* find_node(const control::v1::Cluster& cluster, const std::string& text);

@@ -26,7 +26,7 @@ namespace {
 namespace v1 = control::v1;
 
 constexpr Duration look_interval = 300ms;
-constexpr auto answer_patience = 2s;    // with the coordinator
+constexpr auto cluster_patience = 2s;    // with the coordinator
 constexpr auto ready_patience = 120s;   // with --once
 constexpr std::size_t news_max = 8;     // lines of what has happened, on a terminal
 
@@ -88,7 +88,7 @@ class ClusterUp {
   Task<> look() {
     v1::Cluster seen;
     const auto status = co_await channel_->unary("/skerry.control.v1.Admin/GetCluster", v1::GetClusterRequest(), seen,
-                                                 {.deadline = core_.now() + answer_patience});
+                                                 {.deadline = core_.now() + cluster_patience});
     if (status.ok() != answers_ && ready_) say(status.ok() ? "the coordinator answers" : "the coordinator does not answer");
     answers_ = status.ok();
     if (!answers_) co_return;

@@ -11,7 +11,7 @@ namespace {
 namespace json = boost::json;
 
 std::string scalar(const json::value& value) {
-  return value.is_string() ? skerry::quoted(std::string_view(value.get_string())) : json::serialize(value);
+  return value.is_string() ? json_quoted(std::string_view(value.get_string())) : json::serialize(value);
 }
 
 bool is_block(const json::value& value) {

@@ -18,7 +18,7 @@
 namespace skerry::node {
 namespace {
 
-namespace pb = grpc::health::v1;
+namespace health_pb = grpc::health::v1;
 
 struct HealthFlags {
   ConnectionFlags connection;   // for TLS alone
@@ -31,12 +31,12 @@ struct HealthFlags {
 struct Probe {
   bool done = false;
   rpc::Status status;
-  pb::HealthCheckResponse reply;
+  health_pb::HealthCheckResponse reply;
 };
 
 Task<> ask(Core& core, net::Network& network, net::Address address, std::string service, Deadline deadline, Probe& probe) {
   const auto channel = rpc::Channel::make(core, network, std::move(address), {});
-  pb::HealthCheckRequest request;
+  health_pb::HealthCheckRequest request;
   request.set_service(std::move(service));
   probe.status = co_await channel->unary("/grpc.health.v1.Health/Check", request, probe.reply, {deadline, {}});
   co_await channel->stop();
@@ -75,9 +75,9 @@ int run_health(const HealthFlags& flags) {
   if (!outcome) return report(outcome.error());
   const Probe& probe = *outcome;
   if (!probe.status.ok()) return report(failure(flags, probe.status));
-  const std::string name = pb::HealthCheckResponse::ServingStatus_Name(probe.reply.status());
+  const std::string name = health_pb::HealthCheckResponse::ServingStatus_Name(probe.reply.status());
   fmt::print("{}\n", name);
-  if (probe.reply.status() == pb::HealthCheckResponse::SERVING) return exit_ok;
+  if (probe.reply.status() == health_pb::HealthCheckResponse::SERVING) return exit_ok;
   return report(Error{Errc::internal, fmt::format("unhealthy: {}", name)});
 }
 

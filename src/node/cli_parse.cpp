@@ -16,8 +16,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
-
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
   T value{};

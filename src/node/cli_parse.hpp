@@ -12,6 +12,8 @@
 // invalid_argument and says what is expected.
 namespace skerry::node {
 
+inline std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
+
 // "name=key"; the key may contain further '='.
 Result<client::IndexKey> parse_index(std::string_view text);
 Result<client::Comparison> parse_comparison(std::string_view text);

@@ -14,12 +14,10 @@ namespace {
 
 namespace json = boost::json;
 
-std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
-
 // The fields of one line; what nobody took is complained about.
-class Fields {
+class BatchFields {
  public:
-  explicit Fields(json::object object) : object_(std::move(object)) {}
+  explicit BatchFields(json::object object) : object_(std::move(object)) {}
   bool has(const char* name) const { return object_.contains(name); }
   std::optional<json::value> take(const char* name) {
     const auto found = object_.find(name);
@@ -49,7 +47,7 @@ class Fields {
   json::object object_;
 };
 
-Result<> add_condition(Fields& fields, client::AtomicBatch& batch) {
+Result<> add_condition(BatchFields& fields, client::AtomicBatch& batch) {
   TRY(const auto key, fields.take_text("if"));
   TRY(const auto version, fields.take_version("version", 0));
   const auto exists = fields.take("exists");
@@ -66,7 +64,7 @@ Result<> add_condition(Fields& fields, client::AtomicBatch& batch) {
   return {};
 }
 
-Result<std::string> take_value(Fields& fields) {
+Result<std::string> take_value(BatchFields& fields) {
   const auto value = fields.take("value");
   TRY(const auto encoded, fields.take_text("value_base64"));
   if (value.has_value() == encoded.has_value()) return refuse("expected \"value\" or \"value_base64\", one of them");
@@ -76,7 +74,7 @@ Result<std::string> take_value(Fields& fields) {
   return *std::move(bytes);
 }
 
-Result<> add_put(Fields& fields, client::AtomicBatch& batch) {
+Result<> add_put(BatchFields& fields, client::AtomicBatch& batch) {
   client::PutOptions options;
   TRY(const auto key, fields.take_text("put"));
   TRY(std::string value, take_value(fields));
@@ -100,14 +98,14 @@ Result<> add_put(Fields& fields, client::AtomicBatch& batch) {
   return {};
 }
 
-Result<> add_delete(Fields& fields, client::AtomicBatch& batch) {
+Result<> add_delete(BatchFields& fields, client::AtomicBatch& batch) {
   TRY(const auto key, fields.take_text("delete"));
   TRY(const auto version, fields.take_version("expected_version", 0));
   batch.remove(*key, version);
   return {};
 }
 
-Result<> add_delete_range(Fields& fields, client::AtomicBatch& batch) {
+Result<> add_delete_range(BatchFields& fields, client::AtomicBatch& batch) {
   const auto range = fields.take("delete_range");
   const json::array* ends = range->if_array();
   if (ends == nullptr || ends->size() != 2 || !(*ends)[0].is_string() || !(*ends)[1].is_string()) {
@@ -144,7 +142,7 @@ Result<> parse_batch_line(std::string_view line, client::AtomicBatch& batch) {
   json::value parsed = json::parse(json::string_view(line.data(), line.size()), error);
   if (error) return refuse(fmt::format("not JSON ({}): {}", error.message(), printable(line)));
   if (!parsed.is_object()) return refuse(fmt::format("expected an object, got {}", printable(line)));
-  Fields fields(std::move(parsed.get_object()));
+  BatchFields fields(std::move(parsed.get_object()));
   Result<> added;
   if (fields.has("if")) {
     added = add_condition(fields, batch);

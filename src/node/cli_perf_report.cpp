@@ -58,7 +58,7 @@ std::string perf_json(std::string_view kind, const PerfFigures& figures) {
   std::string text =
       fmt::format(R"({{"kind":"{}","seconds":{:.3f},"per_second":{:.1f},"failed":{},)", kind,
                   std::chrono::duration<double>(figures.elapsed).count(), per_second(all, figures.elapsed), figures.failed);
-  if (figures.first_failure) text += fmt::format("\"first_failure\":{},", skerry::quoted(figures.first_failure->message()));
+  if (figures.first_failure) text += fmt::format("\"first_failure\":{},", json_quoted(figures.first_failure->message()));
   text += latency_json("writes", figures.writes, figures.elapsed) + ",";
   text += latency_json("reads", figures.reads, figures.elapsed);
   return text + fmt::format(",\"lateness_p99_ms\":{:.4f}}}", millis(figures.lateness.quantile(0.99)));

@@ -20,11 +20,10 @@
 namespace skerry::node {
 namespace {
 
-constexpr auto answer_patience = 5s;
+constexpr auto metrics_patience = 5s;
 constexpr const char* coordinator_patience = "5s";
 constexpr std::size_t answer_bytes_max = 64 << 20;
 constexpr std::size_t refusal_bytes_max = 1'000;
-constexpr std::size_t lines_without_terminal = 10'000;
 
 struct TopFlags : ConnectionFlags {
   TopFlags() { address = "localhost:8080"; }
@@ -59,7 +58,7 @@ Task<Result<std::string>> read_to_end(net::Stream& stream) {
   co_return fail(Errc::resource_exhausted, "the answer is larger than 64 MiB");
 }
 
-Task<Result<std::string>> exchange(net::Stream& stream, std::string request) {
+Task<Result<std::string>> exchange_page(net::Stream& stream, std::string request) {
   const BytesView piece = request;
   CO_TRYV(co_await stream.write({&piece, 1}));
   co_return co_await read_to_end(stream);
@@ -147,13 +146,13 @@ class Top {
   double now_seconds() const { return std::chrono::duration<double>(clock_.wall().time_since_epoch()).count(); }
 
   Task<Result<Reading>> fetch() {
-    const TimePoint deadline = clock_.now() + answer_patience;
+    const TimePoint deadline = clock_.now() + metrics_patience;
     auto stream = co_await (secure_ ? *secure_ : plain_).connect(address_, deadline);
     if (!stream) co_return fail(no_metrics(address_, stream.error().message()));
     std::string request = fmt::format("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", address_.text());
     if (!place_.token.empty()) request += "Authorization: Bearer " + place_.token + "\r\n";
     request += "\r\n";
-    const auto answer = co_await with_deadline(core_, exchange(**stream, std::move(request)), deadline);
+    const auto answer = co_await with_deadline(core_, exchange_page(**stream, std::move(request)), deadline);
     if (!answer) co_return fail(no_metrics(address_, answer.error().message()));
     CO_TRY(const std::string body, body_of(address_, *answer));
     Reading reading{.samples = {}, .at = clock_.now()};
@@ -188,7 +187,8 @@ class Top {
 };
 
 int run_cluster(const TopFlags& flags, const std::string& coordinator, Duration interval) {
-  ClusterTopFlags cluster{flags, interval, flags.format == Format::json, flags.once};
+  const ConnectionFlags& connection = flags;
+  ClusterTopFlags cluster{connection, interval, flags.format == Format::json, flags.once};
   cluster.address = coordinator;
   cluster.request_timeout = coordinator_patience;
   return run_cluster_top(cluster);

@@ -18,7 +18,6 @@ namespace {
 
 namespace v1 = control::v1;
 
-constexpr std::size_t lines_without_terminal = 10'000;
 constexpr std::size_t lines_guessed = 24;
 
 struct Look {

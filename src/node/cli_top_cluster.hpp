@@ -14,5 +14,6 @@ int run_cluster_top(const ClusterTopFlags& flags);
 
 // Of standard output, where it is a terminal.
 std::size_t terminal_lines();
+constexpr std::size_t lines_without_terminal = 10'000;
 
 }   // namespace skerry::node

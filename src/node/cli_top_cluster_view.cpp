@@ -20,9 +20,7 @@ struct ShardRates {
   double reads = 0, writes = 0, entries = 0;   // a second
 };
 
-std::string whole(double value) { return fmt::format("{:.0f}", value); }
-std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f}", static_cast<double>(bytes) / (1 << 20)); }
-
+std::string rounded(double value) { return fmt::format("{:.0f}", value); }
 // Nothing where a counter began anew, as with another leader.
 template <class Number>
 double rate(Number before, Number after, double seconds) {
@@ -50,8 +48,8 @@ std::vector<std::vector<std::string>> node_rows(const v1::Cluster& cluster) {
   for (const v1::ClusterNode& each : cluster.nodes()) {
     const v1::Usage& usage = each.usage();
     rows.push_back({each.name(), condition_text(each), fmt::format("{:.0f}%", 100 * usage.cpu()), mebibytes(usage.memory_bytes()),
-                    mebibytes(usage.disk_bytes()), mebibytes(usage.disk_free_bytes()), whole(usage.reads_per_second()),
-                    whole(usage.writes_per_second()), fmt::to_string(each.replicas()), fmt::to_string(each.leaders()),
+                    mebibytes(usage.disk_bytes()), mebibytes(usage.disk_free_bytes()), rounded(usage.reads_per_second()),
+                    rounded(usage.writes_per_second()), fmt::to_string(each.replicas()), fmt::to_string(each.leaders()),
                     fmt::to_string(usage.stalls())});
   }
   return rows;
@@ -78,7 +76,7 @@ std::string cluster_top_text(const ClusterLooks& looks, std::size_t lines) {
     all.writes += each.writes;
   }
   std::string text = fmt::format("cluster {}   coordinator {}   epoch {}\na second: {} reads   {} writes\n\n", cluster.instance(),
-                                 cluster.coordinator(), cluster.epoch(), whole(all.reads), whole(all.writes));
+                                 cluster.coordinator(), cluster.epoch(), rounded(all.reads), rounded(all.writes));
   text += table_text(node_rows(cluster)) + "\n";
   for (const v1::ClusterNamespace& each : cluster.namespaces()) {
     if (!each.why_missing().empty()) text += fmt::format("namespace {}: {}\n", each.name(), each.why_missing());
@@ -92,7 +90,7 @@ std::string cluster_top_text(const ClusterLooks& looks, std::size_t lines) {
     if (rows.size() > room) break;
     const ShardRates& of = rates[each->shard()];
     rows.push_back({fmt::to_string(each->shard()), each->namespace_(), replicas_text(cluster, *each),
-                    fmt::to_string(each->term()), whole(of.reads), whole(of.writes), fmt::to_string(each->commit()),
+                    fmt::to_string(each->term()), rounded(of.reads), rounded(of.writes), fmt::to_string(each->commit()),
                     lag_text(*each), mebibytes(each->bytes()), each->why_not_yet()});
   }
   text += table_text(rows);

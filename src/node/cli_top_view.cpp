@@ -177,7 +177,7 @@ void add_shards(TopView& view, const Readings& readings) {
   }
 }
 
-std::string mebibytes(double bytes) { return fmt::format("{:.1f}", bytes / (1 << 20)); }
+std::string mebibytes_of(double bytes) { return fmt::format("{:.1f}", bytes / (1 << 20)); }
 std::string whole(double value) { return fmt::format("{:.0f}", value); }
 
 std::string uptime_text(double seconds) {
@@ -221,10 +221,10 @@ std::optional<std::string> coordinator_in(const std::vector<Sample>& samples, co
 
 std::string top_text(const TopView& view, std::string_view address, std::size_t lines) {
   std::string text = fmt::format("skerry at {}   up {}   memory {} MiB   cpu {:.2f}   descriptors {}   calls running {}\n",
-                                 address, uptime_text(view.uptime_seconds), mebibytes(view.resident_bytes), view.cpu,
+                                 address, uptime_text(view.uptime_seconds), mebibytes_of(view.resident_bytes), view.cpu,
                                  whole(view.descriptors), whole(view.calls_running));
   text += fmt::format("a second: {} puts   {} deletes   {} gets   {} lists and scans   {} MiB logged\n", whole(view.puts),
-                      whole(view.deletes), whole(view.gets), whole(view.walks), mebibytes(view.logged_bytes));
+                      whole(view.deletes), whole(view.gets), whole(view.walks), mebibytes_of(view.logged_bytes));
   text += "cores busy:";
   for (const TopCore& core : view.cores) {
     text += fmt::format("  {}: {:.0f}%{}", core.core, 100 * core.busy,
@@ -244,7 +244,7 @@ std::string top_text(const TopView& view, std::string_view address, std::size_t 
   for (const TopShard& shard : view.shards) {
     if (rows.size() > room) break;
     rows.push_back({shard.name_space, fmt::to_string(shard.shard), whole(shard.puts), whole(shard.deletes), whole(shard.gets),
-                    whole(shard.walks), mebibytes(shard.logged_bytes), whole(shard.commit), whole(shard.in_flight),
+                    whole(shard.walks), mebibytes_of(shard.logged_bytes), whole(shard.commit), whole(shard.in_flight),
                     whole(shard.sessions), whole(shard.followers)});
   }
   text += table_text(rows);
@@ -260,14 +260,14 @@ std::string top_json(const TopView& view) {
       view.gets, view.walks, view.logged_bytes);
   const char* separator = "\"cores\":[";
   for (const TopCore& core : view.cores) {
-    text += fmt::format(R"({}{{"core":{},"busy":{:.4f},"stalls":{:.0f}}})", std::exchange(separator, ","),
-                        skerry::quoted(core.core), core.busy, core.stalls);
+    text += fmt::format(R"({}{{"core":{},"busy":{:.4f},"stalls":{:.0f}}})", std::exchange(separator, ","), json_quoted(core.core),
+                        core.busy, core.stalls);
   }
   text += view.cores.empty() ? "\"cores\":[],\"methods\":[" : "],\"methods\":[";
   separator = "";
   for (const TopMethod& method : view.methods) {
     text += fmt::format(R"({}{{"method":{},"per_second":{:.2f},"p50_ms":{:g},"p99_ms":{:g}}})", std::exchange(separator, ","),
-                        skerry::quoted(method.name), method.per_second, method.p50_ms, method.p99_ms);
+                        json_quoted(method.name), method.per_second, method.p50_ms, method.p99_ms);
   }
   text += "],\"shards\":[";
   separator = "";
@@ -275,7 +275,7 @@ std::string top_json(const TopView& view) {
     text += fmt::format(
         R"({}{{"namespace":{},"shard":{},"puts_per_second":{:.1f},"deletes_per_second":{:.1f},"gets_per_second":{:.1f},)"
         R"("walks_per_second":{:.1f},"logged_bytes_per_second":{:.0f},"commit":{:.0f},"in_flight":{:.0f},"sessions":{:.0f},"followers":{:.0f}}})",
-        std::exchange(separator, ","), skerry::quoted(shard.name_space), shard.shard, shard.puts, shard.deletes, shard.gets,
+        std::exchange(separator, ","), json_quoted(shard.name_space), shard.shard, shard.puts, shard.deletes, shard.gets,
         shard.walks, shard.logged_bytes, shard.commit, shard.in_flight, shard.sessions, shard.followers);
   }
   return text + "]}";

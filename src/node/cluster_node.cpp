@@ -12,7 +12,7 @@
 namespace skerry::node {
 namespace {
 
-constexpr auto drain_time = 1s;   // for what the coordinator and the others ask when the process stops
+constexpr auto internal_drain_time = 1s;   // for what the coordinator and the others ask when the process stops
 
 // What clients are told, as the services keep it. Shards that this node leads are found on its own core.
 std::shared_ptr<const serve::Assignments> assignments_of(const control::v1::Assignments& told, std::uint32_t self, CoreId core) {
@@ -101,7 +101,7 @@ Task<Result<>> ClusterNode::start() {
 
 Task<> ClusterNode::stop() {
   health_.set("", rpc::Health::Serving::no);
-  if (server_) co_await server_->stop(context_.core.now() + drain_time);
+  if (server_) co_await server_->stop(context_.core.now() + internal_drain_time);
   if (agent_) co_await agent_->stop();
   if (links_) co_await links_->stop();
   if (storage_) co_await storage_->close();

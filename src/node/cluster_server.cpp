@@ -10,19 +10,13 @@
 #include "node/exposure.hpp"
 #include "node/public_server.hpp"
 #include "node/server_folder.hpp"
+#include "node/start_refusal.hpp"
 #include "node/threshold.hpp"
 #include "node/tracing.hpp"
 #include "runtime/settings.hpp"
 
 namespace skerry::node {
 namespace {
-
-constexpr int exit_failed = 1;
-
-int refuse(const Error& error) {
-  fmt::print(stderr, "Error: {}\n", error.message());
-  return exit_failed;
-}
 
 // Every port of every node, before anything is made on disk.
 Result<> check_ports(Threshold& threshold, const ClusterServerOptions& options, std::size_t nodes) {
@@ -49,16 +43,16 @@ void warn_of_ports(const ClusterServerOptions& options, const Logger& log) {
 int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
   const SystemClock clock;
   Result<CorePlacement> placement = CorePlacement::parse(options.cores, options.pin);
-  if (!placement) return refuse(placement.error());
+  if (!placement) return refuse_start(placement.error());
   const auto nodes = static_cast<std::uint32_t>(placement->count);
   const auto security = SecurityFiles::open(options.security);
-  if (!security) return refuse(security.error());
+  if (!security) return refuse_start(security.error());
   const Result<TracingOptions> tracing = tracing_options(options.tracing, process_environment());
-  if (!tracing) return refuse(tracing.error());
+  if (!tracing) return refuse_start(tracing.error());
   Threshold threshold(clock);
-  if (const auto free = check_ports(threshold, options, nodes); !free) return refuse(free.error());
+  if (const auto free = check_ports(threshold, options, nodes); !free) return refuse_start(free.error());
   const auto folder = threshold.run(ServerFolder::open(threshold.disk(), options.data_folder, nodes, threshold.core().random()));
-  if (!folder) return refuse(folder.error());
+  if (!folder) return refuse_start(folder.error());
   options.app.placement = *std::move(placement);
 
   App app(options.app, clock, log);

@@ -12,8 +12,6 @@ namespace {
 constexpr int steady_state = 1;   // Oxia's shard states are numbers; a standalone shard is always steady
 constexpr std::string_view node_prefix = "node-";
 
-std::string_view order_name(store::KeyOrder order) { return order == store::KeyOrder::natural ? "natural" : "hierarchical"; }
-
 void emit_server(YAML::Emitter& out, std::uint32_t node) {
   out << YAML::Flow << YAML::BeginMap << YAML::Key << "name" << YAML::Value << fmt::format("{}{}", node_prefix, node)
       << YAML::EndMap;
@@ -117,7 +115,7 @@ std::string ClusterStatus::to_yaml() const {
   for (const auto& [name, space] : namespaces) {
     out << YAML::Key << name << YAML::Value << YAML::BeginMap;
     out << YAML::Key << "replicationFactor" << YAML::Value << 1;
-    out << YAML::Key << "keySorting" << YAML::Value << std::string(order_name(space.order));
+    out << YAML::Key << "keySorting" << YAML::Value << std::string(store::order_name(space.order));
     out << YAML::Key << "notificationsEnabled" << YAML::Value << space.notifications;
     out << YAML::Key << "shards" << YAML::Value << YAML::BeginMap;
     for (const auto& [id, shard] : space.shards) emit_shard(out, id, shard);

@@ -10,6 +10,7 @@
 #include "control/metadata_memory.hpp"
 #include "node/admin_server.hpp"
 #include "node/exposure.hpp"
+#include "node/start_refusal.hpp"
 #include "node/threshold.hpp"
 #include "rpc/refusal.hpp"
 #include "runtime/event.hpp"
@@ -18,15 +19,9 @@
 namespace skerry::node {
 namespace {
 
-constexpr int exit_failed = 1;
-constexpr auto drain_time = 1s;
+constexpr auto office_drain_time = 1s;
 constexpr Duration config_interval = 250ms;   // at which the configuration file is looked at
 constexpr std::size_t config_bytes_max = 4 << 20;
-
-int refuse(const Error& error) {
-  fmt::print(stderr, "Error: {}\n", error.message());
-  return exit_failed;
-}
 
 struct SeenFile {
   net::FileStamp stamp;
@@ -135,9 +130,9 @@ Task<> CoordinatorRole::stop() {
   security_.set_recheck(nullptr);
   health_.set("", rpc::Health::Serving::no);
   if (json_api_ != nullptr) co_await json_api_->remove(public_methods_);
-  co_await public_server_->stop(context_.core.now() + drain_time);
+  co_await public_server_->stop(context_.core.now() + office_drain_time);
   co_await tasks_.cancel_and_join();
-  co_await internal_server_->stop(context_.core.now() + drain_time);
+  co_await internal_server_->stop(context_.core.now() + office_drain_time);
   co_await coordinator_->stop();
   co_await metadata_->stop();
 }
@@ -253,14 +248,14 @@ int run_coordinator(CoordinatorOptions options, LogRegistry& log) {
   {
     Threshold threshold(clock);
     for (const net::Address& address : {options.public_address, options.internal_address}) {
-      if (const auto free = threshold.check_free(address); !free) return refuse(free.error());
+      if (const auto free = threshold.check_free(address); !free) return refuse_start(free.error());
     }
     if (options.admin_address) {
-      if (const auto free = threshold.check_free(*options.admin_address); !free) return refuse(free.error());
+      if (const auto free = threshold.check_free(*options.admin_address); !free) return refuse_start(free.error());
     }
   }
   const auto security = SecurityFiles::open(options.security);
-  if (!security) return refuse(security.error());
+  if (!security) return refuse_start(security.error());
   options.app.placement = *CorePlacement::parse("1", false);
   App app(options.app, clock, log);
   if (!options.insecure) {

@@ -19,8 +19,6 @@ constexpr const char* identity_name = "/identity";
 
 std::string checksum_line(const std::string& text) { return fmt::format("{}{:08x}\n", checksum_words, crc32c(text)); }
 
-std::string_view order_name(store::KeyOrder order) { return order == store::KeyOrder::natural ? "natural" : "hierarchical"; }
-
 Result<> agree(const NamespaceWish& wish, NamespaceStatus& space) {
   if (wish.shards && *wish.shards != space.shards.size()) {
     return fail(
@@ -34,7 +32,7 @@ Result<> agree(const NamespaceWish& wish, NamespaceStatus& space) {
         Errc::invalid_argument,
         fmt::format("namespace \"{0}\" sorts its keys in {1} order in this data folder, and {2} is asked for; the order is fixed "
                     "when a namespace is made: start with {1}, or use another data folder",
-                    wish.name, order_name(space.order), order_name(*wish.order)));
+                    wish.name, store::order_name(space.order), store::order_name(*wish.order)));
   }
   space.notifications = wish.notifications.value_or(space.notifications);
   return {};

@@ -10,7 +10,7 @@ namespace skerry::node {
 namespace {
 
 // How long calls that are running when the process stops may take to end.
-constexpr auto drain_time = 3s;
+constexpr auto public_drain_time = 3s;
 
 net::PortUse port_use(const AppletContext& context, PublicPort port) {
   if (port == PublicPort::each_core || context.cores().size() == 1) return net::PortUse::alone;
@@ -125,7 +125,7 @@ Task<> PublicServer::stop() {
     json_api_->remove_view("methods");
     co_await json_api_->remove(methods_);
   }
-  co_await server_->stop(context_.core.now() + drain_time);
+  co_await server_->stop(context_.core.now() + public_drain_time);
 }
 
 }  // namespace skerry::node

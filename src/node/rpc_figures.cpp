@@ -94,7 +94,7 @@ Result<std::string> connections_json(const std::vector<CoreConnections>& cores, 
   for (const auto& [core, connection] : std::span(all).first(std::min(limit, all.size()))) {
     out += fmt::format(R"({}
  {{"core":{},"id":{},"peer":{},"ageSeconds":{:.3f},"idleSeconds":{:.3f},"streamsOpen":{},{}}})",
-                       std::exchange(comma, ","), core.value(), connection->id, quoted(connection->peer.text()),
+                       std::exchange(comma, ","), core.value(), connection->id, json_quoted(connection->peer.text()),
                        seconds(connection->age), seconds(connection->idle), connection->streams_open,
                        traffic_fields(connection->traffic));
   }
@@ -109,10 +109,11 @@ std::string methods_json(std::vector<MethodFigures> of_all_cores) {
   std::string out = R"({"methods":[)";
   const char* comma = "";
   for (const auto& [name, sum] : sums) {
-    out += fmt::format(R"({}
+    out +=
+        fmt::format(R"({}
  {{"method":{},"started":{},"running":{},"failed":{},"messagesReceived":{},"messagesSent":{},"bytesReceived":{},"bytesSent":{}}})",
-                       std::exchange(comma, ","), quoted(std::string_view(name).substr(1)), sum.started, sum.running, sum.failed,
-                       sum.messages.received, sum.messages.sent, sum.messages.bytes_received, sum.messages.bytes_sent);
+                    std::exchange(comma, ","), json_quoted(std::string_view(name).substr(1)), sum.started, sum.running,
+                    sum.failed, sum.messages.received, sum.messages.sent, sum.messages.bytes_received, sum.messages.bytes_sent);
   }
   return out + "]}";
 }

@@ -11,14 +11,13 @@
 #include "node/admin_server.hpp"
 #include "node/exposure.hpp"
 #include "node/public_server.hpp"
+#include "node/start_refusal.hpp"
 #include "node/threshold.hpp"
 #include "node/tracing.hpp"
 #include "runtime/settings.hpp"
 
 namespace skerry::node {
 namespace {
-
-constexpr int exit_failed = 1;
 
 std::uint32_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
@@ -43,31 +42,26 @@ void warn_of_ports(const StandaloneOptions& options, const Logger& log) {
   warn_of_exposure({*options.admin_address, "metrics", security.admin_tls, tokens && security.admin_auth}, log);
 }
 
-int refuse(const Error& error) {
-  fmt::print(stderr, "Error: {}\n", error.message());
-  return exit_failed;
-}
-
 }  // namespace
 
 int run_standalone(StandaloneOptions options, LogRegistry& log) {
   const SystemClock clock;
   const Result<CorePlacement> wished = place(options, processors());
-  if (!wished) return refuse(wished.error());
+  if (!wished) return refuse_start(wished.error());
   const auto security = SecurityFiles::open(options.security);
-  if (!security) return refuse(security.error());
+  if (!security) return refuse_start(security.error());
   const Result<TracingOptions> tracing = tracing_options(options.tracing, process_environment());
-  if (!tracing) return refuse(tracing.error());
+  if (!tracing) return refuse_start(tracing.error());
   Threshold threshold(clock);
-  if (const Result<> free = threshold.check_free(options.public_address); !free) return refuse(free.error());
+  if (const Result<> free = threshold.check_free(options.public_address); !free) return refuse_start(free.error());
   if (options.admin_address) {
-    if (const Result<> free = threshold.check_free(*options.admin_address); !free) return refuse(free.error());
+    if (const Result<> free = threshold.check_free(*options.admin_address); !free) return refuse_start(free.error());
   }
   const auto folder = threshold.run(DataFolder::open(
       threshold.disk(), options.data_folder, {nodes_for(options, wished->count), options.namespaces}, threshold.core().random()));
-  if (!folder) return refuse(folder.error());
+  if (!folder) return refuse_start(folder.error());
   Result<CorePlacement> placement = place(options, (*folder)->status().nodes);
-  if (!placement) return refuse(placement.error());
+  if (!placement) return refuse_start(placement.error());
   options.app.placement = *std::move(placement);
 
   App app(options.app, clock, log);

@@ -69,7 +69,7 @@ Task<Result<NewTermAnswer>> ReplicaDriver::new_term(NewTerm asked) {
   if (failure_) co_return fail(*failure_);
   CO_TRY(Effects effects, parts_.replica.new_term(asked, now()));
   answer_.reset();
-  carry_out(std::move(effects));
+  carry_out(effects);
   while (!answer_ || answer_->term != asked.term) {
     if (failure_) co_return fail(*failure_);
     if (parts_.replica.term() != asked.term) {
@@ -83,7 +83,7 @@ Task<Result<NewTermAnswer>> ReplicaDriver::new_term(NewTerm asked) {
 Result<> ReplicaDriver::become_leader(BecomeLeader told) {
   if (failure_) return fail(*failure_);
   TRY(Effects effects, parts_.replica.become_leader(std::move(told), now()));
-  carry_out(std::move(effects));
+  carry_out(effects);
   arm_tick();
   return {};
 }
@@ -92,7 +92,7 @@ Result<bool> ReplicaDriver::change_members(ChangeMembers told) {
   if (failure_) return fail(*failure_);
   const MembershipVersion version = told.membership.version;
   TRY(Effects effects, parts_.replica.change_members(std::move(told)));
-  carry_out(std::move(effects));
+  carry_out(effects);
   return parts_.replica.confirmed_version() == version;
 }
 
@@ -135,7 +135,7 @@ Result<> ReplicaDriver::append(NodeId from, const Append& message, std::span<con
     return fail(Errc::resource_exhausted, fmt::format("the log has no room for {} bytes", bytes));
   }
   TRY(Effects effects, parts_.replica.append(from, message, now()));
-  carry_out(std::move(effects), {message.first(), entries});
+  carry_out(effects, {message.first(), entries});
   return {};
 }
 
@@ -287,7 +287,7 @@ void ReplicaDriver::applied_to(Offset offset) {
   trim_cache();
   changed_.wake_all();
   parts_.listener.on_applied_all();
-  carry_out(std::move(effects));
+  carry_out(effects);
 }
 
 Result<> ReplicaDriver::apply(Offset offset, BytesView entry) {
@@ -317,7 +317,7 @@ Task<Result<>> ReplicaDriver::apply_from_log() {
       co_await parts_.core.sleep_for(10ms);
     }
     const Offset next = replica.applied().next();
-    const auto read = co_await parts_.log.read(parts_.shard, next, chunk_bytes);
+    auto read = co_await parts_.log.read(parts_.shard, next, chunk_bytes);
     if (replica.applied().next() != next) continue;   // a snapshot came meanwhile
     CO_TRY(const auto entries, std::move(read));
     Offset applied = replica.applied();

@@ -99,7 +99,7 @@ Task<Result<>> ReplicaDriver::receive_snapshot(NodeId from, SnapshotHeader heade
   CO_TRY(Effects effects, parts_.replica.snapshot_arrived(from, header, now()));
   const bool installs = effects.install.has_value();
   SKERRY_ASSERT(wanted || !installs);
-  carry_out(std::move(effects));
+  carry_out(effects);
   if (wanted && !installs) reception_.drop();
   if (header.term < parts_.replica.term()) co_return fail(Errc::aborted, "a higher term is known");
   while (installing_ && !failure_) co_await changed_.wait();

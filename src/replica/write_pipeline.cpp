@@ -35,8 +35,7 @@ std::vector<SessionId> ended_by(const auto& request) {
 
 }  // namespace
 
-WritePipeline::WritePipeline(Parts parts)
-    : parts_(std::move(parts)), room_(parts_.core), idle_(parts_.core), tasks_(parts_.core) {}
+WritePipeline::WritePipeline(Parts parts) : parts_(parts), room_(parts_.core), idle_(parts_.core), tasks_(parts_.core) {}
 
 // --- proposals
 

@@ -5,6 +5,7 @@
 
 #include <list>
 
+#include "rpc/alarm.hpp"
 #include "rpc/client_connection.hpp"
 #include "runtime/event.hpp"
 
@@ -30,12 +31,6 @@ class ClientCallImpl final : public ClientCall {
 
  private:
   std::unique_ptr<ClientStream> stream_;
-};
-
-struct Alarm final : Timer {
-  explicit Alarm(Signal& to_notify) : signal(to_notify) {}
-  void on_due() override { signal.notify_all(); }
-  Signal& signal;
 };
 
 class ChannelImpl final : public Channel {

@@ -10,8 +10,6 @@
 namespace skerry::rpc {
 namespace {
 
-constexpr std::int32_t connection_window_bytes = 8 << 20;
-
 std::string_view text(const std::uint8_t* bytes, std::size_t length) { return {reinterpret_cast<const char*>(bytes), length}; }
 
 // What a server says when it leaves is shown to people.

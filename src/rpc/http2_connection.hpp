@@ -17,6 +17,9 @@ struct SessionDeleter {
 };
 using Session = std::unique_ptr<nghttp2_session, SessionDeleter>;
 
+// What a connection may have on its way to us.
+constexpr std::int32_t connection_window_bytes = 8 << 20;
+
 // One HTTP/2 connection on a stream: what servers and clients have in common. Reads in batches, and writes what is ready
 // once at the end of a loop turn. nghttp2 holds the protocol's state; nothing of ours runs inside its callbacks but
 // bookkeeping: work they find is done by after_receive() and before_send(), so it may use the session freely.

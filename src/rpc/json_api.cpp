@@ -22,8 +22,6 @@ net::HttpResponse json(int status, std::string body) {
   return {.status = status, .content_type = "application/json", .body = std::move(body) + "\n"};
 }
 
-std::string_view service_of(std::string_view method) { return method.substr(1, method.rfind('/') - 1); }
-
 // Counts a call for as long as it lives.
 class Count {
  public:
@@ -138,12 +136,13 @@ std::string JsonApi::listing() const {
   std::string out = R"({"services":[)";
   const char* comma = "";
   for (const std::string& name : names) {
-    out += fmt::format("{}\n {{\"service\":{},\"methods\":[{}]}}", std::exchange(comma, ","), quoted(name), methods_of(name));
+    out +=
+        fmt::format("{}\n {{\"service\":{},\"methods\":[{}]}}", std::exchange(comma, ","), json_quoted(name), methods_of(name));
   }
   out += R"(],"views":[)";
   comma = "";
   for (const auto& [name, view] : views_) {
-    out += fmt::format("{}{}", std::exchange(comma, ","), quoted(std::string(root) + name));
+    out += fmt::format("{}{}", std::exchange(comma, ","), json_quoted(std::string(root) + name));
   }
   return out + "]}";
 }
@@ -171,7 +170,7 @@ Task<net::HttpResponse> JsonApi::get(net::HttpRequest request) {
   }
   if (const auto found = find("/" + std::string(rest))) co_return json(200, description_json(*found->method));
   if (const std::string methods = methods_of(rest); !methods.empty()) {
-    co_return json(200, fmt::format("{{\"service\":{},\"methods\":[{}]}}", quoted(rest), methods));
+    co_return json(200, fmt::format("{{\"service\":{},\"methods\":[{}]}}", json_quoted(rest), methods));
   }
   co_return json(404, error_json(unknown(rest)));
 }

@@ -105,9 +105,9 @@ std::string example_of(const pb::Message& prototype) {
 // Without the braces.
 std::string summary_fields(const Method& method) {
   return fmt::format(R"("method":{},"path":{},"request":{},"requestStream":{},"response":{},"responseStream":{})",
-                     quoted(std::string_view(method.name).substr(method.name.rfind('/') + 1)), quoted("/api" + method.name),
-                     quoted(method.request->GetTypeName()), method.client_streams, quoted(method.reply->GetTypeName()),
-                     method.server_streams);
+                     json_quoted(std::string_view(method.name).substr(method.name.rfind('/') + 1)),
+                     json_quoted("/api" + method.name), json_quoted(method.request->GetTypeName()), method.client_streams,
+                     json_quoted(method.reply->GetTypeName()), method.server_streams);
 }
 
 }  // namespace
@@ -167,16 +167,16 @@ std::string to_json(const pb::Message& message) {
 
 std::string error_json(const Status& status) {
   std::string out = fmt::format(R"({{"error":{{"code":{},"status":{},"message":{})", static_cast<int>(status.code),
-                                quoted(name(status.code)), quoted(status.message));
+                                json_quoted(name(status.code)), json_quoted(status.message));
   if (const auto info = status.info()) {
-    out += fmt::format(R"(,"reason":{},"domain":{},"metadata":{{)", quoted(info->reason), quoted(info->domain));
+    out += fmt::format(R"(,"reason":{},"domain":{},"metadata":{{)", json_quoted(info->reason), json_quoted(info->domain));
     const char* comma = "";
     for (const auto& [key, value] : info->metadata) {
-      out += fmt::format("{}{}:{}", std::exchange(comma, ","), quoted(key), quoted(value));
+      out += fmt::format("{}{}:{}", std::exchange(comma, ","), json_quoted(key), json_quoted(value));
     }
     out += '}';
   }
-  return out + fmt::format(R"(,"remedy":{}}}}})", quoted(remedy_for(status.code)));
+  return out + fmt::format(R"(,"remedy":{}}}}})", json_quoted(remedy_for(status.code)));
 }
 
 int http_status(Code code) {

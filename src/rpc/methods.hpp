@@ -24,6 +24,9 @@ struct WriteStages;
 
 namespace skerry::rpc {
 
+// "package.Service" of "/package.Service/Method".
+inline std::string_view service_of(std::string_view method) { return method.substr(1, method.rfind('/') - 1); }
+
 // What a handler may know of its call. Lives until the handler has returned.
 class ServerCall {
  public:
@@ -163,7 +166,6 @@ class Methods {
 };
 
 namespace detail {
-
 template <class Message>
 Task<Result<>> take_only_message(MessageSource& source, Message& into) {
   auto taken = source.try_next_into(into);

@@ -19,7 +19,6 @@ namespace pb = google::protobuf;
 
 constexpr std::size_t name_bytes_shown_max = 256;
 
-std::string_view service_of(std::string_view method) { return method.substr(1, method.rfind('/') - 1); }
 std::string_view name_of(std::string_view method) { return method.substr(method.rfind('/') + 1); }
 
 // A file that describes nothing but the service, by the messages that its methods take and return.

@@ -3,22 +3,13 @@
 
 #include <list>
 
+#include "rpc/alarm.hpp"
 #include "rpc/refusal.hpp"
 #include "rpc/server_connection.hpp"
 #include "runtime/event.hpp"
 
 namespace skerry::rpc {
 namespace {
-
-struct Alarm final : Timer {
-  explicit Alarm(Signal& to_notify) : signal(to_notify) {}
-  void on_due() override {
-    rang = true;
-    signal.notify_all();
-  }
-  Signal& signal;
-  bool rang = false;
-};
 
 class ServerImpl final : public Server {
  public:

@@ -8,7 +8,6 @@
 namespace skerry::rpc {
 namespace {
 
-constexpr std::int32_t connection_window_bytes = 8 << 20;
 constexpr std::string_view keepalive_payload = "keepaliv", drain_payload = "draining";
 constexpr int ping_strikes_max = 2;   // as gRPC's own servers
 // A client that cancels calls faster than this, after a burst, is sent away: opening and resetting streams is cheap for it.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/app.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
-#include <csignal>
 
+#include <csignal>
 #include <future>
 
 #include "runtime/task_scope.hpp"
@@ -29,8 +30,8 @@ class Diary {
   std::vector<std::string> lines_;
 };
 
-struct World {
-  explicit World(std::size_t cores, Duration patience = 10s) : app(options(cores, patience), clock, log) {}
+struct AppWorld {
+  explicit AppWorld(std::size_t cores, Duration patience = 10s) : app(options(cores, patience), clock, log) {}
   static AppOptions options(std::size_t cores, Duration patience) {
     AppOptions options;
     options.patience = patience;
@@ -85,7 +86,7 @@ class Ender {
 };
 
 TEST(App, starts_in_order_and_stops_in_reverse) {
-  World world(1);
+  AppWorld world(1);
   world.app.add<Noting<1>>("one", &world.diary);
   world.app.add<Noting<2>>("two", &world.diary);
   world.app.add<Ender>("ender", &world.app);
@@ -95,7 +96,7 @@ TEST(App, starts_in_order_and_stops_in_reverse) {
 }
 
 TEST(App, every_core_has_an_instance_and_no_applet_starts_before_the_one_before_it_runs_everywhere) {
-  World world(2);
+  AppWorld world(2);
   world.app.add<Noting<1>>("one", &world.diary);
   world.app.add<Noting<2>>("two", &world.diary);
   world.app.add<Ender>("ender", &world.app);
@@ -122,7 +123,7 @@ class Failing {
 };
 
 TEST(App, a_failed_start_is_told_and_stops_what_had_started) {
-  World world(2);
+  AppWorld world(2);
   world.app.add<Noting<1>>("one", &world.diary);
   world.app.add<Failing>("listener");
   world.app.add<Noting<2>>("two", &world.diary);
@@ -143,7 +144,7 @@ class Throwing {
 };
 
 TEST(App, a_constructor_that_throws_is_a_failed_start) {
-  World world(1);
+  AppWorld world(1);
   world.app.add<Throwing>("device");
   EXPECT_EQ(world.app.run(), 1);
   EXPECT_TRUE(world.logged("device could not be built on core 0: no such device"));
@@ -165,7 +166,7 @@ class Signalling {
 
 TEST(App, sigterm_and_sigint_stop_it_gracefully) {
   for (const int signal : {SIGTERM, SIGINT}) {
-    World world(2);
+    AppWorld world(2);
     world.app.add<Noting<1>>("one", &world.diary);
     world.app.add<Signalling>("signal", signal);
     EXPECT_EQ(world.app.run(), 0);
@@ -191,7 +192,7 @@ class NeverStops {
 };
 
 int run_until_second_signal() {
-  World world(1);
+  AppWorld world(1);
   world.app.add<NeverStops>("stuck");
   return world.app.run();
 }
@@ -217,7 +218,7 @@ class StartsForever {
 };
 
 TEST(App, a_stop_during_start_cancels_the_start) {
-  World world(2);
+  AppWorld world(2);
   world.app.add<Noting<1>>("one", &world.diary);
   world.app.add<StartsForever>("waits", &world.app);
   EXPECT_EQ(world.app.run(), 0);
@@ -227,7 +228,7 @@ TEST(App, a_stop_during_start_cancels_the_start) {
 // Starts, and stops, once the log has told that it is waited for.
 class Slow {
  public:
-  Slow(AppletContext& context, World* world) : context_(context), world_(*world) {}
+  Slow(AppletContext& context, AppWorld* world) : context_(context), world_(*world) {}
   Task<Result<>> start() {
     co_await until_told("start of slow");
     world_.app.stop();
@@ -240,11 +241,11 @@ class Slow {
     while (!world_.logged(what)) co_await context_.core.sleep_for(1ms);
   }
   AppletContext& context_;
-  World& world_;
+  AppWorld& world_;
 };
 
 TEST(App, who_keeps_a_start_or_a_stop_waiting_is_named_in_the_log) {
-  World world(1, 5ms);
+  AppWorld world(1, 5ms);
   world.app.add<Slow>("slow", &world);
   EXPECT_EQ(world.app.run(), 0);
 }
@@ -263,7 +264,7 @@ class Fatal {
 };
 
 TEST(App, fail_stops_it_with_exit_code_1) {
-  World world(1);
+  AppWorld world(1);
   world.app.add<Fatal>("disk", &world.app);
   EXPECT_EQ(world.app.run(), 1);
   EXPECT_TRUE(world.logged("the disk is full"));
@@ -314,7 +315,7 @@ class Visitor {
 };
 
 TEST(App, applets_find_their_siblings_and_the_same_applet_on_other_cores) {
-  World world(2);
+  AppWorld world(2);
   world.app.add<Shelf>("shelf");
   world.app.add<Visitor>("visitor", &world.app, &world.diary);
   EXPECT_EQ(world.app.run(), 0);
@@ -352,7 +353,7 @@ class Busy {
 
 TEST(App, stops_in_order_under_load) {
   for (const std::size_t cores : {1, 2}) {
-    World world(cores);
+    AppWorld world(cores);
     std::atomic<int> answered = 0;
     world.app.add<Busy>("busy", &answered);
     EXPECT_EQ(world.app.run(), 0);
@@ -385,7 +386,7 @@ class Blocker {
 };
 
 TEST(App, a_long_loop_turn_is_counted_and_logged_with_a_backtrace) {
-  World world(1);
+  AppWorld world(1);
   world.app.add<Blocker>("blocker", &world.app);
   EXPECT_EQ(world.app.run(), 0);
   EXPECT_TRUE(world.logged("a loop turn holds up its core"));
@@ -418,7 +419,7 @@ class Resolver {
 };
 
 TEST(Blocking, runs_on_another_thread_and_answers_on_the_core) {
-  World world(1);
+  AppWorld world(1);
   world.app.add<Resolver>("resolver", &world.app);
   EXPECT_EQ(world.app.run(), 0);
 }

@@ -9,7 +9,7 @@
 namespace skerry {
 namespace {
 
-struct World {
+struct CoreWorld {
   ManualClock clock;
   Core core{CoreId{0}, clock, 1};
   TaskScope tasks{core};
@@ -24,7 +24,7 @@ Task<> note_after_sleep(Core& core, Duration length, std::string name, std::vect
 }
 
 TEST(Core, sleepers_wake_in_order_of_time) {
-  World world;
+  CoreWorld world;
   std::vector<std::string> notes;
   world.tasks.spawn(note_after_sleep(world.core, 2s, "late", notes));
   world.tasks.spawn(note_after_sleep(world.core, 1s, "early", notes));
@@ -41,7 +41,7 @@ Task<> stop(TaskScope& tasks, bool& stopped) {
 }
 
 TEST(TaskScope, cancel_ends_sleeping_tasks_and_joins_them) {
-  World world;
+  CoreWorld world;
   std::vector<std::string> notes;
   world.tasks.spawn(note_after_sleep(world.core, 1h, "never", notes));
   world.run();
@@ -66,7 +66,7 @@ Task<> hold(Event& event, int& held) {
 }
 
 TEST(Core, drop_frames_destroys_suspended_coroutines_without_running_them) {
-  World world;
+  CoreWorld world;
   Event event{world.core};
   int held = 0;
   for (int i = 0; i < 3; ++i) world.tasks.spawn(hold(event, held));
@@ -82,7 +82,7 @@ struct CountingHook : TurnHook {
 };
 
 TEST(Core, a_turn_hook_runs_once_a_turn_however_often_it_was_asked_for) {
-  World world;
+  CoreWorld world;
   CountingHook hook;
   world.core.at_turn_end(hook);
   world.core.at_turn_end(hook);

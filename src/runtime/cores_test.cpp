@@ -14,7 +14,7 @@ namespace {
 constexpr CoreId core0{0}, core1{1};
 
 // Two cores in one thread, as the simulator drives them.
-struct World {
+struct CoresWorld {
   ManualClock clock;
   Cores cores{2, clock, 1};
   TaskScope tasks{cores.core(core0)}, tasks1{cores.core(core1)};
@@ -52,7 +52,7 @@ Task<int> wait_for(Event* event, int* held) {
   co_return 1;
 }
 
-Task<> call_all_kinds(World& world, int& calls) {
+Task<> call_all_kinds(CoresWorld& world, int& calls) {
   for (const CoreId owner : {core0, core1}) {
     EXPECT_EQ(co_await world.cores.call(owner, &twice, 21), 42);
     EXPECT_EQ(co_await world.cores.call(owner, &core_of_caller, &world.cores.core(owner)), owner);
@@ -70,18 +70,18 @@ Task<> call_all_kinds(World& world, int& calls) {
 }
 
 TEST(Cores, calls_bring_back_values_and_exceptions_from_any_core) {
-  World world;
+  CoresWorld world;
   int calls = 0;
   world.run(call_all_kinds(world, calls));
   EXPECT_EQ(calls, 2);
 }
 
-Task<> call_and_wait(World& world, Event& event, int& held, int& outcome) {
+Task<> call_and_wait(CoresWorld& world, Event& event, int& held, int& outcome) {
   outcome = co_await world.cores.call(core1, &wait_for, &event, &held);
 }
 
 TEST(Cores, cancelling_the_caller_cancels_the_work) {
-  World world;
+  CoresWorld world;
   Event never{world.cores.core(core1)};
   int held = 0, outcome = 0;
   world.tasks.spawn(call_and_wait(world, never, held, outcome));
@@ -95,10 +95,10 @@ TEST(Cores, cancelling_the_caller_cancels_the_work) {
 }
 
 Tracked make_tracked(int* live) { return Tracked(live); }
-Task<> call_and_drop(World& world, int& live) { co_await world.cores.call(core1, &make_tracked, &live); }
+Task<> call_and_drop(CoresWorld& world, int& live) { co_await world.cores.call(core1, &make_tracked, &live); }
 
 TEST(Cores, a_result_whose_caller_has_gone_comes_home_and_is_freed_there) {
-  World world;
+  CoresWorld world;
   Core &home = world.cores.core(core0), &owner = world.cores.core(core1);
   int live = 0;
   world.tasks.spawn(call_and_drop(world, live));
@@ -118,12 +118,12 @@ Task<> append_later(Core* core, std::vector<int>* into, int number) {
   co_await core->yield();
   into->push_back(number);
 }
-Task<> post_many(World& world, std::vector<int>& into, int count) {
+Task<> post_many(CoresWorld& world, std::vector<int>& into, int count) {
   for (int i = 0; i < count; ++i) co_await world.cores.post(core1, &append, &into, i);
 }
 
 TEST(Cores, posts_arrive_in_order_and_wait_when_the_other_core_is_behind) {
-  World world;
+  CoresWorld world;
   std::vector<int> into;
   constexpr int count = 3 * static_cast<int>(MailRing::capacity);
   world.tasks.spawn(post_many(world, into, count));
@@ -136,7 +136,7 @@ TEST(Cores, posts_arrive_in_order_and_wait_when_the_other_core_is_behind) {
 }
 
 TEST(Cores, answers_never_wait_even_when_the_ring_is_full) {
-  World world;
+  CoresWorld world;
   std::vector<int> into;
   Core& home = world.cores.core(core0);
   constexpr int count = 2 * static_cast<int>(MailRing::capacity);
@@ -147,7 +147,7 @@ TEST(Cores, answers_never_wait_even_when_the_ring_is_full) {
 }
 
 TEST(Cores, a_call_after_the_end_of_calls_is_cancelled_and_running_ones_end) {
-  World world;
+  CoresWorld world;
   Event never{world.cores.core(core1)};
   int held = 0, outcome = 0;
   world.tasks.spawn(call_and_wait(world, never, held, outcome));
@@ -165,7 +165,7 @@ TEST(Cores, a_call_after_the_end_of_calls_is_cancelled_and_running_ones_end) {
 TEST(Cores, a_crash_drops_calls_in_flight_without_leaving_anything) {
   int held = 0, outcome = 0;
   {
-    World world;
+    CoresWorld world;
     Event never{world.cores.core(core1)};
     world.tasks.spawn(call_and_wait(world, never, held, outcome));
     world.run();
@@ -179,7 +179,7 @@ TEST(Cores, a_crash_drops_calls_in_flight_without_leaving_anything) {
 }
 
 TEST(ForeignPtr, frees_its_object_on_its_home_core_wherever_it_ends) {
-  World world;
+  CoresWorld world;
   int live = 0;
   {
     ForeignPtr<Tracked> pointer(world.cores.core(core1), std::make_unique<Tracked>(&live));

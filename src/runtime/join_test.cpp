@@ -11,7 +11,7 @@
 namespace skerry {
 namespace {
 
-struct World {
+struct JoinWorld {
   ManualClock clock;
   Core core{CoreId{0}, clock, 1};
   TaskScope tasks{core}, other{core};
@@ -40,7 +40,7 @@ Task<Result<int>> answer_after(Core& core, Duration length, int& ended) {
 Task<> keep(Task<Result<int>> task, std::optional<Result<int>>& into) { into.emplace(co_await std::move(task)); }
 
 TEST(WithDeadline, gives_the_answer_that_comes_in_time) {
-  World world;
+  JoinWorld world;
   int ended = 0;
   std::optional<Result<int>> outcome;
   world.tasks.spawn(keep(with_deadline(world.core, answer_after(world.core, 1s, ended), world.core.now() + 2s), outcome));
@@ -51,7 +51,7 @@ TEST(WithDeadline, gives_the_answer_that_comes_in_time) {
 }
 
 TEST(WithDeadline, cancels_what_takes_longer) {
-  World world;
+  JoinWorld world;
   int ended = 0;
   std::optional<Result<int>> outcome;
   world.tasks.spawn(keep(with_deadline(world.core, answer_after(world.core, 3s, ended), world.core.now() + 2s), outcome));
@@ -63,7 +63,7 @@ TEST(WithDeadline, cancels_what_takes_longer) {
 }
 
 TEST(WithDeadline, a_deadline_that_has_passed_starts_nothing) {
-  World world;
+  JoinWorld world;
   int ended = 0;
   std::optional<Result<int>> outcome;
   world.tasks.spawn(keep(with_deadline(world.core, answer_after(world.core, 3s, ended), world.core.now()), outcome));
@@ -73,7 +73,7 @@ TEST(WithDeadline, a_deadline_that_has_passed_starts_nothing) {
 }
 
 TEST(WithDeadline, without_a_deadline_just_waits) {
-  World world;
+  JoinWorld world;
   int ended = 0;
   std::optional<Result<int>> outcome;
   world.tasks.spawn(keep(with_deadline(world.core, answer_after(world.core, 3s, ended), no_deadline), outcome));
@@ -83,7 +83,7 @@ TEST(WithDeadline, without_a_deadline_just_waits) {
 }
 
 TEST(WithDeadline, cancelling_the_caller_reaches_the_work) {
-  World world;
+  JoinWorld world;
   int ended = 0;
   std::optional<Result<int>> outcome;
   world.tasks.spawn(keep(with_deadline(world.core, answer_after(world.core, 3s, ended), world.core.now() + 2s), outcome));
@@ -94,7 +94,7 @@ TEST(WithDeadline, cancelling_the_caller_reaches_the_work) {
 }
 
 TEST(WithDeadline, frames_that_are_dropped_leave_nothing) {
-  World world;
+  JoinWorld world;
   int ended = 0;
   std::optional<Result<int>> outcome;
   world.tasks.spawn(keep(with_deadline(world.core, answer_after(world.core, 3s, ended), world.core.now() + 2s), outcome));
@@ -126,7 +126,7 @@ Task<> all_of(Core& core, std::string& notes, bool with_failure) {
 
 TEST(RunAll, waits_for_all_and_then_tells_of_a_failure) {
   for (const bool with_failure : {false, true}) {
-    World world;
+    JoinWorld world;
     std::string notes;
     world.tasks.spawn(all_of(world.core, notes, with_failure));
     world.run();
@@ -138,7 +138,7 @@ TEST(RunAll, waits_for_all_and_then_tells_of_a_failure) {
 }
 
 TEST(RunAll, cancelling_the_caller_cancels_all) {
-  World world;
+  JoinWorld world;
   std::string notes;
   world.tasks.spawn(all_of(world.core, notes, false));
   world.run();
@@ -166,7 +166,7 @@ Task<> beside(Core& core, Task<> main, Task<> helper, std::string& notes) {
 }
 
 TEST(RunBeside, the_end_of_the_main_task_ends_the_helper) {
-  World world;
+  JoinWorld world;
   std::string notes;
   world.tasks.spawn(beside(world.core, attend(world.core, 1s, notes, 'm'), attend(world.core, 1h, notes, 'h'), notes));
   world.run();
@@ -177,7 +177,7 @@ TEST(RunBeside, the_end_of_the_main_task_ends_the_helper) {
 }
 
 TEST(RunBeside, a_helper_that_ends_first_leaves_the_main_task_running) {
-  World world;
+  JoinWorld world;
   std::string notes;
   world.tasks.spawn(beside(world.core, attend(world.core, 2s, notes, 'm'), attend(world.core, 1s, notes, 'h'), notes));
   world.run();
@@ -189,7 +189,7 @@ TEST(RunBeside, a_helper_that_ends_first_leaves_the_main_task_running) {
 
 TEST(RunBeside, an_exception_of_either_comes_through_once_both_have_ended) {
   for (const bool of_main : {false, true}) {
-    World world;
+    JoinWorld world;
     std::string notes;
     Task<> failing = fail_after(world.core, 1s), lasting = attend(world.core, 2s, notes, 'l');
     world.tasks.spawn(of_main ? beside(world.core, std::move(failing), std::move(lasting), notes)
@@ -203,7 +203,7 @@ TEST(RunBeside, an_exception_of_either_comes_through_once_both_have_ended) {
 }
 
 TEST(RunBeside, cancelling_the_caller_cancels_both) {
-  World world;
+  JoinWorld world;
   std::string notes;
   world.tasks.spawn(beside(world.core, attend(world.core, 1h, notes, 'm'), attend(world.core, 1h, notes, 'h'), notes));
   world.run();
@@ -223,7 +223,7 @@ Task<> hold(Semaphore& semaphore, std::size_t count, std::string& notes, char no
 }
 
 TEST(Semaphore, gives_units_in_order_of_asking) {
-  World world;
+  JoinWorld world;
   Semaphore semaphore(world.core, 3);
   Event first{world.core}, others{world.core};
   std::string notes;
@@ -243,7 +243,7 @@ TEST(Semaphore, gives_units_in_order_of_asking) {
 }
 
 TEST(Semaphore, one_that_is_cancelled_makes_way_for_those_behind) {
-  World world;
+  JoinWorld world;
   Semaphore semaphore(world.core, 3);
   Event release{world.core};
   std::string notes;
@@ -263,14 +263,14 @@ TEST(Semaphore, one_that_is_cancelled_makes_way_for_those_behind) {
 }
 
 TEST(Semaphore, more_than_all_counts_as_all) {
-  World world;
+  JoinWorld world;
   Semaphore semaphore(world.core, 3);
   EXPECT_EQ(semaphore.try_acquire(100).count(), 3U);
   EXPECT_EQ(semaphore.available(), 3U);
 }
 
 TEST(Semaphore, close_ends_all_waits) {
-  World world;
+  JoinWorld world;
   Semaphore semaphore(world.core, 1);
   Event release{world.core};
   std::string notes;
@@ -297,7 +297,7 @@ Task<> consume(Queue<int>& queue, std::vector<int>& into) {
 }
 
 TEST(Queue, holds_no_more_than_its_capacity_and_keeps_order) {
-  World world;
+  JoinWorld world;
   Queue<int> queue(world.core, 3);
   std::vector<int> taken;
   world.tasks.spawn(produce(queue, 0, 10));
@@ -315,7 +315,7 @@ TEST(Queue, holds_no_more_than_its_capacity_and_keeps_order) {
 }
 
 TEST(Queue, what_is_in_it_when_it_closes_can_still_be_taken) {
-  World world;
+  JoinWorld world;
   Queue<int> queue(world.core, 2);
   std::vector<int> taken;
   world.tasks.spawn(produce(queue, 0, 5));
@@ -343,7 +343,7 @@ Task<> end_slowly(Core& core, std::string& notes) {
 }
 
 TEST(TaskScope, a_caller_that_is_cancelled_while_it_joins_hears_of_it_afterwards) {
-  World world;
+  JoinWorld world;
   TaskScope joined{world.core};
   std::string notes;
   joined.spawn(end_slowly(world.core, notes));
@@ -359,12 +359,25 @@ TEST(TaskScope, a_caller_that_is_cancelled_while_it_joins_hears_of_it_afterwards
 }
 
 TEST(TaskScope, a_task_cancelled_before_it_began_never_runs_and_leaves_nothing) {
-  World world;
+  JoinWorld world;
   std::string notes;
   world.tasks.cancel(*world.tasks.spawn_with_handle(sleep_then(world.core, 0s, notes, 'x')));
   world.run();
   EXPECT_EQ(notes, "");
   EXPECT_EQ(world.tasks.size(), 0U);
+}
+
+TEST(TaskScope, that_is_destroyed_unjoined_drops_tasks_that_have_not_begun) {
+  JoinWorld world;
+  std::string notes;
+  {
+    TaskScope brief{world.core};
+    brief.spawn(sleep_then(world.core, 0s, notes, 'x'));
+    brief.spawn(sleep_then(world.core, 0s, notes, 'y'));
+  }
+  world.tasks.spawn(sleep_then(world.core, 0s, notes, 'z'));
+  world.run();
+  EXPECT_EQ(notes, "z");
 }
 
 Task<> wait_twice(Event& event, int& woken) {
@@ -376,7 +389,7 @@ Task<> wait_twice(Event& event, int& woken) {
 }
 
 TEST(TaskScope, cancel_between_wake_and_resume_lets_the_wake_count_and_throws_at_the_next_await) {
-  World world;
+  JoinWorld world;
   Event event{world.core};
   int woken = 0;
   world.tasks.spawn(wait_twice(event, woken));

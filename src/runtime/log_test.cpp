@@ -10,8 +10,8 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 
-struct World {
-  explicit World(LogFormat format = LogFormat::text, std::string levels = "info")
+struct LoggerWorld {
+  explicit LoggerWorld(LogFormat format = LogFormat::text, std::string levels = "info")
       : registry(clock, {.format = format,
                          .levels = *LogLevels::parse(levels),
                          .background = false,
@@ -22,7 +22,7 @@ struct World {
 };
 
 TEST(Log, a_line_has_time_level_core_module_message_and_fields) {
-  World world;
+  LoggerWorld world;
   world.registry.logger("store", CoreId{3})
       .info("listening", {{"address", std::string("[::1]:80")},
                           {"shards", 4},
@@ -37,14 +37,14 @@ TEST(Log, a_line_has_time_level_core_module_message_and_fields) {
 }
 
 TEST(Log, values_that_would_confuse_a_reader_are_quoted_and_escaped) {
-  World world;
+  LoggerWorld world;
   world.registry.logger("store").warn("odd",
                                       {{"a", "two words"}, {"b", ""}, {"c", "line\nbreak \x1B[31m \"q\""}, {"d", "bad\xFF"}});
   EXPECT_THAT(world.lines[0], EndsWith(R"(odd a="two words" b="" c="line\nbreak \u001b[31m \"q\"" d="bad\u00ff")"));
 }
 
 TEST(Log, json_lines_hold_the_same) {
-  World world(LogFormat::json);
+  LoggerWorld world(LogFormat::json);
   world.registry.logger("store", CoreId{0})
       .error("failed", {{"reason", Error{Errc::io_failed, "disk \"a\""}}, {"took", 2ms}, {"n", std::uint64_t{1}}});
   EXPECT_EQ(world.lines[0], R"({"time":"2019-12-20T00:00:00.000Z","level":"error","core":0,"module":"store","message":"failed",)"
@@ -52,7 +52,7 @@ TEST(Log, json_lines_hold_the_same) {
 }
 
 TEST(Log, levels_are_per_module_and_change_while_running) {
-  World world(LogFormat::text, "warn,store=debug");
+  LoggerWorld world(LogFormat::text, "warn,store=debug");
   const Logger store = world.registry.logger("store"), rpc = world.registry.logger("rpc");
   store.debug("1");
   rpc.info("2");

@@ -9,7 +9,7 @@ namespace skerry {
 // as escapes, so that any bytes give a valid document and a harmless terminal.
 void append_escaped(std::string& out, std::string_view text);
 void append_quoted(std::string& out, std::string_view text);
-inline std::string quoted(std::string_view text) {
+inline std::string json_quoted(std::string_view text) {
   std::string out;
   append_quoted(out, text);
   return out;

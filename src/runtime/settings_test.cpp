@@ -26,8 +26,8 @@ struct Fields {
   std::vector<std::string> peers;
 };
 
-struct World {
-  World() {
+struct SettingsWorld {
+  SettingsWorld() {
     settings.add("public.address", fields.address, "Where clients connect.").flags("-p,--public-addr");
     settings.add("storage.wal.sync", fields.sync, "Whether every batch is synced.");
     settings.add("storage.wal.compress", fields.compress, "Whether the log is compressed.");
@@ -58,14 +58,14 @@ struct World {
 };
 
 TEST(Settings, defaults_are_the_values_of_the_fields) {
-  World world;
+  SettingsWorld world;
   ASSERT_TRUE(world.load(""));
   EXPECT_EQ(world.fields.address, "127.0.0.1:6648");
   EXPECT_EQ(world.fields.retention, Duration(1h));
 }
 
 TEST(Settings, the_file_gives_every_kind_of_value) {
-  World world;
+  SettingsWorld world;
   ASSERT_EQ(world.mistakes(R"(
 public: {address: ":7000"}
 shards: 8
@@ -90,7 +90,7 @@ storage:
 }
 
 TEST(Settings, flags_win_over_environment_which_wins_over_the_file) {
-  World world;
+  SettingsWorld world;
   ASSERT_TRUE(world.load("shards: 2\nratio: 0.1\npublic: {address: 'file:1'}\n",
                          {"SKERRY_SHARDS=3", "SKERRY_RATIO=0.2", "HOME=/root"}, {"-s", "4"}));
   EXPECT_EQ(world.fields.shards, 4);
@@ -100,7 +100,7 @@ TEST(Settings, flags_win_over_environment_which_wins_over_the_file) {
 }
 
 TEST(Settings, flags_have_given_or_derived_names) {
-  World world;
+  SettingsWorld world;
   ASSERT_TRUE(world.load("", {},
                          {"--public-addr", "h:1", "--storage-wal-retention-time", "15s", "--db-cache-size-mb=10",
                           "--no-storage-wal-sync", "--storage-wal-compress", "--peers", "x,y", "--peers", "z"}));
@@ -113,7 +113,7 @@ TEST(Settings, flags_have_given_or_derived_names) {
 }
 
 TEST(Settings, help_shows_default_limits_and_variable) {
-  World world;
+  SettingsWorld world;
   const std::string help = world.cli.help();
   EXPECT_THAT(help, HasSubstr("default 100MiB; 1MiB to 1GiB; SKERRY_STORAGE_CACHE"));
   EXPECT_THAT(help, HasSubstr("-p,--public-addr TEXT"));
@@ -121,7 +121,7 @@ TEST(Settings, help_shows_default_limits_and_variable) {
 }
 
 TEST(Settings, unknown_keys_name_the_nearest_and_the_line) {
-  World world;
+  SettingsWorld world;
   EXPECT_EQ(
       world.mistakes("shards: 2\nstorage:\n  wal:\n    retention-tmie: 1h\n"),
       "conf.yaml:4: \"storage.wal.retention-tmie\" is no setting of this command; did you mean storage.wal.retention-time?");
@@ -131,7 +131,7 @@ TEST(Settings, unknown_keys_name_the_nearest_and_the_line) {
 }
 
 TEST(Settings, values_out_of_limits_name_value_range_and_place) {
-  World world;
+  SettingsWorld world;
   EXPECT_EQ(world.mistakes("shards: 65"), "conf.yaml:1: shards: 65 is out of range; allowed is 1 to 64");
   EXPECT_EQ(world.mistakes("\nstorage: {cache: 2GiB}"),
             "conf.yaml:2: storage.cache: 2GiB is out of range; allowed is 1MiB to 1GiB");
@@ -144,7 +144,7 @@ TEST(Settings, values_out_of_limits_name_value_range_and_place) {
 }
 
 TEST(Settings, malformed_values_say_what_is_expected) {
-  World world;
+  SettingsWorld world;
   EXPECT_THAT(world.mistakes("shards: many"), HasSubstr("conf.yaml:1: shards: \"many\" is no whole number"));
   EXPECT_THAT(world.mistakes("storage: {wal: {retention-time: 15}}"),
               HasSubstr("\"15\" is no duration; expected a number with a unit"));
@@ -157,14 +157,14 @@ TEST(Settings, malformed_values_say_what_is_expected) {
 }
 
 TEST(Settings, all_mistakes_are_told_at_once_and_nothing_is_changed) {
-  World world;
+  SettingsWorld world;
   const auto text = world.mistakes("shards: 0\nratio: 7\nunknown: 1\npublic: {address: x}\n");
   EXPECT_EQ(std::ranges::count(text, '\n'), 2);
   EXPECT_EQ(world.fields.address, "127.0.0.1:6648");
 }
 
 TEST(Settings, broken_yaml_is_told_with_its_place) {
-  World world;
+  SettingsWorld world;
   EXPECT_THAT(world.mistakes("storage: {wal: {sync: true"), testing::StartsWith("conf.yaml:1:"));
   EXPECT_THAT(world.mistakes("shards: 1\n  ratio: 2\n"), HasSubstr("not valid YAML"));
   EXPECT_THAT(world.mistakes("- a\n- b\n"), HasSubstr("expected sections and settings, found a list"));
@@ -175,25 +175,25 @@ TEST(Settings, broken_yaml_is_told_with_its_place) {
 }
 
 TEST(Settings, a_text_that_yaml_cpp_takes_for_endlessly_many_documents_is_refused) {
-  World world;
+  SettingsWorld world;
   EXPECT_THAT(world.mistakes("&\\n\",..\xFF\xFF\xFFx00\\n\",\n"), HasSubstr("conf.yaml"));
 }
 
 TEST(Settings, a_document_may_have_a_start_and_an_end_marker) {
-  World world;
+  SettingsWorld world;
   EXPECT_EQ(world.mistakes("---\nshards: 2\n...\n"), "nothing wrong");
   EXPECT_EQ(world.fields.shards, 2);
 }
 
 TEST(Settings, unknown_variables_are_warnings_since_others_set_some_too) {
-  World world;
+  SettingsWorld world;
   ASSERT_TRUE(world.load("", {"SKERRY_SERVICE_HOST=10.0.0.1"}));
   ASSERT_EQ(world.settings.warnings().size(), 1U);
   EXPECT_THAT(world.settings.warnings()[0], HasSubstr("SKERRY_SERVICE_HOST"));
 }
 
 TEST(Settings, show_gives_yaml_with_origins_that_loads_again) {
-  World world;
+  SettingsWorld world;
   ASSERT_TRUE(world.load("shards: 2\n", {"SKERRY_RATIO=0.2"}, {"--public-addr", "h:1"}));
   const std::string shown = world.settings.show();
   EXPECT_THAT(shown, HasSubstr("shards: 2   # conf.yaml:1"));
@@ -201,14 +201,14 @@ TEST(Settings, show_gives_yaml_with_origins_that_loads_again) {
   EXPECT_THAT(shown, HasSubstr("address: \"h:1\"   # flag --public-addr"));
   EXPECT_THAT(shown, HasSubstr("    retention-time: \"1h\"   # default"));
   EXPECT_THAT(shown, testing::Not(HasSubstr("s3cret")));
-  World other;
+  SettingsWorld other;
   EXPECT_EQ(other.mistakes(shown), "nothing wrong");
   EXPECT_EQ(other.fields.shards, 2);
   EXPECT_EQ(other.fields.address, "h:1");
 }
 
 TEST(Settings, the_schema_describes_every_setting) {
-  World world;
+  SettingsWorld world;
   const std::string schema = world.settings.schema("skerry standalone");
   EXPECT_THAT(schema, HasSubstr("\"additionalProperties\": false"));
   EXPECT_THAT(schema, HasSubstr("\"retention-time\": {"));

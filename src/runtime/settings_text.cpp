@@ -41,7 +41,7 @@ void write_schema(std::string& out, const Tree<Leaf>& tree, int depth, const Wri
   out += fmt::format("{0}\"type\": \"object\",\n{0}\"additionalProperties\": false,\n{0}\"properties\": {{", indent);
   bool first = true;
   for (const auto& [name, child] : tree.children) {
-    out += fmt::format("{}\n{}  {}: {{\n", first ? "" : ",", indent, quoted(name));
+    out += fmt::format("{}\n{}  {}: {{\n", first ? "" : ",", indent, json_quoted(name));
     write_schema(out, *child, depth + 2, write);
     out += fmt::format("\n{}  }}", indent);
     first = false;
@@ -66,13 +66,13 @@ void write_yaml(std::string& out, const Tree<Leaf>& tree, int depth, const Write
 std::string json_value(const SettingValue& value, Unit unit) {
   if (const auto* items = std::get_if<std::vector<std::string>>(&value)) {
     std::string out = "[";
-    for (const auto& item : *items) out += (out.size() > 1 ? ", " : "") + quoted(item);
+    for (const auto& item : *items) out += (out.size() > 1 ? ", " : "") + json_quoted(item);
     return out + "]";
   }
   const std::string text = setting_text(value, unit);
   const bool bare = std::holds_alternative<bool>(value) || std::holds_alternative<double>(value) ||
                     (std::holds_alternative<std::int64_t>(value) && unit == Unit::none);
-  return bare ? text : quoted(text);
+  return bare ? text : json_quoted(text);
 }
 
 }  // namespace
@@ -86,9 +86,9 @@ std::string Settings::schema(std::string_view title) const {
     const bool size = setting.unit_ != Unit::none;
     out += fmt::format("{}\"type\": {},\n", indent, size ? "[\"string\", \"integer\"]" : types[setting.default_.index()]);
     if (setting.kind() == SettingKind::list) out += fmt::format("{}\"items\": {{\"type\": \"string\"}},\n", indent);
-    if (size) out += fmt::format("{}\"pattern\": {},\n", indent, quoted(R"(^[0-9]+(\.[0-9]+)?([KMGT]i?B?|B)?$)"));
+    if (size) out += fmt::format("{}\"pattern\": {},\n", indent, json_quoted(R"(^[0-9]+(\.[0-9]+)?([KMGT]i?B?|B)?$)"));
     if (setting.kind() == SettingKind::duration) {
-      out += fmt::format("{}\"pattern\": {},\n", indent, quoted(R"(^(0|-?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d))+)$)"));
+      out += fmt::format("{}\"pattern\": {},\n", indent, json_quoted(R"(^(0|-?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d))+)$)"));
     }
     if (!size && (setting.kind() == SettingKind::integer || (setting.kind() == SettingKind::real && setting.min_))) {
       out += fmt::format("{}\"minimum\": {},\n", indent, setting.number_text(setting.min_.value_or(setting.type_min_)));
@@ -99,10 +99,10 @@ std::string Settings::schema(std::string_view title) const {
     if (const std::string range = setting.range_text(); !range.empty() && setting.choices_.empty())
       help += " Allowed: " + range + ".";
     if (!setting.secret_) out += fmt::format("{}\"default\": {},\n", indent, json_value(setting.default_, setting.unit_));
-    out += fmt::format("{}\"description\": {}", indent, quoted(help));
+    out += fmt::format("{}\"description\": {}", indent, json_quoted(help));
   };
   std::string out =
-      fmt::format("{{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": {},\n", quoted(title));
+      fmt::format("{{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": {},\n", json_quoted(title));
   write_schema(out, tree, 1, write);
   return out + "\n}\n";
 }

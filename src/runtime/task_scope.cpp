@@ -30,6 +30,38 @@ void expect_cancellation_only(const std::exception_ptr& exception) {
 
 }  // namespace
 
+// A task on its way into the loop. The scope knows where it is, and may be gone when it arrives.
+struct TaskScope::Start : InScope {
+  Start(TaskScope& of, Handle at, Task<> what) : scope(&of), position(at), task(std::move(what)) {
+    scope->starts_.push_back(*this);
+  }
+  Start(Start&& other) noexcept : scope(other.scope), position(other.position), task(std::move(other.task)) {
+    InScope::swap_nodes(other);
+  }
+  Start(const Start&) = delete;
+  Start& operator=(const Start&) = delete;
+  Start& operator=(Start&&) = delete;
+  ~Start() = default;
+
+  void operator()() {
+    if (scope == nullptr) return;
+    InScope::unlink();
+    scope->launch(position, std::move(task));
+  }
+
+  TaskScope* scope;
+  Handle position;
+  Task<> task;
+};
+
+TaskScope::~TaskScope() {
+  while (!starts_.empty()) {
+    Start& start = static_cast<Start&>(starts_.front());
+    start.scope = nullptr;
+    starts_.pop_front();
+  }
+}
+
 void TaskScope::spawn(Task<> task) { spawn_with_handle(std::move(task)); }
 
 std::optional<TaskScope::Handle> TaskScope::spawn_with_handle(Task<> task) {
@@ -37,7 +69,7 @@ std::optional<TaskScope::Handle> TaskScope::spawn_with_handle(Task<> task) {
   tasks_.emplace_back();
   const auto position = std::prev(tasks_.end());
   // co_spawn would run the task's first stretch inside this call.
-  asio::post(core_.executor(), [this, position, task = std::move(task)]() mutable { launch(position, std::move(task)); });
+  asio::post(core_.executor(), Start(*this, position, std::move(task)));
   return position;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/intrusive/list.hpp>
 #include <list>
 #include <optional>
 
@@ -13,10 +14,12 @@ class Core;
 
 // Owns background coroutines: none outlives the scope's cancel_and_join(). The last member of its owner, so that the tasks
 // end before what they use. One core's. An exception that leaves a task is a bug of ours and ends the process, but for
-// cancellation, which is how tasks are meant to stop.
+// cancellation, which is how tasks are meant to stop. A scope that is destroyed unjoined drops those of its tasks that have not begun;
+// where others are left, its core must run no more.
 class TaskScope {
  public:
   explicit TaskScope(Core& core) : core_(core), idle_(core) {}
+  ~TaskScope();
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 
@@ -45,13 +48,16 @@ class TaskScope {
 
  private:
   struct Completion;
+  struct Start;
+  using InScope = boost::intrusive::list_base_hook<boost::intrusive::tag<struct InScopeTag>, detail::Unlinking>;
   void launch(Handle position, Task<> task);
   void ended(Handle position);
 
   Core& core_;
   std::list<Entry> tasks_;
   WaitList idle_;
+  boost::intrusive::list<InScope, boost::intrusive::base_hook<InScope>, boost::intrusive::constant_time_size<false>> starts_;
   bool closed_ = false;
 };
 
-}  // namespace skerry
+}   // namespace skerry

@@ -14,37 +14,37 @@
 namespace skerry {
 namespace {
 
-struct Noting : Timer {
-  explicit Noting(std::function<void()> what) : due(std::move(what)) {}
+struct NotingTimer : Timer {
+  explicit NotingTimer(std::function<void()> what) : due(std::move(what)) {}
   void on_due() override { due(); }
   std::function<void()> due;
 };
 
-constexpr TimePoint start{1h};
+constexpr TimePoint wheel_start{1h};
 
 TEST(Timers, are_told_in_order_of_time_then_of_arming) {
   Timers timers;
   std::string told;
-  Noting a([&] { told += 'a'; }), b([&] { told += 'b'; }), c([&] { told += 'c'; }), d([&] { told += 'd'; });
-  timers.arm(c, start + 2h);
-  timers.arm(d, start + 2h);
-  timers.arm(a, start + 1ns);
-  timers.arm(b, start + 500us);
-  EXPECT_EQ(timers.run(start), 0U);
-  EXPECT_EQ(timers.run(start + 3h), 4U);
+  NotingTimer a([&] { told += 'a'; }), b([&] { told += 'b'; }), c([&] { told += 'c'; }), d([&] { told += 'd'; });
+  timers.arm(c, wheel_start + 2h);
+  timers.arm(d, wheel_start + 2h);
+  timers.arm(a, wheel_start + 1ns);
+  timers.arm(b, wheel_start + 500us);
+  EXPECT_EQ(timers.run(wheel_start), 0U);
+  EXPECT_EQ(timers.run(wheel_start + 3h), 4U);
   EXPECT_EQ(told, "abcd");
 }
 
 TEST(Timers, none_is_told_early_and_next_is_exact_when_near) {
   Timers timers;
   int told = 0;
-  Noting timer([&] { ++told; });
-  timers.run(start);
-  timers.arm(timer, start + 300us);
-  EXPECT_EQ(timers.next(), start + 300us);
-  timers.run(start + 300us - 1ns);
+  NotingTimer timer([&] { ++told; });
+  timers.run(wheel_start);
+  timers.arm(timer, wheel_start + 300us);
+  EXPECT_EQ(timers.next(), wheel_start + 300us);
+  timers.run(wheel_start + 300us - 1ns);
   EXPECT_EQ(told, 0);
-  timers.run(start + 300us);
+  timers.run(wheel_start + 300us);
   EXPECT_EQ(told, 1);
   EXPECT_EQ(timers.next(), std::nullopt);
 }
@@ -52,38 +52,38 @@ TEST(Timers, none_is_told_early_and_next_is_exact_when_near) {
 TEST(Timers, a_timer_may_cancel_destroy_and_arm_others_when_told) {
   Timers timers;
   std::string told;
-  std::unique_ptr<Noting> doomed;
-  Noting cancelled([&] { told += 'x'; });
-  Noting later([&] { told += 'l'; });
-  Noting first([&] {
+  std::unique_ptr<NotingTimer> doomed;
+  NotingTimer cancelled([&] { told += 'x'; });
+  NotingTimer later([&] { told += 'l'; });
+  NotingTimer first([&] {
     told += 'f';
     cancelled.cancel();
     doomed.reset();
-    timers.arm(later, start);   // already past
+    timers.arm(later, wheel_start);   // already past
   });
-  doomed = std::make_unique<Noting>([&] { told += 'x'; });
-  timers.arm(first, start + 1s);
-  timers.arm(cancelled, start + 1s);
-  timers.arm(*doomed, start + 1s);
-  timers.run(start + 2s);
+  doomed = std::make_unique<NotingTimer>([&] { told += 'x'; });
+  timers.arm(first, wheel_start + 1s);
+  timers.arm(cancelled, wheel_start + 1s);
+  timers.arm(*doomed, wheel_start + 1s);
+  timers.run(wheel_start + 2s);
   EXPECT_EQ(told, "fl");
   EXPECT_EQ(timers.size(), 0U);
 }
 
 TEST(Timers, the_farthest_time_can_be_armed) {
   Timers timers;
-  Noting timer([] { FAIL(); });
+  NotingTimer timer([] { FAIL(); });
   timers.arm(timer, no_deadline);
-  timers.run(start);
+  timers.run(wheel_start);
   EXPECT_TRUE(timer.armed());
-  EXPECT_GT(*timers.next(), start);
+  EXPECT_GT(*timers.next(), wheel_start);
 }
 
 TEST(Timers, timers_that_outlive_it_are_no_longer_armed) {
-  Noting timer([] {});
+  NotingTimer timer([] {});
   {
     Timers timers;
-    timers.arm(timer, start);
+    timers.arm(timer, wheel_start);
   }
   EXPECT_FALSE(timer.armed());
 }
@@ -95,11 +95,11 @@ TEST(Timers, agree_with_a_sorted_map_over_random_histories) {
     Random random(seed);
     Timers timers;
     std::vector<int> told, expected;
-    std::vector<std::unique_ptr<Noting>> all;
-    for (int i = 0; i < 50; ++i) all.push_back(std::make_unique<Noting>([&told, i] { told.push_back(i); }));
+    std::vector<std::unique_ptr<NotingTimer>> all;
+    for (int i = 0; i < 50; ++i) all.push_back(std::make_unique<NotingTimer>([&told, i] { told.push_back(i); }));
     std::map<std::pair<TimePoint, std::uint64_t>, int> model;
     const auto forget = [&](int i) { std::erase_if(model, [i](const auto& entry) { return entry.second == i; }); };
-    TimePoint now = start;
+    TimePoint now = wheel_start;
     timers.run(now);
     for (std::uint64_t step = 0; step < 2000; ++step) {
       const int i = static_cast<int>(random.below(all.size()));

@@ -10,7 +10,7 @@ namespace {
 
 const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736", caller_span = "00f067aa0ba902b7";
 const std::string header = "00-" + trace + "-" + caller_span + "-01";
-constexpr TimePoint start{1h};
+constexpr TimePoint call_start{1h};
 
 TEST(Traceparent, is_read_and_written_the_same) {
   const auto context = parse_traceparent(header, "vendor=1");
@@ -47,20 +47,20 @@ TEST(Traceparent, a_tracestate_beyond_its_limit_is_dropped_alone) {
 TEST(Tracer, follows_the_flag_of_its_caller_whatever_the_ratio) {
   Tracer never(1, {.ratio = 0}), always(1, {.ratio = 1});
   auto caller = parse_traceparent(header);
-  const auto span = never.begin("call", Span::Kind::server, caller, start);
+  const auto span = never.begin("call", Span::Kind::server, caller, call_start);
   ASSERT_TRUE(span);
   EXPECT_EQ(span->context.trace_text(), trace);
   EXPECT_EQ(hex_text(span->parent), caller_span);
   EXPECT_NE(span->context.span_text(), caller_span);
   caller->sampled = false;
-  EXPECT_FALSE(always.begin("call", Span::Kind::server, caller, start));
+  EXPECT_FALSE(always.begin("call", Span::Kind::server, caller, call_start));
 }
 
 TEST(Tracer, begins_as_many_traces_as_the_ratio_says) {
   Tracer tracer(7, {.ratio = 0.25});
   std::set<std::string> traces;
   for (int i = 0; i < 10'000; ++i) {
-    if (const auto span = tracer.begin("call", Span::Kind::server, {}, start)) {
+    if (const auto span = tracer.begin("call", Span::Kind::server, {}, call_start)) {
       EXPECT_EQ(span->parent, 0U);
       traces.insert(span->context.trace_text());
     }
@@ -70,7 +70,7 @@ TEST(Tracer, begins_as_many_traces_as_the_ratio_says) {
 
 TEST(Tracer, keeps_a_bounded_number_and_counts_what_it_drops) {
   Tracer tracer(1, {.ratio = 1, .spans_max = 3});
-  for (int i = 0; i < 5; ++i) tracer.record(*tracer.begin(std::to_string(i), Span::Kind::server, {}, start));
+  for (int i = 0; i < 5; ++i) tracer.record(*tracer.begin(std::to_string(i), Span::Kind::server, {}, call_start));
   EXPECT_EQ(tracer.recorded(), 3U);
   EXPECT_EQ(tracer.dropped(), 2U);
   EXPECT_EQ(tracer.take(2).front().name, "0");
@@ -80,8 +80,9 @@ TEST(Tracer, keeps_a_bounded_number_and_counts_what_it_drops) {
 
 TEST(Tracer, the_stages_of_a_write_are_parts_of_its_span_as_far_as_it_came) {
   Tracer tracer(1, {.ratio = 1});
-  const auto span = tracer.begin("Write", Span::Kind::server, {}, start);
-  record_stages(tracer, *span, {.proposed = start, .logged = start + 1ms, .committed = start + 5ms, .applied = start + 6ms});
+  const auto span = tracer.begin("Write", Span::Kind::server, {}, call_start);
+  record_stages(tracer, *span,
+                {.proposed = call_start, .logged = call_start + 1ms, .committed = call_start + 5ms, .applied = call_start + 6ms});
   const auto stages = tracer.take(9);
   ASSERT_EQ(stages.size(), 3U);
   for (const Span& stage : stages) {
@@ -91,7 +92,7 @@ TEST(Tracer, the_stages_of_a_write_are_parts_of_its_span_as_far_as_it_came) {
   }
   EXPECT_EQ(stages[1].name, "log");
   EXPECT_EQ(stages[1].end - stages[1].begin, 4ms);
-  record_stages(tracer, *span, {.proposed = start, .logged = {}, .committed = {}, .applied = {}});
+  record_stages(tracer, *span, {.proposed = call_start, .logged = {}, .committed = {}, .applied = {}});
   EXPECT_EQ(tracer.waiting(), 0U);
 }
 

@@ -6,7 +6,7 @@ namespace {
 
 proto::Status status_of(store::Status status) { return static_cast<proto::Status>(status); }
 
-void fill(proto::Version& message, store::Version version) {
+void fill_version(proto::Version& message, store::Version version) {
   message.set_version_id(version.version_id.value());
   message.set_modifications_count(version.modifications);
   message.set_created_timestamp(version.created_millis);
@@ -57,7 +57,7 @@ void fill(proto::WriteResponse& message, store::WriteOutcome outcome) {
     auto& answer = *message.add_puts();
     answer.set_status(status_of(put.status));
     if (put.status != store::Status::ok) continue;
-    fill(*answer.mutable_version(), std::move(put.version));
+    fill_version(*answer.mutable_version(), std::move(put.version));
     if (put.key) answer.set_key(*std::move(put.key));
   }
   for (const auto status : outcome.deletes) message.add_deletes()->set_status(status_of(status));
@@ -73,7 +73,7 @@ store::Get get_view(const proto::GetRequest& message) {
 void fill(proto::GetResponse& message, store::GetOutcome outcome, bool include_value) {
   message.set_status(status_of(outcome.status));
   if (outcome.status != store::Status::ok) return;
-  fill(*message.mutable_version(), std::move(outcome.version));
+  fill_version(*message.mutable_version(), std::move(outcome.version));
   if (include_value) message.set_value(std::move(outcome.value));
   if (outcome.key) message.set_key(*std::move(outcome.key));
   if (outcome.secondary_key) message.set_secondary_index_key(*std::move(outcome.secondary_key));

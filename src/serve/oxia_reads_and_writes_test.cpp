@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/oxia_service.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"

@@ -21,7 +21,7 @@ constexpr std::string_view older_service_name = "io.streamnative.oxia.proto.Oxia
 constexpr std::size_t gets_at_once_max = 512;   // more would be felt by the others on this core
 constexpr std::string_view default_namespace = "default";
 
-std::string method(std::string_view name) { return fmt::format("/{}/{}", service_name, name); }
+std::string oxia_method(std::string_view name) { return fmt::format("/{}/{}", service_name, name); }
 
 proto::NamespaceShardsAssignment shards_message(const std::vector<ShardPlace>& places, std::string_view authority) {
   proto::NamespaceShardsAssignment message;
@@ -68,7 +68,7 @@ void OxiaService::register_in(rpc::Methods& methods) {
   using rpc::Replies;
   using rpc::ServerCall;
   const auto add_unary = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.unary<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
+    methods.unary<Request, Reply>(oxia_method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
       return router_.unary<OxiaCalls>(call, request, reply);
     });
   };
@@ -78,9 +78,10 @@ void OxiaService::register_in(rpc::Methods& methods) {
     });
   };
   const auto add_stream = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.server_stream<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Replies<Reply>& to) {
-      return router_.stream<OxiaCalls>(call, request, to);
-    });
+    methods.server_stream<Request, Reply>(oxia_method(name),
+                                          [this](ServerCall& call, const Request& request, Replies<Reply>& to) {
+                                            return router_.stream<OxiaCalls>(call, request, to);
+                                          });
   };
   const auto of = []<class Message>() { return static_cast<Message*>(nullptr); };
   add_unary("Write", of.operator()<proto::WriteRequest>(), of.operator()<proto::WriteResponse>());
@@ -88,7 +89,7 @@ void OxiaService::register_in(rpc::Methods& methods) {
   add_unary_of_session("KeepAlive", of.operator()<proto::SessionHeartbeat>(), of.operator()<proto::KeepAliveResponse>());
   add_unary_of_session("CloseSession", of.operator()<proto::CloseSessionRequest>(), of.operator()<proto::CloseSessionResponse>());
   methods.server_stream<proto::ReadRequest, proto::ReadResponse>(
-      method("Read"),
+      oxia_method("Read"),
       [this](ServerCall& call, const proto::ReadRequest& request, Replies<proto::ReadResponse>& to) {
         return router_.stream<OxiaCalls>(call, request, to);
       },
@@ -99,13 +100,15 @@ void OxiaService::register_in(rpc::Methods& methods) {
              of.operator()<proto::GetSequenceUpdatesResponse>());
   add_stream("GetNotifications", of.operator()<proto::NotificationsRequest>(), of.operator()<proto::NotificationBatch>());
   methods.server_stream<proto::ShardAssignmentsRequest, proto::ShardAssignments>(
-      method("GetShardAssignments"),
+      oxia_method("GetShardAssignments"),
       [this](ServerCall& call, const proto::ShardAssignmentsRequest& request, Replies<proto::ShardAssignments>& replies) {
         return assignments(call, request, replies);
       });
   methods.bidirectional<proto::WriteRequest, proto::WriteResponse>(
-      method("WriteStream"), [this](ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
-                                    Replies<proto::WriteResponse>& replies) { return write_stream(call, requests, replies); });
+      oxia_method("WriteStream"),
+      [this](ServerCall& call, rpc::Requests<proto::WriteRequest>& requests, Replies<proto::WriteResponse>& replies) {
+        return write_stream(call, requests, replies);
+      });
   methods.alias(older_service_name, service_name);
 }
 

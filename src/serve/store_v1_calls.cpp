@@ -49,9 +49,9 @@ Result<Walk> open_walk(replica::Shard& shard, const Request& request, StateMachi
   return Walk(shard.id(), std::move(scan), std::move(range), request.limit());
 }
 
-class ListChunks final : public Chunks<v1::ListResponse> {
+class V1ListChunks final : public Chunks<v1::ListResponse> {
  public:
-  ListChunks(Core& core, Walk walk) : core_(core), walk_(std::move(walk)) {}
+  V1ListChunks(Core& core, Walk walk) : core_(core), walk_(std::move(walk)) {}
 
   Task<Result<bool>> next(v1::ListResponse& reply) override {
     reply.Clear();
@@ -78,9 +78,9 @@ class ListChunks final : public Chunks<v1::ListResponse> {
   bool ended_ = false;   // at the limit, and the token told
 };
 
-class ScanChunks final : public Chunks<v1::RangeScanResponse> {
+class V1ScanChunks final : public Chunks<v1::RangeScanResponse> {
  public:
-  ScanChunks(Core& core, Walk walk) : core_(core), walk_(std::move(walk)) {}
+  V1ScanChunks(Core& core, Walk walk) : core_(core), walk_(std::move(walk)) {}
 
   Task<Result<bool>> next(v1::RangeScanResponse& reply) override {
     reply.Clear();
@@ -109,9 +109,9 @@ class ScanChunks final : public Chunks<v1::RangeScanResponse> {
   bool ended_ = false;
 };
 
-class NotificationChunks final : public Chunks<v1::NotificationBatch> {
+class V1NotificationChunks final : public Chunks<v1::NotificationBatch> {
  public:
-  NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)
+  V1NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)
       : shard_(shard), follower_(std::move(follower)) {}
 
   Task<Result<bool>> next(v1::NotificationBatch& reply) override {
@@ -150,13 +150,13 @@ Result<std::unique_ptr<Chunks<v1::ReadResponse>>> chunks_v1(Core& core, replica:
 
 Result<std::unique_ptr<Chunks<v1::ListResponse>>> chunks_v1(Core& core, replica::Shard& shard, v1::ListRequest request) {
   TRY(Walk walk, open_walk(shard, request, StateMachine::ScanKind::keys));
-  return std::make_unique<ListChunks>(core, std::move(walk));
+  return std::make_unique<V1ListChunks>(core, std::move(walk));
 }
 
 Result<std::unique_ptr<Chunks<v1::RangeScanResponse>>> chunks_v1(Core& core, replica::Shard& shard,
                                                                  v1::RangeScanRequest request) {
   TRY(Walk walk, open_walk(shard, request, StateMachine::ScanKind::records));
-  return std::make_unique<ScanChunks>(core, std::move(walk));
+  return std::make_unique<V1ScanChunks>(core, std::move(walk));
 }
 
 Result<std::unique_ptr<Chunks<v1::NotificationBatch>>> chunks_v1(Core&, replica::Shard& shard, v1::NotificationsRequest request) {
@@ -170,7 +170,7 @@ Result<std::unique_ptr<Chunks<v1::NotificationBatch>>> chunks_v1(Core&, replica:
   wishes.gaps = true;
   wishes.filter = store::NotificationFilter({request.key_prefixes().begin(), request.key_prefixes().end()});
   TRY(auto follower, shard.follow(start, std::move(wishes)));
-  return std::make_unique<NotificationChunks>(shard.id(), std::move(follower));
+  return std::make_unique<V1NotificationChunks>(shard.id(), std::move(follower));
 }
 
 }  // namespace skerry::serve

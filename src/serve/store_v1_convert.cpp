@@ -13,9 +13,9 @@ namespace {
 
 namespace oxia = io::oxia::proto::v1;
 
-oxia::Status status_of(store::Status status) { return static_cast<oxia::Status>(status); }
+oxia::Status v1_status_of(store::Status status) { return static_cast<oxia::Status>(status); }
 
-void fill(v1::Version& message, store::Version version) {
+void fill_version(v1::Version& message, store::Version version) {
   message.set_version_id(version.version_id.value());
   message.set_modifications_count(version.modifications);
   message.set_created_timestamp(version.created_millis);
@@ -25,10 +25,10 @@ void fill(v1::Version& message, store::Version version) {
   if (version.expires_millis) message.set_expires_timestamp(*version.expires_millis);
 }
 
-void fill(v1::PutResponse& message, store::PutOutcome put) {
-  message.set_status(status_of(put.status));
+void fill_put(v1::PutResponse& message, store::PutOutcome put) {
+  message.set_status(v1_status_of(put.status));
   if (put.status != store::Status::ok) return;
-  fill(*message.mutable_version(), std::move(put.version));
+  fill_version(*message.mutable_version(), std::move(put.version));
   if (put.key) message.set_key(*std::move(put.key));
 }
 
@@ -142,9 +142,9 @@ void StoreV1View::add(const oxia::DeleteRangeRequest& message) {
 }
 
 void fill(v1::WriteResponse& message, store::WriteOutcome outcome) {
-  for (auto& put : outcome.puts) fill(*message.add_puts(), std::move(put));
-  for (const auto status : outcome.deletes) message.add_deletes()->set_status(status_of(status));
-  for (const auto status : outcome.delete_ranges) message.add_delete_ranges()->set_status(status_of(status));
+  for (auto& put : outcome.puts) fill_put(*message.add_puts(), std::move(put));
+  for (const auto status : outcome.deletes) message.add_deletes()->set_status(v1_status_of(status));
+  for (const auto status : outcome.delete_ranges) message.add_delete_ranges()->set_status(v1_status_of(status));
 }
 
 void fill(v1::BatchResponse& message, const v1::BatchRequest& request, store::WriteOutcome outcome) {
@@ -152,7 +152,7 @@ void fill(v1::BatchResponse& message, const v1::BatchRequest& request, store::Wr
     v1::Rejection& rejection = *message.mutable_rejection();
     const bool guard = outcome.rejection->part == store::Rejection::Part::guard;
     guard ? rejection.set_guard(outcome.rejection->position) : rejection.set_operation(outcome.rejection->position);
-    rejection.set_status(status_of(outcome.rejection->status));
+    rejection.set_status(v1_status_of(outcome.rejection->status));
     if (outcome.rejection->found) rejection.set_found_version_id(outcome.rejection->found->value());
     const BytesView key = key_at(request, *outcome.rejection);
     rejection.set_key(key.data(), key.size());
@@ -162,19 +162,19 @@ void fill(v1::BatchResponse& message, const v1::BatchRequest& request, store::Wr
   for (const v1::Operation& operation : request.operations()) {
     v1::OperationResult& result = *message.add_results();
     if (operation.has_put()) {
-      fill(*result.mutable_put(), std::move(outcome.puts.at(puts++)));
+      fill_put(*result.mutable_put(), std::move(outcome.puts.at(puts++)));
     } else if (operation.has_delete_()) {
-      result.mutable_delete_()->set_status(status_of(outcome.deletes.at(deletes++)));
+      result.mutable_delete_()->set_status(v1_status_of(outcome.deletes.at(deletes++)));
     } else {
-      result.mutable_delete_range()->set_status(status_of(outcome.delete_ranges.at(ranges++)));
+      result.mutable_delete_range()->set_status(v1_status_of(outcome.delete_ranges.at(ranges++)));
     }
   }
 }
 
 void fill(v1::GetResponse& message, store::GetOutcome outcome, bool include_value) {
-  message.set_status(status_of(outcome.status));
+  message.set_status(v1_status_of(outcome.status));
   if (outcome.status != store::Status::ok) return;
-  fill(*message.mutable_version(), std::move(outcome.version));
+  fill_version(*message.mutable_version(), std::move(outcome.version));
   if (include_value) message.set_value(std::move(outcome.value));
   if (outcome.key) message.set_key(*std::move(outcome.key));
   if (outcome.secondary_key) message.set_secondary_index_key(*std::move(outcome.secondary_key));

@@ -8,7 +8,7 @@
 namespace skerry::serve {
 namespace {
 
-std::string method(std::string_view name) { return "/skerry.store.v1.Store/" + std::string(name); }
+std::string store_v1_method(std::string_view name) { return "/skerry.store.v1.Store/" + std::string(name); }
 
 // What ShardRouter needs to know of this protocol.
 struct StoreV1Calls {
@@ -33,14 +33,15 @@ void StoreV1Service::register_in(rpc::Methods& methods) {
   using rpc::Replies;
   using rpc::ServerCall;
   const auto add_unary = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.unary<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
+    methods.unary<Request, Reply>(store_v1_method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
       return router_.unary<StoreV1Calls>(call, request, reply);
     });
   };
   const auto add_stream = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.server_stream<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Replies<Reply>& to) {
-      return router_.stream<StoreV1Calls>(call, request, to);
-    });
+    methods.server_stream<Request, Reply>(store_v1_method(name),
+                                          [this](ServerCall& call, const Request& request, Replies<Reply>& to) {
+                                            return router_.stream<StoreV1Calls>(call, request, to);
+                                          });
   };
   const auto of = []<class Message>() { return static_cast<Message*>(nullptr); };
   add_unary("Write", of.operator()<v1::WriteRequest>(), of.operator()<v1::WriteResponse>());
@@ -50,8 +51,10 @@ void StoreV1Service::register_in(rpc::Methods& methods) {
   add_stream("RangeScan", of.operator()<v1::RangeScanRequest>(), of.operator()<v1::RangeScanResponse>());
   add_stream("GetNotifications", of.operator()<v1::NotificationsRequest>(), of.operator()<v1::NotificationBatch>());
   methods.bidirectional<v1::WriteRequest, v1::WriteResponse>(
-      method("WriteStream"), [this](ServerCall& call, rpc::Requests<v1::WriteRequest>& requests,
-                                    Replies<v1::WriteResponse>& replies) { return write_stream(call, requests, replies); });
+      store_v1_method("WriteStream"),
+      [this](ServerCall& call, rpc::Requests<v1::WriteRequest>& requests, Replies<v1::WriteResponse>& replies) {
+        return write_stream(call, requests, replies);
+      });
 }
 
 Task<rpc::Status> StoreV1Service::write_stream(rpc::ServerCall& call, rpc::Requests<v1::WriteRequest>& requests,

@@ -9,6 +9,7 @@ namespace skerry::store {
 //   natural: raw bytes.
 // In both, keys below "__oxia/" sort after every other key. Source: Oxia's public key encoding, version 1.
 enum class KeyOrder : std::uint8_t { hierarchical = 1, natural = 2 };
+constexpr std::string_view order_name(KeyOrder order) { return order == KeyOrder::natural ? "natural" : "hierarchical"; }
 
 constexpr BytesView internal_prefix = "__oxia/";
 

@@ -121,4 +121,7 @@ class LogWorld {
   std::uint64_t last_ = 0;
 };
 
+// The shards of most tests.
+constexpr ShardId one{1}, two{2};
+
 }  // namespace skerry::disk
