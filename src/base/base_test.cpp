@@ -72,6 +72,12 @@ TEST(Bytes, reader_refuses_what_runs_past_the_end) {
 TEST(Bytes, finds_where_utf8_breaks) {
   EXPECT_EQ(find_invalid_utf8("häfen/🦭"), std::nullopt);
   EXPECT_EQ(find_invalid_utf8("ab\xff"), 2U);
+  for (std::size_t at = 0; at < 20; ++at) {   // wherever it stands among what is looked at together
+    Bytes text(20, 'a');
+    EXPECT_EQ(find_invalid_utf8(text), std::nullopt);
+    text[at] = '\xff';
+    EXPECT_EQ(find_invalid_utf8(text), at);
+  }
   EXPECT_EQ(find_invalid_utf8("\xed\xa0\x80"), 0U);   // a surrogate
   EXPECT_EQ(find_invalid_utf8("\xc0\xaf"), 0U);       // overlong
   EXPECT_EQ(find_invalid_utf8("a\xe2\x82"), 1U);      // cut short

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/bytes.hpp"
 
+#include <algorithm>
+
 namespace skerry {
 namespace {
 
@@ -29,6 +31,7 @@ std::size_t utf8_sequence_length(BytesView text) {
 }  // namespace
 
 void append_varint(Bytes& out, std::uint64_t value) {
+  if (value < 0x80) return out.push_back(static_cast<char>(value));
   char raw[10];
   std::size_t size = 0;
   for (; value >= 0x80; value >>= 7) raw[size++] = static_cast<char>(value | 0x80);
@@ -69,10 +72,11 @@ std::optional<std::size_t> find_invalid_utf8(BytesView text) {
   constexpr std::uint64_t high_bits = 0x8080808080808080;
   std::size_t at = 0;
   while (at < text.size()) {
-    std::uint64_t eight = 0;
-    if (text.size() - at >= sizeof eight) std::memcpy(&eight, text.data() + at, sizeof eight);
-    if (text.size() - at >= sizeof eight && (eight & high_bits) == 0) {   // nearly all text
-      at += sizeof eight;
+    std::uint64_t some = 0;
+    const std::size_t size = std::min(sizeof some, text.size() - at);
+    size == sizeof some ? std::memcpy(&some, text.data() + at, sizeof some) : std::memcpy(&some, text.data() + at, size);
+    if ((some & high_bits) == 0) {   // nearly all text
+      at += size;
       continue;
     }
     const std::size_t length = utf8_sequence_length(text.substr(at));

@@ -50,7 +50,9 @@ class MethodMetrics::Method final : public rpc::MethodObserver {
   MethodFigures figures(const std::string& name) const {
     MethodFigures figures{
         .name = name, .started = started_.value(), .running = static_cast<std::int64_t>(running_.value()), .messages = messages};
-    for (std::size_t code = 1; code < codes; ++code) figures.failed += handled_[code].value();
+    for (std::size_t code = 1; code < codes; ++code) {
+      if (code != static_cast<std::size_t>(rpc::Code::cancelled)) figures.failed += handled_[code].value();
+    }
     return figures;
   }
 

@@ -50,7 +50,7 @@ TrafficMetrics::TrafficMetrics(Metrics& metrics, const rpc::Server& server)
   };
   using rpc::Traffic;
   total("skerry_rpc_streams_total", "Streams that were opened", &Traffic::streams);
-  total("skerry_rpc_streams_failed_total", "Streams that ended in anything but OK", &Traffic::streams_failed);
+  total("skerry_rpc_streams_failed_total", "Streams that failed; not those that were cancelled", &Traffic::streams_failed);
   total("skerry_rpc_messages_received_total", "Messages that handlers have taken", &Traffic::messages_received);
   total("skerry_rpc_messages_sent_total", "Messages that handlers have sent", &Traffic::messages_sent);
   total("skerry_rpc_bytes_received_total", "Bytes of connections, HTTP/2's own included", &Traffic::bytes_received);

@@ -9,7 +9,7 @@ namespace skerry::rpc {
 
 // What was counted on a connection, or on many together. Plain numbers of one core.
 struct Traffic {
-  std::uint64_t streams = 0, streams_failed = 0;   // calls that began; that ended in anything but OK
+  std::uint64_t streams = 0, streams_failed = 0;   // calls that began; that ended neither OK nor cancelled
   std::uint64_t messages_received = 0, messages_sent = 0;
   std::uint64_t bytes_received = 0, bytes_sent = 0;   // of the byte stream, HTTP/2's own included
   // How often replies were ready and had to wait: for the client to take more of one stream, of the connection as a whole, and

@@ -2,6 +2,7 @@
 #include "rpc/json_api.hpp"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
 
 #include "rpc/json_text.hpp"
@@ -42,6 +43,17 @@ TEST(SplitJson, says_where_a_body_is_wrong) {
   }
   EXPECT_TRUE(split_json("{}{}{}", 3));
   EXPECT_EQ(split_json("{}{}{}", 2).error().code, make_error_code(Errc::resource_exhausted));
+}
+
+TEST(ParseJson, takes_null_for_a_field_and_refuses_it_for_an_element) {
+  google::protobuf::FileDescriptorProto file;   // any message with a list
+  EXPECT_TRUE(parse_json(R"({"name":null,"dependency":null,"messageType":[{"name":null}]})", file));
+  EXPECT_TRUE(parse_json(R"({"dependency":["a","[null"]})", file));
+  EXPECT_EQ(file.dependency_size(), 2);
+  const auto refused = parse_json(R"({"dependency":["a", null]})", file);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, make_error_code(Errc::invalid_argument));
+  EXPECT_THAT(refused.error().message(), HasSubstr("byte 20 of a google.protobuf.FileDescriptorProto is null"));
 }
 
 class JsonApiTest : public ::testing::Test {

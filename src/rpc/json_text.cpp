@@ -7,6 +7,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <memory>
+#include <optional>
 
 #include "runtime/quoting.hpp"
 
@@ -40,6 +41,31 @@ std::size_t end_of_object(std::string_view text, std::size_t at) {
     }
   }
   return std::string_view::npos;
+}
+
+// Where an array has a null for an element, which protobuf would leave out: answers would no longer stand where their requests do.
+std::optional<std::size_t> find_null_element(std::string_view text) {
+  std::string open;   // brackets
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') {
+        ++at;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      open += c;
+    } else if (c == '}' || c == ']') {
+      if (!open.empty()) open.pop_back();
+    } else if (c == 'n' && open.ends_with('[') && text.substr(at).starts_with("null")) {
+      return at;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string_view remedy_for(Code code) {
@@ -110,7 +136,7 @@ std::string summary_fields(const Method& method) {
                      json_quoted(method.reply->GetTypeName()), method.server_streams);
 }
 
-}  // namespace
+}   // namespace
 
 Result<std::vector<std::string_view>> split_json(std::string_view body, std::size_t count_max) {
   std::vector<std::string_view> objects;
@@ -151,6 +177,10 @@ Result<std::vector<std::string_view>> split_json(std::string_view body, std::siz
 }
 
 Result<> parse_json(std::string_view text, pb::Message& into) {
+  if (const auto at = find_null_element(text)) {
+    return fail(Errc::invalid_argument,
+                fmt::format("byte {} of a {} is null as an element of an array: leave it out", *at, into.GetTypeName()));
+  }
   const auto parsed = pb::util::JsonStringToMessage(pb::StringPiece(text.data(), text.size()), &into);
   if (parsed.ok()) return {};
   return fail(Errc::invalid_argument, "the body is no JSON of a " + into.GetTypeName() + ": " +
@@ -209,4 +239,4 @@ std::string description_json(const Method& method) {
                      example_of(*method.reply));
 }
 
-}  // namespace skerry::rpc
+}   // namespace skerry::rpc

@@ -13,7 +13,7 @@ namespace skerry::rpc {
 // not what is in them. Fails with invalid_argument, and says at which byte.
 Result<std::vector<std::string_view>> split_json(std::string_view body, std::size_t count_max);
 
-// protobuf's mapping. Fails with invalid_argument, and says which field.
+// protobuf's mapping: a field that is null is as one that is not there. Fails with invalid_argument, and says which field.
 Result<> parse_json(std::string_view text, google::protobuf::Message& into);
 // On one line; fields without presence are there also when they have their default.
 std::string to_json(const google::protobuf::Message& message);

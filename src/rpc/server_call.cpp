@@ -281,7 +281,7 @@ void ActiveCall::settle(Status status) {
 }
 
 void ActiveCall::observe(Code code) {
-  if (code != Code::ok) ++connection_->traffic().streams_failed;
+  if (code != Code::ok && code != Code::cancelled) ++connection_->traffic().streams_failed;
   if (span_ != nullptr) [[unlikely]]
     end_span(code);
   if (observer_ != nullptr) std::exchange(observer_, nullptr)->on_end(code, core_.clock().now() - started_);

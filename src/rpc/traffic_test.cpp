@@ -41,6 +41,24 @@ EchoRequest replies_of(std::uint32_t count, std::uint32_t bytes) {
   return request;
 }
 
+Task<> break_off(RpcWorld& world) {
+  auto call = co_await world.channel->open("/skerry.test.Echo/Bidirectional", world.within(1h));
+  EXPECT_TRUE(call);
+  EXPECT_TRUE(co_await (*call)->write(EchoRequest()));
+  co_await world.core.sleep_for(1s);
+  (*call)->cancel();
+}
+
+TEST(Traffic, a_call_that_its_client_breaks_off_is_no_failure) {
+  RpcWorld world;
+  world.start();
+  world.run(break_off(world));
+  world.settle();
+  const Traffic traffic = world.server->connections().at(0).traffic;
+  EXPECT_EQ(traffic.streams, 1U);
+  EXPECT_EQ(traffic.streams_failed, 0U);
+}
+
 TEST(Traffic, streams_messages_and_bytes_are_counted_by_connection_and_by_method) {
   OneMethod stats;
   RpcWorld world;

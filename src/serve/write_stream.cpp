@@ -9,6 +9,11 @@
 #include "serve/shard_calls.hpp"
 
 namespace skerry::serve {
+namespace {
+
+constexpr std::size_t kept_bytes_max = 64 << 10;
+
+}  // namespace
 
 template <class Writes>
 WriteStream<Writes>::WriteStream(Core& core, Cores& cores, Lane lane, rpc::ServerCall& call, rpc::Requests<Request>& requests,
@@ -69,6 +74,7 @@ Task<> WriteStream<Writes>::read() {
       co_await cores_.post(lane_->home(), push_there, lane_, std::move(request));
       request.Clear();
     }
+    if (bytes > kept_bytes_max) request = Request();   // which keeps the room of the largest that it was
     unanswered_.push_back(bytes);
     unanswered_bytes_ += bytes;
     pushed_.wake_all();

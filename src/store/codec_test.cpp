@@ -36,6 +36,15 @@ TEST(KeyOrder, hierarchical_bytes_are_the_published_ones) {
   EXPECT_EQ(encode_key(KeyOrder::hierarchical, "__oxia/x"), "\x80\x01__oxia\xFFx"s);
 }
 
+TEST(KeyOrder, a_slash_is_encoded_wherever_it_stands) {
+  for (std::size_t at = 0; at < 20; ++at) {
+    Bytes key(20, 'a'), encoded = "\x00\x01"s + key;
+    key[at] = '/';
+    encoded[2 + at] = '\xFF';
+    EXPECT_EQ(encode_key(KeyOrder::hierarchical, key), encoded);
+  }
+}
+
 TEST(KeyOrder, depth_counts_up_to_its_cap) {
   const Bytes deep(40'000, '/'), deeper(40'001, '/');
   EXPECT_EQ(encode_key(KeyOrder::hierarchical, deep).substr(0, 2), "\x7F\xFF"s);

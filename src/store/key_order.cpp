@@ -13,23 +13,30 @@ constexpr std::uint16_t depth_max = 0x7FFF;     // deeper keys sort together, by
 constexpr std::uint16_t internal_mark = 0x8000;
 constexpr BytesView natural_internal = "\xFF\xFFoxia/";
 
-// Encodes up to eight bytes at a time, since each key that is read or written comes through here. Returns how many slashes it met.
-std::size_t encode_slashes(BytesView key, char* to) {
+// Encodes the slashes among eight bytes, and returns how many there are.
+std::size_t encode_word(std::uint64_t& word) {
   constexpr std::uint64_t ones = 0x0101010101010101, low_bits = 0x7F * ones;
   static_assert(slash_encoded == '\xFF');
+  const std::uint64_t others = word ^ ('/' * ones);
+  const std::uint64_t is_slash = ~(((others & low_bits) + low_bits) | others | low_bits);   // the high bit of each such byte
+  word |= (is_slash >> 7) * 0xFF;
+  return static_cast<std::size_t>(std::popcount(is_slash));
+}
+
+// Eight bytes at a time, since each key that is read or written comes through here.
+std::size_t encode_slashes(BytesView key, char* to) {
   std::size_t slashes = 0;
-  while (!key.empty()) {
-    const std::size_t size = std::min(key.size(), sizeof(std::uint64_t));
-    std::uint64_t word = 0;
-    std::memcpy(&word, key.data(), size);
-    const std::uint64_t others = word ^ ('/' * ones);
-    const std::uint64_t is_slash = ~(((others & low_bits) + low_bits) | others | low_bits);   // the high bit of each such byte
-    slashes += static_cast<std::size_t>(std::popcount(is_slash));
-    word |= (is_slash >> 7) * 0xFF;
-    std::memcpy(to, &word, size);
-    key.remove_prefix(size);
-    to += size;
+  std::uint64_t word;
+  for (; key.size() >= sizeof word; key.remove_prefix(sizeof word), to += sizeof word) {
+    std::memcpy(&word, key.data(), sizeof word);
+    slashes += encode_word(word);
+    std::memcpy(to, &word, sizeof word);
   }
+  if (key.empty()) return slashes;
+  word = 0;
+  std::memcpy(&word, key.data(), key.size());
+  slashes += encode_word(word);
+  std::memcpy(to, &word, key.size());
   return slashes;
 }
 

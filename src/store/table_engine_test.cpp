@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/table_engine.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,6 +46,28 @@ bool wait_until(testing::EngineSubject& subject, F condition) {
     if (!subject.core().run_turn()) subject.core().wait(subject.core().clock().now() + 20ms);
   }
   return true;
+}
+
+TEST(TableEngine, many_writes_in_one_entry_are_as_one_after_the_other) {
+  TableSubject subject(budget, Threads::helper);
+  ASSERT_TRUE(subject.start());
+  ShardEngine& engine = subject.shard(ShardId(1));
+  std::vector<Bytes> keys, values;
+  for (int i = 0; i < 100; ++i) keys.push_back(fmt::format("{:03}", i)), values.push_back("v" + keys.back());
+  std::vector<Write> writes;
+  for (std::size_t i = 0; i < keys.size(); ++i) writes.push_back(put(keys[i], values[i]));
+  writes.push_back({Write::Kind::erase_range, Space::records, keys[10], keys[90]});
+  writes.push_back(put(keys[50], "again"));
+  writes.push_back({Write::Kind::erase, Space::records, keys[95], {}});
+  engine.expect(Space::records, std::vector<BytesView>(keys.begin(), keys.end()));   // of which there is none yet
+  engine.apply(writes, engine.applied().next());
+  engine.expect(Space::records, std::vector<BytesView>(keys.begin(), keys.end()));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const bool there = (i < 10 || i == 50 || i >= 90) && i != 95;
+    BytesView value;
+    ASSERT_EQ(engine.find(Space::records, keys[i], value), there ? Lookup::value : Lookup::absent) << keys[i];
+    if (there) EXPECT_EQ(value, i == 50 ? "again" : values[i]);
+  }
 }
 
 TEST(TableEngine, goes_on_by_itself_when_a_full_disk_is_freed_and_loses_nothing) {

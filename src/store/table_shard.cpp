@@ -10,6 +10,8 @@
 namespace skerry::store {
 namespace {
 
+constexpr std::size_t kept_bytes_max = 64 << 10;   // of what is kept for its room
+
 struct LoadJob {
   std::vector<Bytes> keys;   // with their prefix, in order
   std::size_t kept_bytes_max = 0;
@@ -96,6 +98,7 @@ Lookup TableShard::get_stored(BytesView& value) {
     status = get({});
   }
   if (status.ok()) {
+    if (stored_.capacity() > kept_bytes_max) stored_ = Bytes();
     stored_.assign(value_.data(), value_.size());
     value_.Reset();   // what it borrowed from the cache should not be held
     value = stored_;

@@ -25,6 +25,7 @@ class FakeCall final : public rpc::ServerCall, public rpc::MessageSource, public
   std::optional<std::size_t> credits;   // how many replies it takes; nothing: all
   std::vector<Bytes> replies;
   std::optional<rpc::Status> status;    // once the call has ended
+  bool answers_at_once = false;         // as a connection's call: its first request may be answered before it is parsed
 
   void start(const rpc::Method& method) {
     method_ = method.name;
@@ -66,6 +67,14 @@ class FakeCall final : public rpc::ServerCall, public rpc::MessageSource, public
     current_ = std::move(requests_.front());
     requests_.pop_front();
     co_return BytesView(current_);
+  }
+  std::optional<BytesView> peek() const override {
+    return answers_at_once && !requests_.empty() ? std::optional(BytesView(requests_.front())) : std::nullopt;
+  }
+  void skip() override { requests_.pop_front(); }
+  bool try_write_encoded(BytesView message) override {
+    if (answers_at_once) replies.emplace_back(message);
+    return answers_at_once;
   }
   Task<Result<>> write(const google::protobuf::MessageLite& message) override {
     while (credits && *credits == 0) co_await credited_.wait();
