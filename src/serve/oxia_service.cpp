@@ -73,7 +73,7 @@ void OxiaService::register_in(rpc::Methods& methods) {
     });
   };
   const auto add_unary_of_session = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.unary<Request, Reply>(method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
+    methods.unary<Request, Reply>(oxia_method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
       return router_.unary_of_session<OxiaCalls>(call, request, reply);
     });
   };

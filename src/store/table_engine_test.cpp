@@ -55,9 +55,9 @@ TEST(TableEngine, many_writes_in_one_entry_are_as_one_after_the_other) {
   std::vector<Bytes> keys, values;
   for (int i = 0; i < 100; ++i) keys.push_back(fmt::format("{:03}", i)), values.push_back("v" + keys.back());
   std::vector<Write> writes;
-  for (std::size_t i = 0; i < keys.size(); ++i) writes.push_back(put(keys[i], values[i]));
+  for (std::size_t i = 0; i < keys.size(); ++i) writes.push_back(record_write(keys[i], values[i]));
   writes.push_back({Write::Kind::erase_range, Space::records, keys[10], keys[90]});
-  writes.push_back(put(keys[50], "again"));
+  writes.push_back(record_write(keys[50], "again"));
   writes.push_back({Write::Kind::erase, Space::records, keys[95], {}});
   engine.expect(Space::records, std::vector<BytesView>(keys.begin(), keys.end()));   // of which there is none yet
   engine.apply(writes, engine.applied().next());
