@@ -81,9 +81,26 @@ bool same(const google::protobuf::MessageLite& a, const google::protobuf::Messag
 
 }  // namespace
 
+// What a report is made of, but for load.
+struct NodeAgent::Seen {
+  explicit Seen(const replica::Shard& shard) : status(shard.status()), serves(shard.serves()) {}
+  replica::ReplicaStatus status;
+  bool serves;
+  friend bool operator==(const Seen& a, const Seen& b) {
+    const auto same_follower = [](const auto& x, const auto& y) {
+      return x.node == y.node && x.mode == y.mode && x.matched == y.matched;
+    };
+    const replica::ReplicaStatus &x = a.status, &y = b.status;
+    return a.serves == b.serves && x.role == y.role && x.term == y.term && x.version == y.version && x.confirmed == y.confirmed &&
+           x.head == y.head && x.commit == y.commit && x.failure.has_value() == y.failure.has_value() &&
+           std::ranges::equal(x.followers, y.followers, same_follower);
+  }
+};
+
 // What one coordinator was told.
 struct NodeAgent::Attendance {
   struct Told {
+    std::optional<Seen> seen;   // of which that was told; nothing: look again
     v1::ReplicaReport report;
     std::string encoded;   // the same
     TimePoint at;
@@ -254,7 +271,7 @@ void NodeAgent::report(Attendance& attendance, v1::Report& report) {
 void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Report& report) {
   const TimePoint now = parts_.core.now();
   ++attendance.rounds;
-  const auto tell = [&](ShardId id, v1::ReplicaReport each) {
+  const auto tell = [&](ShardId id, v1::ReplicaReport each) {   // false: later
     auto& told = attendance.replicas[id];
     told.round = attendance.rounds;
     if (!with_load) {
@@ -263,18 +280,26 @@ void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Repo
       each.set_writes(told.report.writes());
     }
     std::string encoded = each.SerializeAsString();
-    if (encoded == told.encoded) return;   // as of nearly all, nearly always
+    if (encoded == told.encoded) return true;
     const bool due = now - told.at >= limits::replica_report_interval;
-    if (!due && same(substance(told.report), substance(each))) return;
-    told = {each, std::move(encoded), now, attendance.rounds};
+    if (!due && same(substance(told.report), substance(each))) return false;
+    told = {std::nullopt, each, std::move(encoded), now, attendance.rounds};
     *report.add_replicas() = std::move(each);
+    return true;
   };
   const std::optional<Error> obstruction = parts_.group.obstruction();
   for (const auto& [id, shard] : parts_.group.shards()) {
-    v1::ReplicaReport each = report_of(*shard);
+    Seen seen(*shard);
+    Attendance::Told& told = attendance.replicas[id];
+    if (!with_load && !obstruction && told.seen == seen) {   // as of nearly all, nearly always
+      told.round = attendance.rounds;
+      continue;
+    }
+    v1::ReplicaReport each = report_of(id, seen);
     if (obstruction) tell_obstruction(*obstruction, each);
     if (with_load) add_load(*shard, each);
-    tell(id, std::move(each));
+    const bool is_told = tell(id, std::move(each));
+    told.seen = is_told && !obstruction ? std::optional(std::move(seen)) : std::nullopt;
   }
   for (const auto& [id, error] : failed_) tell(id, failed(id, error));
   std::erase_if(attendance.replicas, [&](const auto& entry) {
@@ -286,15 +311,15 @@ void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Repo
   });
 }
 
-v1::ReplicaReport NodeAgent::report_of(const replica::Shard& shard) const {
-  const replica::ReplicaStatus status = shard.status();
+v1::ReplicaReport NodeAgent::report_of(ShardId id, const Seen& seen) {
+  const replica::ReplicaStatus& status = seen.status;
   v1::ReplicaReport report;
-  report.set_shard(shard.id().value());
+  report.set_shard(id.value());
   report.set_role(status.failure ? v1::ReplicaReport::FAILED : role_of(status));
   if (status.failure) report.set_reason(status.failure->message());
   report.set_term(status.term.value());
   report.set_version(status.version.value());
-  report.set_serving(shard.serves());
+  report.set_serving(seen.serves);
   report.set_sealed(status.sealed);
   if (status.confirmed) report.set_confirmed(status.confirmed->value());
   report.set_head(status.head.offset.value());

@@ -55,6 +55,7 @@ class NodeAgent {
   Task<> stop();
 
  private:
+  struct Seen;
   struct Attendance;   // of one coordinator's standing call
   struct Wanted {
     std::string name_space;
@@ -71,7 +72,7 @@ class NodeAgent {
   void take_nodes(const v1::Nodes& nodes);
   void take_holdings(const v1::Holdings& holdings);
   void report(Attendance& attendance, v1::Report& report);
-  v1::ReplicaReport report_of(const replica::Shard& shard) const;
+  static v1::ReplicaReport report_of(ShardId id, const Seen& seen);
   void report_replicas(Attendance& attendance, bool with_load, v1::Report& report);
 
   Task<Result<replica::Shard*>> open(ShardId id, Wanted wanted);

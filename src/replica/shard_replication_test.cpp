@@ -170,5 +170,21 @@ TEST_F(ShardReplicationTest, a_replica_whose_log_has_failed_changes_no_members) 
   EXPECT_EQ(refused.error(), make_error_code(Errc::io_failed));
 }
 
+TEST_F(ShardReplicationTest, a_leader_whose_engine_has_failed_leads_no_more_and_says_why) {
+  ASSERT_TRUE(put("key", "value"));
+  Ticket ticket = propose(leader, "in flight", "value");
+  world.shard(leader).stop_writes({make_error_code(Errc::io_failed), "the engine is broken"});
+  ASSERT_TRUE(ticket.ready());
+  EXPECT_FALSE(ticket.take());
+  EXPECT_FALSE(world.shard(leader).serves());
+  ASSERT_TRUE(world.shard(leader).status().failure);
+  EXPECT_EQ(world.shard(leader).status().failure->text, "the engine is broken");
+  const std::uint32_t old = leader;
+  elect({follower(), other_follower()});
+  EXPECT_NE(leader, old);
+  EXPECT_EQ(state(leader, "key"), "value");
+  EXPECT_TRUE(put("again", "value"));
+}
+
 }  // namespace
 }  // namespace skerry::replica
