@@ -44,7 +44,7 @@ class ChangeQueue {
   const std::optional<Error>& error() const { return error_; }
   bool all_ready() const;
   void set_ready(ShardId shard);
-  void forget(ShardId shard);               // it is no more; its position stays, for its children
+  void forget(ShardId shard);   // it is no more; its position stays, for its children
 
   std::map<ShardId, Shard>& shards() { return shards_; }
   const Positions& positions() const { return positions_; }
@@ -70,4 +70,4 @@ class ChangeQueue {
   Signal changed_;
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

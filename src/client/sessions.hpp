@@ -31,7 +31,7 @@ class Sessions {
 
  private:
   struct Entry {
-    std::optional<SessionId> id;     // none while it is being made
+    std::optional<SessionId> id;   // none while it is being made
   };
   Task<Result<SessionId>> create(ShardId shard, Deadline deadline);
   Task<> keep_alive(ShardId shard, SessionId session);
@@ -50,4 +50,4 @@ class Sessions {
   Signal changed_;
 };
 
-}  // namespace skerry::client
+}   // namespace skerry::client

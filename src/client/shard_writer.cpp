@@ -78,7 +78,8 @@ Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
   }
   if (fall_back(*verdict_)) co_return;   // and try again at once
   const bool again = verdict_->action == Verdict::Action::reroute && !again_.empty();   // it is not known yet where it went
-  if (verdict_->action == Verdict::Action::retry || again) co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
+  if (verdict_->action == Verdict::Action::retry || again)
+    co_await cluster_.pause(backoff_.next(cluster_.core().random()), no_deadline);
 }
 
 bool ShardWriter::can_send() {

@@ -6,7 +6,6 @@
 #include <string>
 #include <variant>
 #include <vector>
-#include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"

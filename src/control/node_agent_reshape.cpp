@@ -52,10 +52,8 @@ void NodeAgent::register_reshapes(rpc::Methods& methods) {
 }
 
 rpc::Status NodeAgent::status_of_reshape(const Error& error, const replica::ReshapePlan& plan) const {
-  if (error == ReshapeError::foreign_records)
-    return refusal(rpc::Code::failed_precondition, foreign_records_reason, error);
-  if (error == ReshapeError::sessions_collide)
-    return refusal(rpc::Code::failed_precondition, sessions_collide_reason, error);
+  if (error == ReshapeError::foreign_records) return refusal(rpc::Code::failed_precondition, foreign_records_reason, error);
+  if (error == ReshapeError::sessions_collide) return refusal(rpc::Code::failed_precondition, sessions_collide_reason, error);
   if (error == ReshapeError::behind) return refusal(rpc::Code::failed_precondition, behind_reason, error);
   if (error != ReshapeError::outdated) return rpc::Status::from(error);
   Term known = no_term;
@@ -78,8 +76,7 @@ Task<rpc::Status> NodeAgent::reshape(rpc::ServerCall& call, const v1::ReshapeReq
   const replica::ReshapePlan plan = plan_of(request);
   if (const auto made = co_await reshaper_.make(plan); !made) co_return status_of_reshape(made.error(), plan);
   for (const auto& child : plan.children) {
-    const auto opened =
-        co_await open(child.shard, {request.namespace_(), read(request.key_order()), request.notifications()});
+    const auto opened = co_await open(child.shard, {request.namespace_(), read(request.key_order()), request.notifications()});
     if (!opened) co_return rpc::Status::from(opened.error());
   }
   co_return rpc::Status();

@@ -129,9 +129,9 @@ Result<Effects> ReplicaCore::become_leader(BecomeLeader told, TimePoint now) {
 
 Result<Effects> ReplicaCore::vouched(EntryId last) {
   if (role_ != Role::fenced || head() != last) {
-    return fail(Errc::aborted, fmt::format("this replica of shard {} {}, and entry {} of term {} is not its last", shard_.value(),
-                                           role_ == Role::fenced ? "is fenced" : "is not fenced", last.offset.value(),
-                                           last.term.value()));
+    return fail(Errc::aborted,
+                fmt::format("this replica of shard {} {}, and entry {} of term {} is not its last", shard_.value(),
+                            role_ == Role::fenced ? "is fenced" : "is not fenced", last.offset.value(), last.term.value()));
   }
   Effects effects;
   if (commit_ < last.offset) commit_to(last.offset, effects);

@@ -27,8 +27,7 @@ constexpr Term preparing_term{0};   // of a child's replica until it is made
 
 EntryId ReshapePlan::head() const {
   EntryId head = parents.front().head;
-  for (const Parent& each : parents)
-    head = {std::max(head.term, each.head.term), std::max(head.offset, each.head.offset)};
+  for (const Parent& each : parents) head = {std::max(head.term, each.head.term), std::max(head.offset, each.head.offset)};
   return head;
 }
 
@@ -228,8 +227,8 @@ Result<Shard*> Reshaper::parent_of(const ReshapePlan::Parent& parent) const {
   Shard* shard = parts_.group.find(parent.shard);
   if (shard == nullptr) return fail(ReshapeError::behind, fmt::format("shard {} is not here", parent.shard.value()));
   if (shard->term() > parent.term) {
-    return fail(ReshapeError::outdated,
-                fmt::format("shard {} knows term {}, above {}", parent.shard.value(), shard->term().value(), parent.term.value()));
+    return fail(ReshapeError::outdated, fmt::format("shard {} knows term {}, above {}", parent.shard.value(),
+                                                    shard->term().value(), parent.term.value()));
   }
   return shard;
 }
@@ -307,8 +306,8 @@ Task<Result<>> Reshaper::copy(std::shared_ptr<Job> job, ReshapePlan plan) {
     CO_TRY(store::ShardEngine * state, parts_.group.engine().shard(child));
     CO_TRYV(co_await state->finish_staging(made.applied));
     state->take_staged();
-    made.children.push_back({child, std::make_unique<store::StateMachine>(child, plan.order, *state),
-                             store::EntrySplit(plan.order, hashes, self)});
+    made.children.push_back(
+        {child, std::make_unique<store::StateMachine>(child, plan.order, *state), store::EntrySplit(plan.order, hashes, self)});
   }
   // Before the log tells of older entries: those can't be applied to anything else.
   CO_TRYV(co_await parts_.group.checkpoint());
@@ -364,8 +363,8 @@ Task<Result<>> Reshaper::copy_log(std::shared_ptr<Job> job, Offset first, Offset
       if (parts_.core.yield_due()) co_await parts_.core.yield();
     }
     if (entries.empty() || entries.front().offset > next) {
-      co_return fail(Errc::unavailable, fmt::format("the log of shard {} holds no entry {} any more",
-                                                    job->parents.front().value(), next.value()));
+      co_return fail(Errc::unavailable,
+                     fmt::format("the log of shard {} holds no entry {} any more", job->parents.front().value(), next.value()));
     }
   }
   co_return Result<>{};
@@ -393,4 +392,4 @@ Task<Result<>> Reshaper::finish(ReshapePlan plan) {
   co_return co_await parts_.log.wait_synced(last);
 }
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

@@ -77,4 +77,4 @@ class Reshaper {
   TaskScope tasks_;
 };
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

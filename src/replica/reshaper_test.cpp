@@ -317,8 +317,7 @@ TEST_F(ReshaperTest, a_crash_at_any_moment_leaves_a_child_that_can_be_made_whole
     bool done = false;
     const auto all = [](ReshaperTest& test, ReshapePlan plan, bool prepared, bool& finished) -> Task<> {
       if (prepared) static_cast<void>(co_await test.reshaper->prepare(plan));
-      static_cast<void>(
-          co_await test.world.shard(parent).new_term({plan.parents[0].term.next(), MembershipVersion(1)}));
+      static_cast<void>(co_await test.world.shard(parent).new_term({plan.parents[0].term.next(), MembershipVersion(1)}));
       plan.parents[0].term = plan.parents[0].term.next();
       plan.term = plan.term.next();
       finished = (co_await test.reshaper->make(plan)).has_value();

@@ -71,4 +71,4 @@ const ShardPlace* ShardDirectory::find(ShardId shard) const {
   return found == places_.end() ? nullptr : found->second;
 }
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve

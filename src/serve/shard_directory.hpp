@@ -72,4 +72,4 @@ class ShardHost {
   virtual replica::Shard* find(ShardId shard) = 0;   // null: not (or not yet) open here
 };
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve
