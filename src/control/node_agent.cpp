@@ -92,7 +92,7 @@ struct NodeAgent::Seen {
     };
     const replica::ReplicaStatus &x = a.status, &y = b.status;
     return a.serves == b.serves && x.role == y.role && x.term == y.term && x.version == y.version && x.confirmed == y.confirmed &&
-           x.head == y.head && x.commit == y.commit && x.failure.has_value() == y.failure.has_value() &&
+           x.head == y.head && x.commit == y.commit && x.sealed == y.sealed && x.failure.has_value() == y.failure.has_value() &&
            std::ranges::equal(x.followers, y.followers, same_follower);
   }
 };
