@@ -10,8 +10,6 @@ namespace skerry::sim {
 inline std::map<std::string, ReshapeMistake> reshape_mistakes_by_name() {
   using enum ReshapeMistake;
   return {
-      {"other-heads-copied", other_heads_copied},
-      {"higher-terms-copied", higher_terms_copied},
       {"answered-before-synced", answered_before_synced},
       {"lease-wait-forgotten", lease_wait_forgotten},
   };

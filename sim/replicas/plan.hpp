@@ -21,8 +21,6 @@ enum class Mistake : std::uint8_t {
 // Mistakes with splits and merges, of nodes and of the coordinator's core; the simulation must see them too.
 enum class ReshapeMistake : std::uint8_t {
   none,
-  other_heads_copied,       // whatever a replica has
-  higher_terms_copied,      // though the reshape was given up
   answered_before_synced,
   lease_wait_forgotten,     // of the parents' leaders
 };

@@ -43,7 +43,7 @@ NodeReply SimNode::unseal(ShardId shard, Term term) {
 // What the replica's state is at its head, though it may not know yet that this is committed.
 std::optional<std::uint64_t> SimNode::state_at(Replica& one, const EntryId& head) const {
   const bool is_there = one.core->head() == head && one.core->persisted() >= head.offset;
-  if (!is_there && around_.mistake != ReshapeMistake::other_heads_copied) return std::nullopt;
+  if (!is_there) return std::nullopt;
   std::uint64_t state = one.state;
   for (Offset at = one.applied.offset.next(); at <= std::min(head.offset, one.live.last()); at = at.next())
     state = chain(state, one.live.at(at));
@@ -57,10 +57,9 @@ std::optional<NodeReply> SimNode::reshape(const control::Reshape& asked) {
   for (const control::Reshape::Parent& each : asked.parents) {
     Replica& parent = replica(each.shard);
     const Term known = parent.core->term();
-    const bool dares = around_.mistake == ReshapeMistake::higher_terms_copied;
-    if (known > each.term && !dares) return Refused{.known = known, .why = "it knows a higher term"};
+    if (known > each.term) return Refused{.known = known, .why = "it knows a higher term"};
     const auto state = state_at(parent, each.head);
-    if ((known != each.term && !dares) || (parent.core->role() != ReplicaCore::Role::fenced && !dares) || !state) {
+    if (known != each.term || parent.core->role() != ReplicaCore::Role::fenced || !state) {
       return Refused{.known = {}, .why = "it is not there", .reason = Refused::Reason::behind};
     }
     parents.push_back(each.shard);
