@@ -23,6 +23,8 @@ MACHINES = [*NAMES, "coordinator"]
 class Load:
     """Clients that write and read all the while; finish() judges what they were told."""
 
+    patience = 30   # of a client with one request
+
     def __init__(self, cluster):
         self.seed, self.keys = 1, 30
         self.addresses = [each.address for each in cluster.servers.values()]
