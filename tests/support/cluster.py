@@ -106,8 +106,9 @@ class Coordinator(Process):
 
     def in_office(self):
         """By its own log."""
-        entered, left = self.output().rfind(" in office epoch="), self.output().rfind("not in office any more")
-        return self.running() and not self.paused and entered > left
+        words = (" in office epoch=", "not in office any more", "Started Grpc server")   # the last: of this life
+        entered, left, started = (self.output().rfind(each) for each in words)
+        return self.running() and not self.paused and entered > max(left, started)
 
 
 class Cluster:
