@@ -54,7 +54,9 @@ class CoordinatorMistake : public testing::TestWithParam<std::pair<const std::st
 TEST_P(CoordinatorMistake, is_found) { EXPECT_TRUE(found(GetParam().first, {.mistake = GetParam().second})); }
 
 class MistakeOfReshapes : public testing::TestWithParam<std::pair<const std::string, ReshapeMistake>> {};
-TEST_P(MistakeOfReshapes, is_found) { EXPECT_TRUE(found(GetParam().first, {.reshape_mistake = GetParam().second, .real_coordinator = true})); }
+TEST_P(MistakeOfReshapes, is_found) {
+  EXPECT_TRUE(found(GetParam().first, {.reshape_mistake = GetParam().second, .real_coordinator = true}));
+}
 
 std::string test_name(const auto& info) {
   std::string name = info.param.first;

@@ -140,4 +140,4 @@ class StateMachine {
   std::unique_ptr<Members> members_;
 };
 
-}  // namespace skerry::store
+}   // namespace skerry::store

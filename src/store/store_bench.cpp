@@ -292,11 +292,11 @@ BENCHMARK_CAPTURE(scan_all, tables, Kind::tables, false);
 BENCHMARK_CAPTURE(scan_all, tables_written, Kind::tables, true);
 BENCHMARK_CAPTURE(scan_all, rocksdb, Kind::rocksdb, true);
 
-}  // namespace
+}   // namespace
 
 void register_ten_million() { benchmark::RegisterBenchmark("ten_million", ten_million)->Iterations(1)->Unit(benchmark::kSecond); }
 
-}  // namespace skerry::store
+}   // namespace skerry::store
 
 int main(int count, char** arguments) {
   for (int i = 1; i < count; ++i) {

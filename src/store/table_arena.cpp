@@ -74,4 +74,4 @@ TableArena::Place TableArena::place(std::size_t bytes) {
   return placed;
 }
 
-}  // namespace skerry::store
+}   // namespace skerry::store

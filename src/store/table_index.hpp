@@ -20,7 +20,7 @@ class TableIndex {
     if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
   }
   const TableEntry* likely(std::uint32_t hash) const;   // null: none
-  void insert(std::uint32_t hash, std::uint32_t name);         // Requires: absent
+  void insert(std::uint32_t hash, std::uint32_t name);   // Requires: absent
   std::size_t size() const { return size_; }
   std::size_t bytes() const { return slots_.size() * sizeof(std::uint64_t); }
 
@@ -34,4 +34,4 @@ class TableIndex {
   std::size_t size_ = 0;
 };
 
-}  // namespace skerry::store
+}   // namespace skerry::store
