@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "control/testing/play_script.hpp"
+#include "base/testing/play_script.hpp"
 #include "control/testing/raft_script.hpp"
 
 namespace skerry::control {

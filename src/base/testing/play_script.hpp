@@ -5,7 +5,7 @@
 #include <sstream>
 #include <string>
 
-namespace skerry::control {
+namespace skerry {
 
 // Plays a script on a fresh world: commands, a line "----", what they gave, an empty line. Returns it with what they give now.
 template <class World>
@@ -41,4 +41,4 @@ inline std::string read_script(const std::filesystem::path& path) {
   return text.str();
 }
 
-}   // namespace skerry::control
+}   // namespace skerry
