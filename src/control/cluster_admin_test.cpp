@@ -156,7 +156,7 @@ TEST_F(AdminTest, what_was_made_is_in_the_configuration_of_the_next_term_of_offi
   world.advance(100ms);
   ASSERT_EQ(coordinator.in_office(), nullptr);
   ASSERT_TRUE(coordinator.configuration());
-  EXPECT_NE(coordinator.configuration()->find_namespace("logs"), nullptr);
+  EXPECT_NE(coordinator.configuration()->config.find_namespace("logs"), nullptr);
   rival.oust();
   world.advance(100ms);
   ASSERT_NE(coordinator.in_office(), nullptr);

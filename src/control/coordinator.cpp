@@ -169,14 +169,19 @@ Result<CommitNumber> Coordinator::configure(ClusterConfig config) {
   return number;
 }
 
-const std::optional<ClusterConfig>& Coordinator::configuration() {
+const std::optional<ConfigFile::Stored>& Coordinator::configuration() {
   static const std::string none;
-  const std::string* const found = parts_.metadata.find(std::string(configuration_key));
-  const std::string& yaml = found == nullptr ? none : *found;
+  const auto find = [this](std::string_view key) -> const std::string& {
+    const std::string* const found = parts_.metadata.find(std::string(key));
+    return found == nullptr ? none : *found;
+  };
+  const std::string& yaml = find(configuration_key);
   if (yaml == kept_yaml_) return kept_;
   kept_yaml_ = yaml;
   kept_.reset();
-  if (auto config = ClusterConfig::from_yaml(yaml)) kept_ = *std::move(config);
+  if (auto config = ClusterConfig::from_yaml(yaml)) {
+    kept_ = {*std::move(config), former_configurations(find(former_configurations_key))};
+  }
   return kept_;
 }
 

@@ -57,6 +57,8 @@ class StatusBook {
   void stored(CommitNumber number);   // requires: it is the one under way
 
  private:
+  void remember(std::string_view configuration);   // as a former one
+
   ClusterStatus status_;
   std::map<std::string, NodeId> node_of_;
   std::map<NodeId, int> leaders_;
