@@ -99,6 +99,17 @@ TEST_F(StoreV1, of_a_batch_that_belongs_to_both_children_what_may_not_be_repeate
   });
 }
 
+// This store knows no batches, which it says to whoever reaches it.
+TEST_F(StoreV1, a_batch_of_ephemeral_records_goes_to_what_its_shard_was_split_into) {
+  store.before_session = [this](ShardId id) {
+    if (id == ShardId{0}) store.split(id, ShardId{1}, ShardId{2});
+  };
+  run([](Fixture& f) -> Task<> {
+    const auto committed = co_await f.client->commit(AtomicBatch().put("a", "1", {.ephemeral = Ephemeral::yes}));
+    EXPECT_EQ(committed.error(), Errc::unsupported);
+  });
+}
+
 TEST_F(StoreV1, writes_of_a_shard_that_was_split_and_merged_are_done_once_each) {
   run([](Fixture& f) -> Task<> {
     for (int i = 0; i < 20; ++i) f.start_put("k" + std::to_string(i), "1", {.expected_version = must_not_exist});

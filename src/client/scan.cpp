@@ -87,6 +87,9 @@ Task<Result<>> Scan::begin_again(Deadline deadline) {
   if (position_ && options_.index && !position_->secondary_key) {
     co_return fail(Errc::aborted, "a shard moved during the walk over an index; start it again");
   }
+  if (position_ && options_.internal_keys == InternalKeys::shown) {
+    co_return fail(Errc::aborted, "a shard moved during the walk over internal keys; start it again");
+  }
   if (position_) {
     position_->shard = std::ranges::max(ids_);
     options_.page_token = store::encode_page_token(walk_of(range_, options_), *position_);

@@ -451,6 +451,7 @@ Task<rpc::Status> FakeStore::sequence(Host& host, const pb::GetSequenceUpdatesRe
 Task<rpc::Status> FakeStore::create_session(Host& host, const pb::CreateSessionRequest& request,
                                             pb::CreateSessionResponse& reply) {
   const ShardId id{request.shard()};
+  if (before_session) before_session(id);
   if (auto refused = refuse(host, id)) co_return *refused;
   reply.set_session_id(id.value() << 44 | ++sessions_created);
   shard(id).sessions.insert(reply.session_id());

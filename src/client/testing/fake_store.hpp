@@ -57,6 +57,7 @@ class FakeStore {
   using Hook = std::function<std::optional<rpc::Status>(ShardId, const pb::WriteRequest&)>;
   Hook before_write, after_write;
   std::function<std::optional<rpc::Status>(const pb::ReadRequest&)> before_read;
+  std::function<void(ShardId)> before_session;   // is made
   bool refuse_namespace = false;
   bool offers_v1 = false;   // streams of writes of skerry.store.v1, with request ids; nothing else of it
 
