@@ -192,8 +192,8 @@ void Coordinator::act() {
 }
 
 Task<Result<>> Coordinator::wait_stored(CommitNumber number) {
-  const Office* const office = office_.get();
-  while (office != nullptr && office == office_.get()) {
+  const std::int64_t epoch = epoch_;
+  while (office_ && epoch == epoch_) {
     if (office_->core().durable() >= number) co_return Result<>{};
     co_await changed_.wait();
   }

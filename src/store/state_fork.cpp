@@ -156,6 +156,7 @@ void StateFork::stage_all(Space space, BytesView key, BytesView value) {
 }
 
 Task<Result<>> check_sessions_apart(std::vector<ShardEngine*> parents) {
+  Core& core = Core::of(co_await asio::this_coro::executor);
   std::set<Bytes> seen;
   for (ShardEngine* parent : parents) {
     const auto cursor = parent->cursor(Space::sessions);
@@ -166,6 +167,7 @@ Task<Result<>> check_sessions_apart(std::vector<ShardEngine*> parents) {
       if (!seen.emplace(cursor->key()).second) co_return collide(session);
       cursor->next();
       CO_TRYV(co_await settle_cursor(*cursor));
+      if (core.yield_due()) co_await core.yield();
     }
   }
   co_return Result<>{};
