@@ -53,7 +53,7 @@ class World final : serve::ShardHost {
     assignments->namespaces["default"] = std::move(places);
     directory_.set(std::move(assignments));
   }
-  ~World() {
+  ~World() override {
     for (int round = 0; round < 2; ++round) core().drop_frames();
   }
   World(const World&) = delete;

@@ -153,8 +153,6 @@ class ReplicaCore {
   const Membership& membership() const { return membership_; }   // of a leader
   std::span<const FollowerProgress> followers() const { return followers_; }   // of a leader
   std::optional<MembershipVersion> confirmed_version() const;   // of a leader
-  // Of a leader: the oldest entry that some follower may still want from the log.
-  Offset oldest_wanted() const;
 
  private:
   struct Change {

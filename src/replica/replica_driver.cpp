@@ -100,7 +100,7 @@ Task<Result<>> ReplicaDriver::vouched(EntryId last) {
   if (failure_) co_return fail(*failure_);
   const Term term = parts_.replica.term();
   CO_TRY(Effects effects, parts_.replica.vouched(last));
-  carry_out(std::move(effects));
+  carry_out(effects);
   while (parts_.replica.applied() < last.offset && !failure_ && parts_.replica.term() == term) co_await changed_.wait();
   if (failure_) co_return fail(*failure_);
   if (parts_.replica.term() != term) {

@@ -111,7 +111,7 @@ struct ReshaperTest : testing::Test {
     for (Offset seen = after; seen < last;) {
       const auto batch = world.run((*follower)->next());
       SKERRY_ASSERT(batch.has_value());
-      if ((*batch)->missing_from) keys.push_back("gap");
+      if ((*batch)->missing_from) keys.emplace_back("gap");
       for (const auto& each : (*batch)->notifications) keys.push_back(each.key);
       seen = (*batch)->offset;
     }

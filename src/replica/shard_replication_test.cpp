@@ -164,7 +164,7 @@ TEST_F(ShardReplicationTest, a_replica_whose_log_has_failed_changes_no_members) 
   ASSERT_TRUE(world.wait([&] { return !world.shard(failed).serves(); }));
   ChangeMembers change{.term = world.term,
                        .membership = {.version = MembershipVersion(1), .old_voters = {}, .voters = {}, .learners = {}}};
-  for (std::uint32_t node = 1; node <= 3; ++node) change.membership.voters.push_back(NodeId(node));
+  for (std::uint32_t node = 1; node <= 3; ++node) change.membership.voters.emplace_back(node);
   const auto refused = world.shard(failed).change_members(change);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), make_error_code(Errc::io_failed));

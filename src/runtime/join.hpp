@@ -42,9 +42,4 @@ Task<Result<T>> with_deadline(Core& core, Task<Result<T>> task, Deadline deadlin
   co_return *std::move(outcome);
 }
 
-// For long loops: lets others run once this turn has lasted a while. `if (core.yield_due()) …` saves the coroutine's frame.
-inline Task<> yield_if_due(Core& core) {
-  if (core.yield_due()) co_await core.yield();
-}
-
 }   // namespace skerry
