@@ -116,6 +116,25 @@ def test_each_shard_is_as_of_one_moment_while_writers_go_on(make_server, tmp_pat
         assert len(records(server, f"copy{n}")) == 3002
 
 
+def test_a_core_makes_two_backups_at_once(make_server, tmp_path):
+    server = make_server(shards=1, arguments=["--cores", "1"])
+    fill(server, 400, size=100_000)   # more than pipes and connections hold
+    held = [subprocess.Popen([PROGRAM, "backup", "-a", server.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
+    try:
+        for each in held:
+            assert each.stdout.read(8) == b"SKERRYBK"
+        refused = backup(server, "-f", tmp_path / "third")
+        assert refused.status == FAILED and "2 backups are being made already" in refused.err
+        assert not (tmp_path / "third").exists()
+        held[0].kill()
+        eventually(lambda: backup(server, "-f", tmp_path / "third").status == 0, "a turn for the third")
+    finally:
+        for each in held:
+            each.kill()
+            each.wait()
+            each.stdout.close()
+
+
 def test_a_namespace_that_exists_is_not_restored_over(server, tmp_path):
     fill(server, 10)
     file = tmp_path / "b"

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/limits.hpp"
 #include "replica/testing/shard_world.hpp"
 
 namespace skerry::replica {
@@ -170,6 +171,16 @@ TEST_F(ShardFollowersTest, following_is_refused_where_notifications_are_off) {
   EXPECT_EQ(world.shard().follow({}).error(), make_error_code(ShardError::notifications_disabled));
 }
 
+TEST_F(ShardFollowersTest, one_more_than_the_limit_is_refused_until_another_has_gone) {
+  std::vector<std::unique_ptr<NotificationFollower>> all;
+  for (std::size_t i = 0; i < limits::shard_followers_max; ++i) all.push_back(follow());
+  const auto refused = world.shard().follow({});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), Errc::resource_exhausted);
+  all.pop_back();
+  EXPECT_TRUE(world.shard().follow({}));
+}
+
 struct SequenceFollowersTest : ShardFollowersTest {
   void add(Bytes prefix) {
     const std::uint64_t delta = 1;
@@ -202,6 +213,12 @@ TEST_F(SequenceFollowersTest, a_follower_of_an_empty_sequence_waits_for_its_firs
   world.settle();
   ASSERT_TRUE(told);
   EXPECT_EQ(**told, key(1));
+}
+
+TEST_F(SequenceFollowersTest, one_more_than_the_limit_is_refused) {
+  std::vector<std::unique_ptr<SequenceFollower>> all;
+  for (std::size_t i = 0; i < limits::shard_followers_max; ++i) all.push_back(*world.shard().follow_sequence("s"));
+  EXPECT_EQ(world.shard().follow_sequence("s").error(), Errc::resource_exhausted);
 }
 
 TEST_F(SequenceFollowersTest, a_slow_follower_is_told_only_the_latest) {
