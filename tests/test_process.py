@@ -216,6 +216,19 @@ def test_damage_in_the_middle_of_the_log_is_refused_with_file_and_position(make_
         assert len(store.list()) == 200
 
 
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_damaged_engine_is_refused_beside_a_log_that_has_just_begun(stopped, tmp_path, attempt):
+    tables = list(stopped.data.glob("node-*/engine/*.sst"))
+    assert tables
+    for table in tables:
+        with open(table, "r+b") as file:
+            file.write(b"X" * 512)
+            file.truncate(512)
+    stopped.arguments = [*stopped.arguments, "--wal-dir", str(tmp_path / "log")]
+    status, words = refusal(stopped)
+    assert status == 1 and "is damaged" in words, words
+
+
 def test_a_torn_end_of_the_log_is_cut_and_nothing_else(make_server):
     server = make_server(shards=1)
     with server.connect() as store:

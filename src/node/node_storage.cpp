@@ -32,9 +32,10 @@ Task<Result<std::unique_ptr<NodeStorage>>> NodeStorage::open(AppletContext& cont
   const std::string log_path =
       options.log_folder.empty() ? folder + "/log" : fmt::format("{}/node-{}/log", options.log_folder, number);
   CO_TRYV(disk.make_folders(log_path));
+  // The log last: it is at work from then on, and has to be closed.
+  CO_TRY(node->engine_, co_await store::TableEngine::open(context.blocking(), folder + "/engine", options.engine));
   CO_TRY(node->log_, co_await disk::Log::open(context.core, disk, log_path, options.log));
   node->watch_ = std::make_unique<LogWatch>(*node->log_, node->logger_, number);
-  CO_TRY(node->engine_, co_await store::TableEngine::open(context.blocking(), folder + "/engine", options.engine));
   node->engine_metrics_ = std::make_unique<EngineMetrics>(context.core, context.metrics(), node->logger_, *node->engine_, number);
   node->group_ = std::make_unique<replica::ShardGroup>(context.core, *node->log_, *node->engine_, options.group);
   node->shard_metrics_ = std::make_unique<ShardMetrics>(context.metrics());
