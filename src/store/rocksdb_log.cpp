@@ -6,9 +6,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <mutex>
+
+#include "runtime/clock.hpp"
 
 namespace skerry::store {
 namespace {
@@ -26,7 +27,7 @@ class Log final : public rocksdb::Logger {
   void Logv(const char* format, std::va_list arguments) override {
     char text[line_bytes_max];
     std::vsnprintf(text, sizeof text, format, arguments);
-    const std::string line = fmt::format("{:%FT%T}Z {}\n", std::chrono::system_clock::now(), text);
+    const std::string line = fmt::format("{:%FT%T}Z {}\n", SystemClock().wall(), text);
     const std::lock_guard lock(mutex_);
     if (file_ < 0 || bytes_ > file_bytes_max) begin();
     if (file_ < 0) return;
