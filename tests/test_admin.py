@@ -56,6 +56,9 @@ def test_a_namespace_made_at_run_time_takes_records_and_outlives_a_kill(server, 
     server.start()
     assert admin.names() == ["default", "logs"]
     assert len(in_space(server, "logs", "list", "--key-sorting", "natural").lines) == 20
+    for words in (["list"], ["list", "--limit", "3"], ["range-scan"]):   # merged in another order than the shards', they would leave keys out
+        refused = in_space(server, "logs", *words)
+        assert refused.status == 2 and "--key-sorting natural" in refused.err, refused
     assert Client(server.address)("list").lines == []
 
 

@@ -54,7 +54,8 @@ Task<Result<>> Scan::start() {
   // A list over an index names primary keys only, which cannot be put in the index's order; records bring their secondary keys.
   const bool needs_secondary = ids_.size() > 1 || options_.limit || !options_.page_token.empty();
   const Kind asked = options_.index && needs_secondary ? Kind::records : kind_;
-  for (const ShardId id : ids_) shards_.push_back(std::make_unique<ShardScan>(cluster_, id, range_, options_, asked));
+  const auto merged = ids_.size() > 1 ? ShardScan::Merged::yes : ShardScan::Merged::no;
+  for (const ShardId id : ids_) shards_.push_back(std::make_unique<ShardScan>(cluster_, id, range_, options_, asked, merged));
   for (const auto& shard : shards_) CO_TRYV(co_await shard->open(deadline));   // all servers work at the same time
   for (std::size_t i = 0; i < shards_.size(); ++i) CO_TRYV(co_await advance(i));
   co_return Result<>();

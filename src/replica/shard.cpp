@@ -411,6 +411,7 @@ Task<Result<>> Shard::receive_snapshot(NodeId from, SnapshotHeader header, Bytes
 
 std::optional<Offset> Shard::wanted_after_snapshots() const { return parts_->driver.wanted_after_snapshots(); }
 ShardId Shard::id() const { return parts_->id; }
+store::KeyOrder Shard::key_order() const { return parts_->options.order; }
 Term Shard::term() const { return parts_->replica.term(); }
 Offset Shard::commit() const { return parts_->replica.commit(); }
 Offset Shard::durable() const { return parts_->engine.durable(); }

@@ -172,6 +172,7 @@ class Shard {
 
   // --- for the group
   ShardId id() const;
+  store::KeyOrder key_order() const;
   Term term() const;
   Offset commit() const;
   Offset durable() const;   // in the engine: entries above are replayed after a crash
