@@ -8,6 +8,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "control/node_greeting.hpp"
 #include "control/node_messages.hpp"
 #include "rpc/status.hpp"
 #include "runtime/core.hpp"
@@ -180,6 +181,7 @@ Task<rpc::Status> NodeAgent::attend(rpc::ServerCall&, rpc::Requests<v1::Order>& 
     if (parts_.record.bound()) {
       take(order);
       report(attendance, answer);
+      answer.set_damage(damage());
     }
     if (auto written = co_await reports.write(answer); !written) co_return rpc::Status::from(written.error());
   }
@@ -193,21 +195,27 @@ Task<Result<>> NodeAgent::greet(const v1::Hello& hello, v1::Greeting& greeting) 
     parts_.logger.info("joined a cluster", {{"cluster", hello.instance()}, {"node", hello.node()}, {"name", hello.name()}});
     join();
   }
-  if (parts_.record.bound() && hello.instance() != record.instance()) {
-    co_return fail(Errc::invalid_argument,
-                   fmt::format("this node belongs to the cluster {}, the coordinator to {}: an address in its "
-                               "configuration is wrong, or the node's data folder is another cluster's",
-                               record.instance(), hello.instance()));
-  }
-  greeting.set_incarnation(record.incarnation());
+  CO_TRY(greeting, greeting_of(record, hello));
   greeting.set_pool(parts_.pool);
   greeting.set_version(parts_.version);
-  greeting.set_bound(parts_.record.bound());
-  greeting.set_node(record.node());
+  greeting.set_kept_aside(parts_.kept_aside);
   co_return Result<>{};
 }
 
+// What its disk has damaged, found by reading it or by opening a replica. A second time nothing is put aside for it: such a disk is for people
+// to judge.
+std::string NodeAgent::damage() const {
+  if (!parts_.kept_aside.empty()) return {};
+  if (const auto& found = parts_.log.damage()) return found->message();
+  for (const auto& [id, error] : failed_) {
+    if (error == Errc::corrupt) return error.message();
+  }
+  const auto health = parts_.group.engine().health();
+  return !health && health.error() == Errc::corrupt ? health.error().message() : std::string();
+}
+
 void NodeAgent::take(const v1::Order& order) {
+  if (order.has_give_up() && order.give_up().node() == parts_.record.value().node()) parts_.listener.on_given_up();
   if (order.has_nodes() && is_news(order.nodes().revision(), nodes_revision_)) {
     take_nodes(order.nodes());
     tasks_.spawn(save(parts_.record.keep(order.nodes())));
@@ -456,4 +464,4 @@ Task<Result<>> NodeAgent::remove(ShardId id) {
   co_return co_await parts_.record.keep(std::move(holdings));
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control

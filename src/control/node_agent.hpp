@@ -26,6 +26,8 @@ class NodeListener {
   virtual void on_opened(const std::string& name_space, replica::Shard& shard) = 0;
   virtual void on_closing(ShardId shard) = 0;                            // it is about to be deleted
   virtual v1::Usage usage() = 0;
+  // The node is lost to its cluster for the damage that it reported: what it keeps is to be put aside, and begun anew without.
+  virtual void on_given_up() = 0;
 };
 
 // What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in elections,
@@ -44,6 +46,7 @@ class NodeAgent {
     Logger logger;
     std::string pool;   // of this process
     std::string version;   // of this program
+    std::string kept_aside{};   // the damaged folder of the node before this one: while it is there no damage is reported
     replica::ShardOptions shard_options;   // without what is the replica's own
   };
   explicit NodeAgent(Parts parts);
@@ -67,6 +70,7 @@ class NodeAgent {
   std::optional<rpc::Status> refuse_outdated(const rpc::ServerCall& call);
   Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
   Task<Result<>> greet(const v1::Hello& hello, v1::Greeting& greeting);
+  std::string damage() const;
   void join();
   void take(const v1::Order& order);
   void take_nodes(const v1::Nodes& nodes);

@@ -47,6 +47,18 @@ Task<> ShardGroup::retire(ShardId id) {
   co_await shard.stop();
 }
 
+Task<Result<>> ShardGroup::retire_all(Deadline deadline) {
+  while (!shards_.empty()) co_await retire(shards_.begin()->first);
+  for (std::size_t at = 0; at < retired_.size(); ++at) {
+    const Shard& shard = *retired_[at];
+    if (shard.in_use()) co_await run_until(core_, shard.wait_unused(), deadline);
+    if (shard.in_use()) {
+      co_return fail(Errc::deadline_exceeded, fmt::format("requests to shard {} still run", shard.id().value()));
+    }
+  }
+  co_return Result<>{};
+}
+
 Task<Result<>> ShardGroup::forget(ShardId id, Deadline deadline) {
   const auto of_this_id = [id](const auto& each) { return each->id() == id; };
   if (const auto found = std::ranges::find_if(retired_, of_this_id); found != retired_.end()) {

@@ -37,6 +37,8 @@ class ShardGroup final : private store::EngineListener {
 
   // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open.
   Task<> retire(ShardId id);
+  // Takes all out of service, and returns when nobody uses any; fails with deadline_exceeded when somebody still does then.
+  Task<Result<>> retire_all(Deadline deadline);
   // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails with
   // deadline_exceeded when somebody still does then.
   Task<Result<>> forget(ShardId id, Deadline deadline);
