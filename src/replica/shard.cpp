@@ -219,7 +219,8 @@ Task<Result<store::WriteOutcome>> Shard::write(store::WriteRequest request, std:
 
 // --- sessions
 
-Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity) {
+Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity,
+                                              std::optional<SessionId> given) {
   if (timeout < limits::session_timeout_min || timeout > limits::session_timeout_max) {
     co_return fail(ShardError::invalid_session_timeout,
                    fmt::format("a session timeout of {} ms is not within {} to {} ms", timeout.count(),
@@ -227,10 +228,10 @@ Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout,
                                std::chrono::milliseconds(limits::session_timeout_max).count()));
   }
   if (!has_room()) co_await wait_for_room();
-  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity)});
+  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity), given});
   co_await ticket.wait();
   CO_TRYV(ticket.take());
-  co_return session_id(parts_->id, ticket.offset());
+  co_return given.value_or(session_id(parts_->id, ticket.offset()));
 }
 
 Result<> Shard::keep_alive(SessionId session) {

@@ -118,7 +118,9 @@ class Shard {
                                           WriteStages* stages = nullptr);
 
   // --- sessions
-  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity);
+  // `given`: the id that another shard, made of the same one as this, has given it.
+  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity,
+                                         std::optional<SessionId> given = std::nullopt);
   Result<> keep_alive(SessionId session);   // fails with session_not_found
   Task<Result<>> close_session(SessionId session);   // fails with session_not_found; deletes its ephemeral records
   // Ends sessions that were silent for their timeout. Called every session_tick by the group.
