@@ -318,6 +318,14 @@ Result<CoordinatorCore::Begun> CoordinatorCore::merge_shards(Neighbours parents,
   return Begun{parts_->desk.book.changed(), std::move(children)};
 }
 
+Result<CommitNumber> CoordinatorCore::cancel_reshape(ShardId shard, TimePoint now) {
+  TRYV(check_shard(shard));
+  parts_->begin(now);
+  TRYV(parts_->reshapes.cancel(shard));
+  parts_->settle();
+  return parts_->desk.book.changed();
+}
+
 Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, TimePoint now) {
   const NamespaceStatus* known = parts_->desk.book.find(name);
   if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no namespace {}", name));

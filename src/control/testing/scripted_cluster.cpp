@@ -207,6 +207,7 @@ void ScriptedCluster::wish(const std::string& word, std::istream& in) {
   if (word == "undrain") return say(core_->undrain(node_in(in), now_));
   if (word == "delete-namespace") return say(core_->delete_namespace(word_in(in), now_));
   if (word == "split") return wish_split(in);
+  if (word == "cancel") return say(core_->cancel_reshape(ShardId(integer(in)), now_));
   if (word == "merge") {
     const ShardId left(integer(in));
     return say(core_->merge_shards({left, ShardId(integer(in))}, now_));
