@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
@@ -107,6 +108,16 @@ struct NodeAgent::Attendance {
     TimePoint at;
     std::uint64_t round = 0;   // in which the node had it last
   };
+  // As of the last look at the replicas: unless one of these has changed, or something was left to be told, all would be found as it was.
+  struct Look {
+    std::uint64_t changes = 0;   // of replicas, and of those that can't be opened
+    std::size_t failed = 0;
+    std::vector<NodeId> lapsed;   // leases
+    bool obstructed = false;
+    bool whole = false;   // nothing was left to be told
+    friend bool operator==(const Look&, const Look&) = default;
+  };
+  Look look;
   std::map<ShardId, Told> replicas;
   std::uint64_t rounds = 0;
   std::optional<TimePoint> usage_at;
@@ -278,6 +289,13 @@ void NodeAgent::report(Attendance& attendance, v1::Report& report) {
 
 void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Report& report) {
   const TimePoint now = parts_.core.now();
+  const std::optional<Error> obstruction = parts_.group.obstruction();
+  Attendance::Look look{.changes = parts_.group.changes(),
+                        .failed = failed_.size(),
+                        .lapsed = parts_.leases.lapsed(parts_.core.clock().now()),
+                        .obstructed = obstruction.has_value(),
+                        .whole = true};
+  if (!with_load && !obstruction && look == attendance.look) return;
   ++attendance.rounds;
   const auto tell = [&](ShardId id, v1::ReplicaReport each) {   // false: later
     auto& told = attendance.replicas[id];
@@ -290,12 +308,11 @@ void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Repo
     std::string encoded = each.SerializeAsString();
     if (encoded == told.encoded) return true;
     const bool due = now - told.at >= limits::replica_report_interval;
-    if (!due && same(substance(told.report), substance(each))) return false;
+    if (!due && same(substance(told.report), substance(each))) return look.whole = false;
     told = {std::nullopt, each, std::move(encoded), now, attendance.rounds};
     *report.add_replicas() = std::move(each);
     return true;
   };
-  const std::optional<Error> obstruction = parts_.group.obstruction();
   for (const auto& [id, shard] : parts_.group.shards()) {
     Seen seen(*shard);
     Attendance::Told& told = attendance.replicas[id];
@@ -317,6 +334,7 @@ void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Repo
     each.set_role(v1::ReplicaReport::GONE);
     return true;
   });
+  attendance.look = std::move(look);
 }
 
 v1::ReplicaReport NodeAgent::report_of(ShardId id, const Seen& seen) {

@@ -94,7 +94,8 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
                 .peers = options.seat ? options.seat->peers : nullptr,
                 .engine_health = options.engine_health,
                 .room = EngineRoom(options.engine),
-                .checkpoint = options.checkpoint}),
+                .checkpoint = options.checkpoint,
+                .changes = options.changes}),
         pipeline({core, id, machine, driver, *this, EngineRoom(options.engine)}) {
     report.durable = engine.durable();
   }
@@ -357,6 +358,7 @@ Task<Result<EntryId>> Shard::seal(Term term) {
   };
   if (!leads()) co_return refuse();
   parts_->pipeline.seal(parts_->core.now() + seal_patience);
+  if (parts_->options.changes != nullptr) ++*parts_->options.changes;
   co_await parts_->pipeline.wait_answered();
   if (!leads()) co_return refuse();
   const EntryId last = parts_->replica.head();
@@ -369,6 +371,7 @@ Result<> Shard::unseal(Term term) {
     return fail(ShardError::not_leader, fmt::format("this node does not lead shard {} in term {}", id().value(), term.value()));
   }
   parts_->pipeline.unseal();
+  if (parts_->options.changes != nullptr) ++*parts_->options.changes;
   return {};
 }
 

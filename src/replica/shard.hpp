@@ -47,6 +47,8 @@ struct ShardOptions {
   const store::Engine* engine = nullptr;
   // Asked before a view of the state is pinned for long; a ShardGroup lets its engine write what it holds in memory. Null: nothing.
   std::function<Task<Result<>>()> checkpoint = nullptr;
+  // Rises with whatever may change what status() tells, but for the time that goes by. A ShardGroup gives its own. Null: nobody looks.
+  std::uint64_t* changes = nullptr;
 };
 
 // What opening a shard had to do.

@@ -24,7 +24,9 @@ Task<Result<Shard*>> ShardGroup::open(ShardId id, ShardOptions options) {
   if (!options.engine_health) options.engine_health = [this] { return engine_.health(); };
   options.engine = &engine_;
   options.checkpoint = [this] { return checkpoint(); };
+  options.changes = &changes_;
   CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, std::move(options)));
+  ++changes_;
   co_return shards_.emplace(id, std::move(shard)).first->second.get();
 }
 
@@ -44,6 +46,7 @@ Task<> ShardGroup::retire(ShardId id) {
   if (open == shards_.end()) co_return;
   Shard& shard = *retired_.emplace_back(std::move(open->second));
   shards_.erase(open);
+  ++changes_;
   co_await shard.stop();
 }
 
@@ -113,6 +116,7 @@ Task<> ShardGroup::expiry_loop() {
   for (;;) {
     co_await core_.sleep_for(session_tick);
     for (const auto& [id, shard] : shards_) {
+      if (!shard->serves()) continue;
       shard->expire_sessions();
       shard->expire_records();
       shard->sweep();

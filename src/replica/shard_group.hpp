@@ -31,6 +31,8 @@ class ShardGroup final : private store::EngineListener {
   store::Engine& engine() { return engine_; }
   Shard* find(ShardId id);                               // null: not here, or not yet open
   const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
+  // Rises when shards come or go, or when what one of them tells of itself may have changed; but for leases, which run out by themselves.
+  std::uint64_t changes() const { return changes_; }
 
   // Why the engine takes nothing more until somebody acts, such as a full disk; nothing while it does.
   std::optional<Error> obstruction() const { return engine_.has_room() ? std::nullopt : engine_.obstacle(); }
@@ -61,6 +63,7 @@ class ShardGroup final : private store::EngineListener {
   disk::Log& log_;
   store::Engine& engine_;
   ShardGroupOptions options_;
+  std::uint64_t changes_ = 0;
   std::map<ShardId, std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<Shard>> retired_;   // stopped; kept while somebody uses them
   TaskScope tasks_;

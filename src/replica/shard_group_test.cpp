@@ -53,6 +53,14 @@ TEST_F(ShardGroupTest, shards_of_a_node_keep_apart) {
   EXPECT_EQ(value_of(two, "a"), "of two");
 }
 
+TEST_F(ShardGroupTest, tells_when_a_shard_has_changed_and_is_silent_when_none_has) {
+  const std::uint64_t before = world.group().changes();
+  world.pass(2s);
+  EXPECT_EQ(world.group().changes(), before);
+  put(one, "a", "of one");
+  EXPECT_GT(world.group().changes(), before);
+}
+
 TEST_F(ShardGroupTest, a_shard_is_opened_once) {
   EXPECT_EQ(world.open(one).error(), make_error_code(Errc::already_exists));
   EXPECT_EQ(world.group().find(ShardId(7)), nullptr);
