@@ -151,6 +151,7 @@ def test_what_is_there_stays_when_there_is_no_load(make):
 
 def test_who_still_names_the_parent_is_answered_by_its_children(make):
     cluster, admin = make(servers=1)
+    admin.settled()
     with Store(cluster.servers["one"].address) as store:
         store.put("before", b"value")
         children = admin.split(0)
