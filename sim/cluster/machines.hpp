@@ -81,6 +81,7 @@ class NodeMachine final : public Machine, private control::NodeListener {
   void on_opened(const std::string&, replica::Shard&) override {}
   void on_closing(ShardId) override {}
   control::v1::Usage usage() override { return {}; }
+  void on_given_up() override {}   // its disk damages nothing
 
   std::unique_ptr<control::NodeRecord> record_;
   std::unique_ptr<disk::Log> node_log_;

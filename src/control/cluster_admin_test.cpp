@@ -257,6 +257,9 @@ TEST_F(AdminTest, shards_that_are_not_there_are_neither_split_nor_merged) {
   merge.set_left(77);
   merge.set_right(78);
   EXPECT_EQ(ours<v1::MergeShardsResponse>("MergeShards", merge).code, rpc::Code::not_found);
+  v1::CancelReshapeRequest cancel;
+  cancel.set_shard(77);
+  EXPECT_EQ(ours<v1::CancelReshapeResponse>("CancelReshape", cancel).code, rpc::Code::not_found);
 }
 
 Task<> watch(rpc::Channel& channel, Deadline deadline, std::vector<v1::Cluster>& seen, std::optional<rpc::Status>& ended) {

@@ -33,6 +33,7 @@ struct NodeStatus {
   bool lost = false;       // its folder is gone: the server of its name is another node now
   bool draining = false;   // somebody wished it
   bool removed = false;    // the configuration no longer has it: leaves when it holds nothing
+  std::string damage{};    // for which it was given up as lost; empty: its folder was gone
   friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
 };
 

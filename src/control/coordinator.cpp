@@ -57,6 +57,9 @@ class Coordinator::Office final : public ServerLinkListener {
     for (const std::string& name : effects.bind) {
       if (const auto link = links_.find(name); link != links_.end()) link->second->bind();
     }
+    for (const auto& [name, node] : effects.give_up) {
+      if (const auto link = links_.find(name); link != links_.end()) link->second->give_up(node);
+    }
     if (effects.commit) tasks_.spawn(store(*std::move(effects.commit)));
     for (NodeCall& call : effects.calls) ask(std::move(call));
     for (const Publication& each : effects.publish) {

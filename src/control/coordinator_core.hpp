@@ -73,6 +73,8 @@ class CoordinatorCore {
     ShardId left, right;
   };
   Result<Begun> merge_shards(Neighbours parents, TimePoint now);
+  // The split or merge that the shard is part of is given up; invalid_argument once there is no way back.
+  Result<CommitNumber> cancel_reshape(ShardId shard, TimePoint now);
   // For good. A configuration that no longer has a namespace does not delete it, a configuration that still has it makes it anew.
   Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
 

@@ -33,6 +33,11 @@ struct Effects {
   // Begin; with another address than before: there, and at the former no more; with another node only: the call stands for that now.
   std::vector<Attendance> attend;
   std::vector<std::string> bind;   // by name: the next order is a Hello that binds to the attendance's node
+  struct GiveUp {
+    std::string name;
+    NodeId node;
+  };
+  std::vector<GiveUp> give_up;   // the server of that name, if it is this node, is to put its folder aside
   std::vector<std::string> let_go;   // by name: end the standing call and what is asked of its node
   std::optional<StatusCommit> commit;   // then call stored(); when it fails, this core is of no use any more
   std::vector<NodeCall> calls;   // each is answered by replied()

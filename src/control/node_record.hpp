@@ -23,8 +23,9 @@ class NodeRecord {
   const v1::NodeRecord& value() const { return value_; }
   bool bound() const { return !value_.instance().empty(); }
 
+  // Bound once that is durable; a failure leaves all as it was. Requires: not bound, and nobody binds or keeps anything meanwhile.
+  Task<Result<>> bind(std::string instance, std::uint32_t node, std::string name);
   // Durable when they return. A failure leaves on disk what was there; value() has the new one, and the next keep tries again.
-  Task<Result<>> bind(std::string instance, std::uint32_t node, std::string name);   // requires: not bound
   Task<Result<>> keep(v1::Nodes nodes);
   Task<Result<>> keep(v1::Holdings holdings);
 
@@ -32,6 +33,7 @@ class NodeRecord {
   NodeRecord(Core& core, disk::Disk& disk, std::string path) : disk_(disk), path_(std::move(path)), turn_(core, 1) {}
   Result<> load();
   Task<Result<>> save();
+  Task<Result<>> write(v1::NodeRecord value);
 
   disk::Disk& disk_;
   const std::string path_;

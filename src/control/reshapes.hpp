@@ -25,6 +25,9 @@ class Reshapes {
   Result<std::vector<ShardId>> split(ShardId shard, std::optional<std::uint32_t> point);
   Result<std::vector<ShardId>> merge(ShardId left, ShardId right);
 
+  // Gives up what the shard is part of, as a parent or a child. Fails with invalid_argument where there is no reshape, or no way back.
+  Result<> cancel(ShardId shard);
+
   void look(ShardId shard);
   void forget(ShardId shard);
   void replied(const NodeCall& call, const NodeReply& reply);

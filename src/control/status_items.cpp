@@ -45,6 +45,7 @@ std::string encode(const NodeStatus& node) {
   item.set_removed(node.removed);
   item.set_bound(node.bound);
   item.set_lost(node.lost);
+  item.set_damage(node.damage);
   return item.SerializeAsString();
 }
 
@@ -109,7 +110,8 @@ NodeStatus decode(const v1::NodeItem& item) {
           .bound = item.bound(),
           .lost = item.lost(),
           .draining = item.draining(),
-          .removed = item.removed()};
+          .removed = item.removed(),
+          .damage = item.damage()};
 }
 
 NamespaceStatus decode(const v1::NamespaceItem& item) {

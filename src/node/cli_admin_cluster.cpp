@@ -143,6 +143,14 @@ int merge(const AdminFlags& flags, const ClusterFlags& own) {
   return print_admin(fmt::format("{}\n", reply.shard()));
 }
 
+int cancel(const AdminFlags& flags, const ClusterFlags& own) {
+  v1::CancelReshapeRequest request;
+  request.set_shard(own.shard);
+  v1::CancelReshapeResponse reply;
+  return told(ask_server(flags, cluster_method("CancelReshape"), request, reply),
+              fmt::format("What shard {} was to become is given up; what was there before goes on.", own.shard));
+}
+
 void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
   CLI::App& shards = add_admin_group(admin, "shard", "List shards, move their replicas, split and merge them");
   ClusterWord listing(shards, "list", "List the shards: who leads, who follows how far behind, what they wait for");
@@ -175,6 +183,14 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
   merging.app.add_option("--left", merging.flags->left, "The one with the lower hashes")->required();
   merging.app.add_option("--right", merging.flags->right, "The one that follows it")->required();
   merging.runs(chosen, shared, merge);
+
+  ClusterWord cancelling(shards, "cancel", "Stop a split or merge that is under way");
+  cancelling.app.footer(
+      "The shards that were there before go on, with all that was written. Refused once the new ones get their leaders: then it\n"
+      "ends by itself in a moment.\n"
+      "Example:\n  skerry admin -a localhost:6651 shard cancel 7");
+  cancelling.app.add_option("SHARD", cancelling.flags->shard, "The number of one that is part of it")->required();
+  cancelling.runs(chosen, shared, cancel);
 }
 
 void add_node_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {

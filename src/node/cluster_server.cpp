@@ -71,7 +71,7 @@ int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
                          AdminServerOptions{.address = *options.admin_address,
                                             .json_api = serves_json(options.json_api, *options.admin_address, options.security)});
   }
-  app.add<ClusterNode>("node", ClusterNodeOptions{folder->get(), options.internal_address, options.storage}, &hosts);
+  app.add<ClusterNode>("node", ClusterNodeOptions{folder->get(), options.internal_address, options.storage}, &hosts, &app);
   app.add<PublicServer>(
       "public",
       PublicServerOptions{options.public_address, nullptr, PublicPort::each_core,

@@ -30,7 +30,7 @@ class CoordinatorMetrics final : public Collector {
   Metrics& metrics_;
   control::Coordinator& coordinator_;
   std::map<std::string, NodeSeries> node_series_;   // while in office; of nodes that are not lost
-  Gauge in_office_, epoch_, shards_, leaderless_, failed_replicas_;
+  Gauge in_office_, epoch_, shards_, leaderless_, failed_replicas_, given_up_, kept_aside_;
   std::array<Gauge, 4> nodes_;   // by condition
 };
 

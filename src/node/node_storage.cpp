@@ -29,8 +29,7 @@ NodeStorage::~NodeStorage() = default;
 Task<Result<std::unique_ptr<NodeStorage>>> NodeStorage::open(AppletContext& context, disk::Disk& disk, std::string folder,
                                                              std::uint32_t number, NodeStorageOptions options) {
   std::unique_ptr<NodeStorage> node(new NodeStorage(context, number));
-  const std::string log_path =
-      options.log_folder.empty() ? folder + "/log" : fmt::format("{}/node-{}/log", options.log_folder, number);
+  const std::string log_path = (options.log_folder.empty() ? folder : log_folder(options, number)) + "/log";
   CO_TRYV(disk.make_folders(log_path));
   // The log last: it is at work from then on, and has to be closed.
   CO_TRY(node->engine_, co_await store::TableEngine::open(context.blocking(), folder + "/engine", options.engine));
@@ -40,6 +39,10 @@ Task<Result<std::unique_ptr<NodeStorage>>> NodeStorage::open(AppletContext& cont
   node->group_ = std::make_unique<replica::ShardGroup>(context.core, *node->log_, *node->engine_, options.group);
   node->shard_metrics_ = std::make_unique<ShardMetrics>(context.metrics());
   co_return std::move(node);
+}
+
+std::string NodeStorage::log_folder(const NodeStorageOptions& options, std::uint32_t number) {
+  return options.log_folder.empty() ? std::string() : fmt::format("{}/node-{}", options.log_folder, number);
 }
 
 Task<> NodeStorage::close() {

@@ -42,6 +42,7 @@ Task<> ReplicaDriver::stop() {
 
 Result<Offset> ReplicaDriver::propose(Bytes entry) {
   const Offset offset = next_offset();
+  note_change();
   TRY(const disk::Sequence sequence, parts_.log.append(parts_.shard, parts_.replica.term(), offset, entry));
   SKERRY_ASSERT(parts_.replica.propose().offset == offset);
   ++entries_logged_;
@@ -191,6 +192,7 @@ void ReplicaDriver::on_stopped(const Error& reason) { fail_with(reason); }
 
 void ReplicaDriver::fail_with(Error reason) {
   if (failure_) return;
+  note_change();
   failure_ = std::move(reason);
   // Alone it goes on answering reads: nobody else could be elected.
   if (parts_.peers != nullptr) {
@@ -205,6 +207,7 @@ void ReplicaDriver::fail_with(Error reason) {
 // --- effects
 
 void ReplicaDriver::carry_out(Effects effects, Incoming incoming) {
+  note_change();
   if (effects.lost_above) {
     parts_.listener.on_lost();
     stop_snapshots();
@@ -403,6 +406,7 @@ void ReplicaDriver::send_to(NodeId node, bool commit_alone) {
 // What stands in `views_` follows the planned previous entry.
 void ReplicaDriver::send_entries(NodeId node, const SendPlan& plan, std::size_t bytes) {
   const Offset last(plan.previous.offset.value() + static_cast<std::int64_t>(views_.size()));
+  note_change();
   const Append message = parts_.replica.sent(node, last, bytes, now());
   parts_.peers->send(node, parts_.shard, message, views_);
 }

@@ -52,6 +52,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
     EngineRoom room;
     // Makes the engine durable before a view of it is pinned for long; null: that is not needed.
     std::function<Task<Result<>>()> checkpoint = nullptr;
+    std::uint64_t* changes = nullptr;   // see ShardOptions
   };
   explicit ReplicaDriver(Parts parts);
   ~ReplicaDriver() override;
@@ -126,6 +127,10 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
     ReplicaDriver& driver;
   };
   void send_to_all(bool commit_alone);
+
+  void note_change() {
+    if (parts_.changes != nullptr) ++*parts_.changes;
+  }
 
   // --- effects
   struct Sending {

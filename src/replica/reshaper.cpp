@@ -90,7 +90,7 @@ class Reshaper::Running {
   const std::shared_ptr<Job> job_;
 };
 
-Reshaper::Reshaper(Parts parts) : parts_(parts), room_(&parts.group.engine()), tasks_(parts.core) {}
+Reshaper::Reshaper(Parts parts) : parts_(std::move(parts)), room_(&parts_.group.engine()), tasks_(parts_.core) {}
 Reshaper::~Reshaper() = default;
 
 Task<> Reshaper::stop() {
@@ -145,6 +145,7 @@ Task<Result<>> Reshaper::prepare(ReshapePlan plan) {
   // What comes late must undo nothing: a child that was made knows a term above its parents', one that is only prepared does not.
   for (const auto& each : plan.children)
     if (parts_.group.find(each.shard) != nullptr || parts_.log.shard(each.shard).term > highest) co_return Result<>{};
+  CO_TRYV(check_free(plan));
   CO_TRY(const std::shared_ptr<Job> job, job_of(plan));
   co_return co_await done(job, std::move(plan), Last::no);
 }
@@ -154,10 +155,14 @@ Task<Result<>> Reshaper::make(ReshapePlan plan) {
   if (plan.head().offset < Offset(0) || plan.term <= plan.head().term) {
     co_return fail(Errc::invalid_argument, "the children's term must be above that of the parents' last entries");
   }
-  if (made(plan)) co_return Result<>{};
-  CO_TRY(const std::shared_ptr<Job> job, job_of(plan));
-  while (job->task) co_await job->ended.wait();   // what copies beforehand, or a call before this one
-  if (made(plan)) co_return Result<>{};
+  std::shared_ptr<Job> job;
+  for (;;) {   // after each wait it may have been made, or abandoned
+    if (made(plan)) co_return Result<>{};
+    CO_TRYV(check_free(plan));
+    CO_TRY(job, job_of(plan));
+    if (!job->task) break;   // else it copies beforehand, or for a call before this one
+    co_await job->ended.wait();
+  }
   for (const auto& each : plan.children) {
     if (parts_.group.find(each.shard) != nullptr)
       co_return fail(ReshapeError::behind, fmt::format("shard {} is open, and not made by this", each.shard.value()));
@@ -165,6 +170,14 @@ Task<Result<>> Reshaper::make(ReshapePlan plan) {
   CO_TRYV(co_await done(job, plan, Last::yes));
   forget(*job);
   co_return Result<>{};
+}
+
+Result<> Reshaper::check_free(const ReshapePlan& plan) const {
+  for (const auto& each : plan.children) {
+    if (!parts_.is_taken || !parts_.is_taken(each.shard)) continue;
+    return fail(Errc::aborted, fmt::format("the replica of shard {} is being opened or deleted", each.shard.value()));
+  }
+  return {};
 }
 
 bool Reshaper::made(const ReshapePlan& plan) const {

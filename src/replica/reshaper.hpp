@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +32,8 @@ class Reshaper {
     Core& core;
     disk::Log& log;
     ShardGroup& group;
+    // Whether somebody opens or deletes the replica now: then nothing is made of it. Null: nobody does.
+    std::function<bool(ShardId)> is_taken = nullptr;
   };
   explicit Reshaper(Parts parts);
   ~Reshaper();
@@ -53,6 +56,7 @@ class Reshaper {
   Result<std::shared_ptr<Job>> job_of(const ReshapePlan& plan);
   void forget(const Job& job);
   bool made(const ReshapePlan& plan) const;
+  Result<> check_free(const ReshapePlan& plan) const;
   void start(std::shared_ptr<Job> job, ReshapePlan plan, Last last);
   Task<> run(std::shared_ptr<Job> job, std::unique_ptr<Running> running, ReshapePlan plan, Last last);
   Task<Result<>> done(std::shared_ptr<Job> job, ReshapePlan plan, Last last);

@@ -23,6 +23,7 @@ struct ReshaperTest : testing::Test {
   ShardWorld world;
   NodeLeases leases{Incarnation(1), TimePoint()};
   std::unique_ptr<Reshaper> reshaper;
+  std::optional<ShardId> taken;   // by somebody who opens or deletes it
   std::map<ShardId, Term> terms;
   std::map<ShardId, Records> written;
 
@@ -33,7 +34,8 @@ struct ReshaperTest : testing::Test {
   void TearDown() override { reshaper.reset(); }
   void start() {
     ASSERT_TRUE(world.start_node());
-    reshaper = std::make_unique<Reshaper>(Reshaper::Parts{world.core(), world.log(), world.group()});
+    reshaper = std::make_unique<Reshaper>(
+        Reshaper::Parts{world.core(), world.log(), world.group(), [this](ShardId id) { return taken == id; }});
   }
   void crash() {
     world.core().drop_frames();
@@ -198,6 +200,29 @@ TEST_F(ReshaperTest, what_is_abandoned_can_be_deleted_and_made_anew) {
   EXPECT_EQ(world.log().shard(left).term, no_term);
   fill(parent, 40, 50);
   ASSERT_TRUE(fence(parent));
+  ASSERT_TRUE(world.run(reshaper->make(split())));
+  expect_split();
+}
+
+TEST_F(ReshaperTest, nothing_is_made_of_a_child_that_was_given_up_while_it_was_waited_for) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 30);
+  ASSERT_TRUE(fence(parent));
+  std::optional<Result<>> prepared, made;
+  const auto keep = [](Task<Result<>> task, std::optional<Result<>>& into) -> Task<> { into.emplace(co_await std::move(task)); };
+  world.tasks().spawn(keep(reshaper->prepare(split()), prepared));
+  world.core().run_turn();
+  const auto give_up = [](ReshaperTest& test) -> Task<> {
+    co_await test.reshaper->abandon(right);
+    test.taken = right;   // as who opens it
+  };
+  world.tasks().spawn(give_up(*this));
+  world.tasks().spawn(keep(reshaper->make(split()), made));
+  while (!made && world.step()) {}
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->error(), make_error_code(Errc::aborted));
+  taken.reset();
   ASSERT_TRUE(world.run(reshaper->make(split())));
   expect_split();
 }

@@ -94,7 +94,8 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
                 .peers = options.seat ? options.seat->peers : nullptr,
                 .engine_health = options.engine_health,
                 .room = EngineRoom(options.engine),
-                .checkpoint = options.checkpoint}),
+                .checkpoint = options.checkpoint,
+                .changes = options.changes}),
         pipeline({core, id, machine, driver, *this, EngineRoom(options.engine)}) {
     report.durable = engine.durable();
   }
@@ -219,7 +220,8 @@ Task<Result<store::WriteOutcome>> Shard::write(store::WriteRequest request, std:
 
 // --- sessions
 
-Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity) {
+Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity,
+                                              std::optional<SessionId> given) {
   if (timeout < limits::session_timeout_min || timeout > limits::session_timeout_max) {
     co_return fail(ShardError::invalid_session_timeout,
                    fmt::format("a session timeout of {} ms is not within {} to {} ms", timeout.count(),
@@ -227,10 +229,10 @@ Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout,
                                std::chrono::milliseconds(limits::session_timeout_max).count()));
   }
   if (!has_room()) co_await wait_for_room();
-  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity)});
+  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity), given});
   co_await ticket.wait();
   CO_TRYV(ticket.take());
-  co_return session_id(parts_->id, ticket.offset());
+  co_return given.value_or(session_id(parts_->id, ticket.offset()));
 }
 
 Result<> Shard::keep_alive(SessionId session) {
@@ -356,6 +358,7 @@ Task<Result<EntryId>> Shard::seal(Term term) {
   };
   if (!leads()) co_return refuse();
   parts_->pipeline.seal(parts_->core.now() + seal_patience);
+  if (parts_->options.changes != nullptr) ++*parts_->options.changes;
   co_await parts_->pipeline.wait_answered();
   if (!leads()) co_return refuse();
   const EntryId last = parts_->replica.head();
@@ -368,6 +371,7 @@ Result<> Shard::unseal(Term term) {
     return fail(ShardError::not_leader, fmt::format("this node does not lead shard {} in term {}", id().value(), term.value()));
   }
   parts_->pipeline.unseal();
+  if (parts_->options.changes != nullptr) ++*parts_->options.changes;
   return {};
 }
 
@@ -463,7 +467,7 @@ ShardUse Shard::use() { return {*this, parts_->uses}; }
 
 bool Shard::in_use() const { return parts_->uses->any(); }
 
-Task<> Shard::wait_unused() const { co_await parts_->uses->wait_none(); }
+const std::shared_ptr<ShardUses>& Shard::uses() const { return parts_->uses; }
 
 void Shard::room_changed() { parts_->pipeline.room_changed(); }
 

@@ -47,6 +47,8 @@ struct ShardOptions {
   const store::Engine* engine = nullptr;
   // Asked before a view of the state is pinned for long; a ShardGroup lets its engine write what it holds in memory. Null: nothing.
   std::function<Task<Result<>>()> checkpoint = nullptr;
+  // Rises with whatever may change what status() tells, but for the time that goes by. A ShardGroup gives its own. Null: nobody looks.
+  std::uint64_t* changes = nullptr;
 };
 
 // What opening a shard had to do.
@@ -118,7 +120,9 @@ class Shard {
                                           WriteStages* stages = nullptr);
 
   // --- sessions
-  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity);
+  // `given`: the id that another shard, made of the same one as this, has given it.
+  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity,
+                                         std::optional<SessionId> given = std::nullopt);
   Result<> keep_alive(SessionId session);   // fails with session_not_found
   Task<Result<>> close_session(SessionId session);   // fails with session_not_found; deletes its ephemeral records
   // Ends sessions that were silent for their timeout. Called every session_tick by the group.
@@ -187,8 +191,9 @@ class Shard {
   // Whoever finds the shard for others takes one, see ShardUse.
   ShardUse use();
   bool in_use() const;
-  // Returns when nobody holds one. It must not be found any more.
-  Task<> wait_unused() const;
+  const std::shared_ptr<ShardUses>& uses() const;
+  // Returns when nobody holds one. The shard must not be found any more, and may be gone then.
+  static Task<> wait_unused(std::shared_ptr<ShardUses> uses) { co_await uses->wait_none(); }
   // No more writes from now on: the engine or the log can't keep them. Of several replicas another has to lead; alone, reads go on.
   void stop_writes(Error reason);
   // The engine may have room again, or a reason why it hasn't.

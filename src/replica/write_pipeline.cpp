@@ -220,7 +220,7 @@ store::Evaluation WritePipeline::evaluate(const Request& request) {
   if (!stamp) return stamp.error();
   const Offset offset = parts_.replica.next_offset();
   if (const auto* create = std::get_if<CreateSession>(&request)) {
-    return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp);
+    return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp, create->given);
   }
   if (std::holds_alternative<Sweep>(request)) return parts_.machine.evaluate_sweep(offset, *stamp);
   if (std::holds_alternative<Expiry>(request)) return parts_.machine.evaluate_expire(offset, *stamp);

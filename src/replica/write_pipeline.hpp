@@ -28,6 +28,7 @@ class WriteListener {
 struct CreateSession {
   std::chrono::milliseconds timeout;
   Bytes client_identity;
+  std::optional<SessionId> given{};   // by another shard; nothing: it gets a new one
 };
 struct EndSessions {
   std::vector<SessionId> sessions;

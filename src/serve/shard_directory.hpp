@@ -47,7 +47,7 @@ class ShardDirectory {
   const ShardPlace* find(ShardId shard) const;   // valid until the next set()
   std::string_view namespace_of(ShardId shard) const;   // the same; "" when there is no such shard
   // Of a shard that was split or merged: those that have its hashes now. Only of the newest `retired_max`, and since the process runs.
-  std::vector<ShardId> heirs_of(ShardId retired) const;
+  std::vector<ShardPlace> heirs_of(ShardId retired) const;
 
  private:
   static constexpr std::size_t retired_max = 1024;

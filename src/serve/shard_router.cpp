@@ -57,6 +57,11 @@ std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route(const rpc::Ser
   return std::unexpected(leader_hint(*shard, place->leader.value_or("")));
 }
 
+std::optional<rpc::Status> ShardRouter::refuse(const rpc::ServerCall& call, ShardId shard) const {
+  auto place = route(call, shard);
+  return place ? std::nullopt : std::optional(std::move(place).error());
+}
+
 std::optional<replica::ShardUse> ShardRouter::here(const rpc::ServerCall& call, ShardId shard) const {
   if (check_ != AuthorityCheck::off && refuse_authority(call.authority())) return std::nullopt;
   const ShardPlace* place = directory_.assignments() ? directory_.find(shard) : nullptr;

@@ -46,6 +46,8 @@ class ShardRouter {
   std::expected<Place, rpc::Status> route_stream(rpc::ServerCall& call) const;
   // The shard, when it is this core's and the call may go on; else unary() and stream() do what is to be done.
   std::optional<replica::ShardUse> here(const rpc::ServerCall& call, ShardId shard) const;
+  // Why a call about the shard can't go on, as far as is known here; nothing: it can.
+  std::optional<rpc::Status> refuse(const rpc::ServerCall& call, ShardId shard) const;
   // Nothing when the call may go on.
   std::optional<rpc::Status> refuse_authority(std::string_view authority) const;
   const Sharded<ShardHost>& hosts() const { return hosts_; }
@@ -152,13 +154,13 @@ Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& reque
 
 template <class Calls, class Request, class Reply>
 Task<rpc::Status> ShardRouter::unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply) {
-  const std::vector<ShardId> heirs = directory_.heirs_of(ShardId(request.shard()));
+  const std::vector<ShardPlace> heirs = directory_.heirs_of(ShardId(request.shard()));
   if (heirs.empty()) co_return co_await unary<Calls>(call, request, reply);
   rpc::Status refused;
   bool taken = false;
-  for (const ShardId heir : heirs) {
+  for (const ShardPlace& heir : heirs) {
     Request passed_on = request;
-    passed_on.set_shard(heir.value());
+    passed_on.set_shard(heir.shard.value());
     rpc::Status status = co_await unary<Calls>(call, passed_on, reply);
     if (status.ok()) taken = true;
     else refused = std::move(status);

@@ -154,11 +154,11 @@ Evaluation StateMachine::evaluate(const WriteRequest& request, Offset offset, St
 }
 
 Proposal StateMachine::evaluate_create_session(std::chrono::milliseconds timeout, BytesView client_identity, Offset offset,
-                                               Stamp stamp) {
+                                               Stamp stamp, std::optional<SessionId> given) {
   SKERRY_ASSERT(offset == members_->state.evaluated.next() && stamp > last_stamp());
   SKERRY_ASSERT(check_session(timeout, client_identity).has_value());
   Evaluator evaluator(members_->state, offset, stamp);
-  const SessionId session(members_->state.shard.value() << session_offset_bits | offset.value());
+  const SessionId session = given.value_or(SessionId(members_->state.shard.value() << session_offset_bits | offset.value()));
   evaluator.create_session(session, {timeout, Bytes(client_identity), {}, {}, false});
   return std::get<Proposal>(evaluator.finish(EntryKind::create_session));
 }
