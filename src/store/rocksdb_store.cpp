@@ -18,6 +18,7 @@
 
 #include "base/assert.hpp"
 #include "store/rocksdb_cache.hpp"
+#include "store/rocksdb_files.hpp"
 
 namespace skerry::store {
 namespace {
@@ -66,7 +67,7 @@ void set_memory(rocksdb::Options& out, RocksDbStore& store, const RocksDbOptions
 rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& options) {
   rocksdb::Options out;
   out.create_if_missing = true;
-  if (store.env) out.env = store.env.get();
+  out.env = store.env.get();
   out.max_open_files = -1;   // every table stays open: a closed one would be a cold read that WatchedCache can't see
   out.max_background_jobs = options.background_threads;
   set_memory(out, store, options);
@@ -212,10 +213,9 @@ Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, cons
   const bool memtables = options.memtables == RocksDbOptions::Memtables::used;
   store->watch =
       std::make_shared<RocksDbWatch>(folder, memtables ? RocksDbWatch::FullDisk::fatal : RocksDbWatch::FullDisk::passes);
-  store->env = options.env;
-  rocksdb::Env& env = store->env ? *store->env : *rocksdb::Env::Default();
-  start_background_threads(env, options.background_threads, options.background_cpus);
-  TRYV(check_format(*env.GetFileSystem(), folder));
+  store->env = options.env ? options.env : machine_environment();
+  start_background_threads(*store->env, options.background_threads, options.background_cpus);
+  TRYV(check_format(*store->env->GetFileSystem(), folder));
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(database_options(*store, options), folder, &db);
   if (!status.ok()) return fail(rocksdb_error(folder, status));

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "store/rocksdb_cache.hpp"
 #include "store/rocksdb_cursor.hpp"
+#include "store/rocksdb_files.hpp"
 #include "store/table_cursor.hpp"
 
 namespace skerry::store {
@@ -82,28 +84,36 @@ void TableShard::expect(Space space, std::span<const BytesView> keys) {
   }
 }
 
-rocksdb::Status TableShard::get(const rocksdb::ReadOptions& options) {
+rocksdb::Status TableShard::get() {
   value_.Reset();
-  return ground_.store->db->Get(options, ground_.store->db->DefaultColumnFamily(), key_, &value_);
+  return ground_.store->db->Get({}, ground_.store->db->DefaultColumnFamily(), key_, &value_);
+}
+
+rocksdb::Status TableShard::get_without_waiting() {
+  const ReadingWithoutWaiting scope;
+  return get();
 }
 
 Lookup TableShard::get_stored(BytesView& value) {
   RocksDbStore& store = *ground_.store;
-  rocksdb::ReadOptions in_memory;
-  in_memory.read_tier = rocksdb::kBlockCacheTier;
-  rocksdb::Status status = get(in_memory);
-  if (status.IsIncomplete()) {
+  const std::uint64_t misses = cache_misses_of_this_thread();
+  rocksdb::Status status = get_without_waiting();
+  if (status.IsTryAgain()) {
     if (!loaded_->contains(key_)) return ++store.cold_reads, Lookup::cold;
     ++store.waiting_reads;
-    status = get({});
+    status = get();
   }
   if (status.ok()) {
     if (stored_.capacity() > kept_bytes_max) stored_ = Bytes();
     stored_.assign(value_.data(), value_.size());
     value_.Reset();   // what it borrowed from the cache should not be held
     value = stored_;
-    return Lookup::value;
   }
+  if ((status.ok() || status.IsNotFound()) && cache_misses_of_this_thread() != misses) {
+    ground_.stack.keep_loaded(ground_.stack.loads_number(), key_, status.ok() ? std::optional(value) : std::nullopt);
+    ground_.on_loaded();
+  }
+  if (status.ok()) return Lookup::value;
   if (status.IsNotFound()) return Lookup::absent;
   store.watch->failed(status);
   return Lookup::cold;   // load() tells why

@@ -55,7 +55,8 @@ class TableShard final : public ShardEngine {
   void erase_area(Area area);
   void put_staged(std::optional<Offset> whole);
   void set_key(Space space, BytesView key);
-  rocksdb::Status get(const rocksdb::ReadOptions& options);
+  rocksdb::Status get();
+  rocksdb::Status get_without_waiting();
   Lookup get_stored(BytesView& value);
   void apply_some(std::span<const Write> writes);
 

@@ -119,7 +119,7 @@ std::vector<std::unique_ptr<Table::Walk>> TableStack::walks() const {
   return out;
 }
 
-void TableStack::keep_loaded(std::uint64_t loads_number, BytesView key, const std::optional<Bytes>& value) {
+void TableStack::keep_loaded(std::uint64_t loads_number, BytesView key, std::optional<BytesView> value) {
   if (loads_number != loads_number_ || (value && value->size() > limits_.loaded_bytes_min / 4)) return;
   if (loaded_->bytes() > loaded_bytes_max() / 2) {   // the other half are those loaded before
     discard(std::exchange(loaded_before_, std::exchange(loaded_, std::make_shared<Table>())));

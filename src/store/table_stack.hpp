@@ -70,7 +70,7 @@ class TableStack {
   std::vector<std::unique_ptr<Table::Walk>> walks() const;
   // Keeps what was read from the database (nothing: it isn't there), if the tables still say what they did then.
   std::uint64_t loads_number() const { return loads_number_; }
-  void keep_loaded(std::uint64_t loads_number, BytesView key, const std::optional<Bytes>& value);
+  void keep_loaded(std::uint64_t loads_number, BytesView key, std::optional<BytesView> value);
   // How much records that were loaded may take: what the tables leave, also of what the active one has not taken yet.
   std::uint64_t loaded_bytes_max() const;
   // Lets go of loaded records for which the active table, which has grown, leaves no room.
