@@ -320,10 +320,14 @@ TEST(TableStack, keeps_loaded_records_where_tables_leave_room_and_lets_them_go_a
   EXPECT_EQ(stack.find("loaded0", found), Table::Found::value);
   for (std::uint64_t number = 0; !stack.full(); ++number) {
     stack.put(std::to_string(number), value);
-    stack.shed_loaded();
-    ASSERT_LE(stack.active_bytes() + stack.loaded_bytes(), stack.limits().budget);
+    stack.shed();
+    ASSERT_LE(stack.active_bytes() + stack.loaded_bytes(), stack.limits().tables_bytes_max);
   }
   stack.freeze({});
+  for (std::uint64_t number = 0; !stack.full(); ++number) {
+    stack.put("more" + std::to_string(number), value);
+    stack.shed();
+  }
   EXPECT_LE(stack.loaded_bytes(), stack.limits().loaded_bytes_min);
 }
 
