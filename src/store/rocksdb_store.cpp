@@ -38,7 +38,9 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   // Indexes and filters count against the one budget, in pieces, so that a big file's don't have to be there whole.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // Those of files at the top (top_file_layout), which every read asks. Not pin_l0_filter_and_index_blocks_in_cache: it leaves
+  // out files larger than a flush would write.
+  table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.partition_filters = true;
   table.pin_top_level_index_and_filter = true;

@@ -54,9 +54,13 @@ std::uint64_t top_files(const RocksDbStore& store) {
 
 struct TableEngine::Members {
   Members(Core& on_core, Blocking& blocking, std::shared_ptr<RocksDbStore> store, TableLimits limits)
-      : core(on_core), ground{std::move(store),           blocking,
-                              TableStack(limits),         [this] { applied(); },
-                              [this] { memory_moved(); }, [this] { return make_durable(); }},
+      : core(on_core), ground{on_core,
+                              std::move(store),
+                              blocking,
+                              TableStack(limits),
+                              [this] { applied(); },
+                              [this] { memory_moved(); },
+                              [this] { return make_durable(); }},
         progress(core), tasks(core) {}
 
   void applied() {

@@ -84,24 +84,27 @@ void TableShard::expect(Space space, std::span<const BytesView> keys) {
   }
 }
 
-rocksdb::Status TableShard::get() {
+rocksdb::Status TableShard::get(const rocksdb::ReadOptions& options) {
   value_.Reset();
-  return ground_.store->db->Get({}, ground_.store->db->DefaultColumnFamily(), key_, &value_);
+  return ground_.store->db->Get(options, ground_.store->db->DefaultColumnFamily(), key_, &value_);
 }
 
-rocksdb::Status TableShard::get_without_waiting() {
+rocksdb::Status TableShard::get_without_waiting(const rocksdb::ReadOptions& options) {
   const ReadingWithoutWaiting scope;
-  return get();
+  return get(options);
 }
 
 Lookup TableShard::get_stored(BytesView& value) {
   RocksDbStore& store = *ground_.store;
   const std::uint64_t misses = cache_misses_of_this_thread();
-  rocksdb::Status status = get_without_waiting();
-  if (status.IsTryAgain()) {
+  rocksdb::ReadOptions options;
+  // Looking into files takes microseconds: of a long row of keys a helper takes the rest.
+  if (ground_.core.yield_due()) options.read_tier = rocksdb::kBlockCacheTier;
+  rocksdb::Status status = get_without_waiting(options);
+  if (status.IsTryAgain() || status.IsIncomplete()) {
     if (!loaded_->contains(key_)) return ++store.cold_reads, Lookup::cold;
     ++store.waiting_reads;
-    status = get();
+    status = get({});
   }
   if (status.ok()) {
     if (stored_.capacity() > kept_bytes_max) stored_ = Bytes();
