@@ -32,7 +32,7 @@ bool supported(rocksdb::CompressionType type) { return std::ranges::count(rocksd
 rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
-  table.block_size = 8 << 10;
+  table.block_size = 4 << 10;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));   // one absent key in a hundred reads a block for nothing
   // Indexes and filters count against the one budget, in pieces, so that a big file's don't have to be there whole.
