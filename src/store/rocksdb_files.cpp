@@ -14,11 +14,11 @@ namespace {
 thread_local bool without_waiting = false;
 
 // RocksDB's own file, and a descriptor of ours for the reads that RocksDB can't ask for.
-class File final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+class MachineTableFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
  public:
-  File(std::unique_ptr<rocksdb::FSRandomAccessFile> file, int descriptor)
+  MachineTableFile(std::unique_ptr<rocksdb::FSRandomAccessFile> file, int descriptor)
       : FSRandomAccessFileOwnerWrapper(std::move(file)), descriptor_(descriptor) {}
-  ~File() override {
+  ~MachineTableFile() override {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
@@ -37,17 +37,17 @@ class File final : public rocksdb::FSRandomAccessFileOwnerWrapper {
   const int descriptor_;   // -1: there was none left
 };
 
-class Files final : public rocksdb::FileSystemWrapper {
+class MachineFiles final : public rocksdb::FileSystemWrapper {
  public:
-  Files() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
-  const char* Name() const override { return "FilesReadWithoutWaiting"; }
+  MachineFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "MachineFiles"; }
 
   rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
                                         std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
                                         rocksdb::IODebugContext* debug) override {
     std::unique_ptr<rocksdb::FSRandomAccessFile> file;
     rocksdb::IOStatus status = target()->NewRandomAccessFile(name, options, &file, debug);
-    if (status.ok()) *result = std::make_unique<File>(std::move(file), ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (status.ok()) *result = std::make_unique<MachineTableFile>(std::move(file), ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
     return status;
   }
 };
@@ -62,6 +62,6 @@ bool reading_without_waiting() { return without_waiting; }
 // Not Incomplete: some readers of RocksDB take that for a word of the caller's own and go on as if nothing were there.
 rocksdb::IOStatus would_wait() { return rocksdb::status_to_io_status(rocksdb::Status::TryAgain()); }
 
-std::shared_ptr<rocksdb::Env> machine_environment() { return rocksdb::NewCompositeEnv(std::make_shared<Files>()); }
+std::shared_ptr<rocksdb::Env> machine_environment() { return rocksdb::NewCompositeEnv(std::make_shared<MachineFiles>()); }
 
 }  // namespace skerry::store
