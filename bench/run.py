@@ -72,8 +72,8 @@ class Server:
         self.name, self.protocol = name, protocol
         self.folder = tempfile.mkdtemp(prefix=f"skerry-bench-{protocol}-")
         self.port = free_port()
-        others = [free_port() for _ in range(ports)]
-        words = [w.format(folder=self.folder, port=self.port, other=(others + [0])[0]) for w in command]
+        self.others = [free_port() for _ in range(ports)]
+        words = [w.format(folder=self.folder, port=self.port, other=(self.others + [0])[0]) for w in command]
         self.log = open(os.path.join(self.folder, "server.log"), "wb")
         self.process = subprocess.Popen(["taskset", "-c", SERVER_CPU, *words], stdout=self.log, stderr=self.log, cwd=self.folder)
         deadline = time.monotonic() + 20
@@ -104,10 +104,13 @@ class Server:
         self.log.close()
 
 
+def skerry_server():
+    return Server("Skerry", "store", [
+        str(SKERRY), "standalone", "--cores", "1", "--data-dir", "{folder}/data", "-p", "127.0.0.1:{port}", "-m", "127.0.0.1:{other}"], 1)
+
+
 def start_servers():
-    servers = [Server("Skerry", "store", [
-        str(SKERRY), "standalone", "--cores", "1", "--data-dir", "{folder}/data", "-p", "127.0.0.1:{port}", "-m", "127.0.0.1:{other}"],
-        1)]
+    servers = [skerry_server()]
     if shutil.which("etcd"):
         servers.append(Server("etcd", "etcd", [
             "etcd", "--data-dir", "{folder}/etcd", "--listen-client-urls", "http://127.0.0.1:{port}", "--advertise-client-urls",

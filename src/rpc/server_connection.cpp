@@ -215,12 +215,18 @@ void ServerConnection::after_receive() {
   if ((unanswered_ == 0 || answered_ >= worth_a_write) && !closed()) send_now();
 }
 
+// Of a long row of calls those that would make the turn long wait for the next one.
 void ServerConnection::before_send() {
   // Advancing one call may make others ready, and they may join the list while it is gone through.
   while (!ready_.empty()) {
     advancing_.swap(ready_);
-    for (ActiveCall* call : advancing_) call->advance();
+    std::size_t advanced = 0;
+    do {
+      advancing_[advanced++]->advance();
+    } while (advanced < advancing_.size() && !core().yield_due());
+    ready_.insert(ready_.begin(), advancing_.begin() + static_cast<std::ptrdiff_t>(advanced), advancing_.end());
     advancing_.clear();
+    if (!ready_.empty() && core().yield_due()) return send_soon();
   }
 }
 

@@ -65,6 +65,7 @@ class ReadChunks final : public Chunks<Reply> {
     Budget budget;
     if (held_) take(reply, budget);
     while (next_ < request_.gets_size()) {
+      if (core_.yield_due()) co_await core_.yield();   // first: late in a turn the disk's keys are cold
       const proto::GetRequest& get = request_.gets(next_++);
       const store::Get view = get_view(get);
       auto outcome = shard_.try_get(view);
@@ -75,7 +76,6 @@ class ReadChunks final : public Chunks<Reply> {
       CO_TRY(store::GetOutcome found, *std::move(outcome));
       fill(held_.emplace(), std::move(found), get.include_value());
       if (!take(reply, budget)) break;
-      if (core_.yield_due()) co_await core_.yield();
     }
     co_return reply.gets_size() > 0;
   }

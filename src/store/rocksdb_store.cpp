@@ -18,6 +18,7 @@
 
 #include "base/assert.hpp"
 #include "store/rocksdb_cache.hpp"
+#include "store/rocksdb_files.hpp"
 #include "store/rocksdb_log.hpp"
 
 namespace skerry::store {
@@ -32,13 +33,15 @@ bool supported(rocksdb::CompressionType type) { return std::ranges::count(rocksd
 rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
-  table.block_size = 8 << 10;
+  table.block_size = 4 << 10;
   table.format_version = 5;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));   // one absent key in a hundred reads a block for nothing
   // Indexes and filters count against the one budget, in pieces, so that a big file's don't have to be there whole.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // Those of files at the top (top_file_layout), which every read asks. Not pin_l0_filter_and_index_blocks_in_cache: it leaves
+  // out files larger than a flush would write.
+  table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.partition_filters = true;
   table.pin_top_level_index_and_filter = true;
@@ -67,7 +70,7 @@ void set_memory(rocksdb::Options& out, RocksDbStore& store, const RocksDbOptions
 rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& options) {
   rocksdb::Options out;
   out.create_if_missing = true;
-  if (store.env) out.env = store.env.get();
+  out.env = store.env.get();
   out.max_open_files = -1;   // every table stays open: a closed one would be a cold read that WatchedCache can't see
   out.max_background_jobs = options.background_threads;
   set_memory(out, store, options);
@@ -211,10 +214,9 @@ Result<std::shared_ptr<RocksDbStore>> open_store(const std::string& folder, cons
   const bool memtables = options.memtables == RocksDbOptions::Memtables::used;
   store->watch =
       std::make_shared<RocksDbWatch>(folder, memtables ? RocksDbWatch::FullDisk::fatal : RocksDbWatch::FullDisk::passes);
-  store->env = options.env;
-  rocksdb::Env& env = store->env ? *store->env : *rocksdb::Env::Default();
-  start_background_threads(env, options.background_threads, options.background_cpus);
-  TRYV(check_format(*env.GetFileSystem(), folder));
+  store->env = options.env ? options.env : machine_environment();
+  start_background_threads(*store->env, options.background_threads, options.background_cpus);
+  TRYV(check_format(*store->env->GetFileSystem(), folder));
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(database_options(*store, options), folder, &db);
   if (!status.ok()) return fail(rocksdb_error(folder, status));

@@ -40,7 +40,7 @@ Error rocksdb_error(const std::string& folder, const rocksdb::Status& status);
 // leaves nothing dangling; the last to let go closes it.
 struct RocksDbStore {
   std::string folder;
-  std::shared_ptr<rocksdb::Env> env;   // null: the machine's
+  std::shared_ptr<rocksdb::Env> env;
   std::shared_ptr<RocksDbWatch> watch;
   std::shared_ptr<rocksdb::Statistics> statistics;
   std::shared_ptr<rocksdb::Cache> cache;

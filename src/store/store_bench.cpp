@@ -87,6 +87,7 @@ class Subject {
     }
   }
   void read(std::span<const Bytes> names) {
+    core.run_turn();
     std::vector<Bytes> cold;
     for (const Bytes& name : names)
       if (shard->try_get(Space::records, name, found_) == Lookup::cold) cold.push_back(name);

@@ -44,7 +44,7 @@ TableEntry* Table::make_entry(BytesView key, std::uint32_t hash) {
   auto* entry = new (place.at) TableEntry{nullptr, static_cast<std::uint32_t>(key.size()), hash};
   std::memcpy(place.at + sizeof(TableEntry), key.data(), key.size());
   index_.insert(hash, place.name);
-  order_.insert(entry);
+  if (walked_ == Walked::yes) order_.insert(entry);
   return entry;
 }
 

@@ -17,7 +17,9 @@ namespace skerry::store {
 // Written by one core. Once it is written no more (frozen), other threads may read what is newest in it; walks stay the core's.
 class Table {
  public:
-  Table() = default;
+  // Of one that is never walked, and so never written either, the order need not be kept.
+  enum class Walked : bool { no, yes };
+  explicit Table(Walked walked = Walked::yes) : walked_(walked) {}
 
   // Numbers never fall from call to call. Two writes with one number: the later counts.
   void put(BytesView key, std::uint32_t hash, BytesView value, WriteNumber number);
@@ -55,6 +57,7 @@ class Table {
   TableVersion* make_version(std::size_t capacity);
   BytesView keep(BytesView key);
 
+  const Walked walked_;
   TableArena arena_;
   TableIndex index_{arena_};
   TableOrder order_{arena_};

@@ -27,7 +27,7 @@ char* TableArena::map(std::size_t bytes) {
 }
 
 // A large table's entries are looked up at random all over it: in pages of the usual size each lookup would first wait for the address
-// of its page. Where the system has no huge page to give, it gives usual ones.
+// of its page. Where the system has no huge page to give, it gives usual ones. For tables to which one page more is not much.
 void TableArena::map_huge() {
   char* const base = map(2 * huge_page_bytes);
   const std::size_t before = -reinterpret_cast<std::uintptr_t>(base) % huge_page_bytes;
@@ -43,7 +43,7 @@ void TableArena::map_huge() {
 // All of a chunk is faulted in at once: a sixth of the cost of one page at a time.
 void TableArena::add_chunk(std::size_t bytes) {
   SKERRY_ASSERT(chunks_.size() < std::size_t{1} << (32 - unit_bits));
-  if (bytes == chunk_bytes_max && mapped_ >= huge_page_bytes) {
+  if (bytes == chunk_bytes_max && mapped_ >= 2 * huge_page_bytes) {
     if (huge_left_ < bytes) map_huge();
     chunks_.push_back({huge_, bytes});
     huge_ += bytes;

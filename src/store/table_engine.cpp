@@ -19,7 +19,7 @@ constexpr Duration compaction_look = 10ms;
 // Between attempts to write to a full disk.
 constexpr Duration retry_first = 200ms, retry_last = 5s, retry_look = 20ms;
 
-// Smaller changes of what loaded records take are not worth changing the block cache for.
+// Smaller changes of what tables and loaded records take are not worth changing the block cache for.
 constexpr std::uint64_t blocks_step = 1 << 20;
 
 struct OpenJob {
@@ -54,18 +54,23 @@ std::uint64_t top_files(const RocksDbStore& store) {
 
 struct TableEngine::Members {
   Members(Core& on_core, Blocking& blocking, std::shared_ptr<RocksDbStore> store, TableLimits limits)
-      : core(on_core), ground{std::move(store),     blocking,
-                              TableStack(limits),   [this] { applied(); },
-                              [this] { loaded(); }, [this] { return make_durable(); }},
+      : core(on_core), ground{on_core,
+                              std::move(store),
+                              blocking,
+                              TableStack(limits),
+                              [this] { applied(); },
+                              [this] { memory_moved(); },
+                              [this] { return make_durable(); }},
         progress(core), tasks(core) {}
 
   void applied() {
-    ground.stack.shed_loaded();
-    if (ground.stack.has_discarded()) divide_memory();
+    ground.stack.shed();
+    memory_moved();
     if (ground.stack.full() && ground.stack.frozen().size() < TableStack::frozen_max * 2) freeze();
+    if (under_way && !ground.stack.has_much_room()) under_way->pace.hurry();
   }
-  // What the records took, the blocks give back.
-  void loaded() {
+  // What tables and records took, the blocks give back.
+  void memory_moved() {
     const std::uint64_t wanted = ground.stack.blocks_bytes(), given = *blocks_bytes;
     if (ground.stack.has_discarded() || std::max(wanted, given) - std::min(wanted, given) > blocks_step) divide_memory();
   }
@@ -78,6 +83,7 @@ struct TableEngine::Members {
   Task<Result<>> make_durable();
   void divide_memory();
   void tell();
+  void await_tables();
   Result<> health() const { return ground.store ? ground.store->watch->health() : fail(Errc::closed, "the engine is stopped"); }
 
   Core& core;
@@ -87,6 +93,8 @@ struct TableEngine::Members {
   std::optional<Error> obstacle;
   EngineListener* listener = nullptr;
   bool writing = false, retry_now = false, stopping = false;
+  std::shared_ptr<TableJob> under_way;   // the table that is being written
+  std::uint64_t awaited = 0;          // somebody waits for the tables up to this number
   std::uint64_t attempts = 0, ingests = 0, ingested_bytes = 0, failures = 0;
   WallTime last_ingest{};
   WaitList progress;                  // woken after each attempt
@@ -127,7 +135,10 @@ Task<> TableEngine::Members::write_loop() {
     job->table = table.table;
     job->number = table.number;
     for (const auto& [id, offset] : table.offsets) job->measure.push_back(id);
+    if (table.number <= awaited || !own_writer) job->pace.hurry();
+    under_way = job;
     co_await writer->run([store = ground.store, job] { write_table(*store, *job); });
+    under_way.reset();
     ++attempts;
     if (finish(table, *job)) {
       wait = retry_first;
@@ -198,6 +209,12 @@ void TableEngine::Members::divide_memory() {
   });
 }
 
+// All that are frozen.
+void TableEngine::Members::await_tables() {
+  awaited = ground.stack.frozen_number();
+  if (under_way) under_way->pace.hurry();
+}
+
 // Freezes what there is and waits until it is written. While the disk is full: until one more attempt has failed.
 Task<Result<>> TableEngine::Members::make_durable() {
   const std::uint64_t seen = attempts;
@@ -206,12 +223,14 @@ Task<Result<>> TableEngine::Members::make_durable() {
     if (obstacle && attempts > seen) return fail(*obstacle);
     return {};
   };
+  await_tables();
   while (ground.stack.frozen().size() >= TableStack::frozen_max) {
     retry_now = true;
     co_await progress.wait();
     CO_TRYV(failed());
   }
   freeze();
+  await_tables();
   const std::uint64_t wanted = ground.stack.frozen_number();
   while (ground.stack.written_number() < wanted) {
     CO_TRYV(failed());

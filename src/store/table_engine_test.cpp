@@ -257,6 +257,63 @@ TEST(TableEngine, writes_tables_by_itself_and_stays_within_its_memory) {
   ASSERT_TRUE(subject.stop());
 }
 
+// Records that neither tables nor the database's blocks have: after a restart, and more than the budget.
+class StoredRecords : public ::testing::Test {
+ protected:
+  using InMemory = testing::ForgetfulFileSystem::InMemory;
+  void restart_with(InMemory what) {
+    ASSERT_TRUE(subject.start());
+    for (int i = 0; i < 2000; ++i) {
+      put_one(subject, ShardId(1), name(i), value);
+      if (!subject.engine().has_room()) ASSERT_TRUE(wait_until(subject, [&] { return subject.engine().has_room(); }));
+    }
+    ASSERT_TRUE(subject.stop());
+    subject.files->keep_in_memory(what);
+    ASSERT_TRUE(subject.start());
+  }
+  void TearDown() override { EXPECT_TRUE(subject.stop()); }
+  static Bytes name(int i) { return std::to_string(i); }
+  Lookup find(int i) {
+    BytesView found;
+    const Lookup lookup = subject.shard(ShardId(1)).find(Space::records, name(i), found);
+    if (lookup == Lookup::value) EXPECT_EQ(found, value);
+    return lookup;
+  }
+
+  TableSubject subject{budget, Threads::helper};
+  const Bytes value = Bytes(1000, 'v');
+};
+
+TEST_F(StoredRecords, are_read_at_once_from_what_the_system_has_in_memory) {
+  restart_with(InMemory::all);
+  for (int i = 0; i < 2000; ++i) {
+    if (subject.core().yield_due()) subject.core().run_turn();
+    ASSERT_EQ(find(i), Lookup::value) << i;
+  }
+  EXPECT_EQ(find(2000), Lookup::absent);
+  EXPECT_EQ(subject.tables().database_figures().cold_reads, 0U);
+  EXPECT_GT(subject.tables().figures().loaded_bytes, 0U);
+}
+
+TEST_F(StoredRecords, are_cold_until_loaded_when_the_disk_has_to_be_waited_for) {
+  restart_with(InMemory::nothing);
+  ASSERT_EQ(find(7), Lookup::cold);
+  ASSERT_TRUE(subject.run(subject.shard(ShardId(1)).load(Space::records, {name(7), name(2000)})));
+  EXPECT_EQ(find(7), Lookup::value);
+  EXPECT_EQ(find(2000), Lookup::absent);
+}
+
+TEST_F(StoredRecords, of_a_row_that_makes_a_turn_long_the_rest_is_cold) {
+  restart_with(InMemory::all);
+  subject.core().run_turn();
+  int i = 0;
+  while (i < 2000 && find(i) == Lookup::value) ++i;
+  if (i == 2000) GTEST_SKIP() << "2000 reads took less than a turn";
+  EXPECT_EQ(find(i), Lookup::cold);
+  subject.core().run_turn();
+  EXPECT_EQ(find(i), Lookup::value);
+}
+
 // A snapshot from before the first write of the database once made compaction drop what was taken in first.
 TEST(TableEngine, compaction_keeps_what_a_cursor_from_the_beginning_sees) {
   TableSubject subject(budget, Threads::helper);

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "store/rocksdb_cache.hpp"
 #include "store/rocksdb_cursor.hpp"
+#include "store/rocksdb_files.hpp"
 #include "store/table_cursor.hpp"
 
 namespace skerry::store {
@@ -87,12 +89,19 @@ rocksdb::Status TableShard::get(const rocksdb::ReadOptions& options) {
   return ground_.store->db->Get(options, ground_.store->db->DefaultColumnFamily(), key_, &value_);
 }
 
+rocksdb::Status TableShard::get_without_waiting(const rocksdb::ReadOptions& options) {
+  const ReadingWithoutWaiting scope;
+  return get(options);
+}
+
 Lookup TableShard::get_stored(BytesView& value) {
   RocksDbStore& store = *ground_.store;
-  rocksdb::ReadOptions in_memory;
-  in_memory.read_tier = rocksdb::kBlockCacheTier;
-  rocksdb::Status status = get(in_memory);
-  if (status.IsIncomplete()) {
+  const std::uint64_t misses = cache_misses_of_this_thread();
+  rocksdb::ReadOptions options;
+  // Looking into files takes microseconds: of a long row of keys a helper takes the rest.
+  if (ground_.core.yield_due()) options.read_tier = rocksdb::kBlockCacheTier;
+  rocksdb::Status status = get_without_waiting(options);
+  if (status.IsTryAgain() || status.IsIncomplete()) {
     if (!loaded_->contains(key_)) return ++store.cold_reads, Lookup::cold;
     ++store.waiting_reads;
     status = get({});
@@ -102,8 +111,12 @@ Lookup TableShard::get_stored(BytesView& value) {
     stored_.assign(value_.data(), value_.size());
     value_.Reset();   // what it borrowed from the cache should not be held
     value = stored_;
-    return Lookup::value;
   }
+  if ((status.ok() || status.IsNotFound()) && cache_misses_of_this_thread() != misses) {
+    ground_.stack.keep_loaded(ground_.stack.loads_number(), key_, status.ok() ? std::optional(value) : std::nullopt);
+    ground_.on_loaded();
+  }
+  if (status.ok()) return Lookup::value;
   if (status.IsNotFound()) return Lookup::absent;
   store.watch->failed(status);
   return Lookup::cold;   // load() tells why

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "runtime/blocking.hpp"
+#include "runtime/core.hpp"
 #include "store/rocksdb_recent.hpp"
 #include "store/rocksdb_store.hpp"
 #include "store/table_stack.hpp"
@@ -12,6 +13,7 @@ namespace skerry::store {
 
 // What the shards of a TableEngine share with it.
 struct TableGround {
+  Core& core;
   std::shared_ptr<RocksDbStore> store;
   Blocking& blocking;
   TableStack stack;
@@ -56,6 +58,7 @@ class TableShard final : public ShardEngine {
   void put_staged(std::optional<Offset> whole);
   void set_key(Space space, BytesView key);
   rocksdb::Status get(const rocksdb::ReadOptions& options);
+  rocksdb::Status get_without_waiting(const rocksdb::ReadOptions& options);
   Lookup get_stored(BytesView& value);
   void apply_some(std::span<const Write> writes);
 

@@ -11,12 +11,14 @@ namespace skerry::store {
 TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max) {
   const std::uint64_t shared = budget - std::min<std::uint64_t>(budget / 5 * 2, 40 << 20);
   return {.budget = shared,
-          // Two of them, one filling and one being written, are nearly all: what is written again and again should fit into one.
-          .active_bytes_max = std::min<std::uint64_t>(shared / 5 * 2, 64 << 20),
+          // Two of them, one filling and one being written, are nearly all.
+          .active_bytes_due = std::min<std::uint64_t>(shared / 5 * 2, 64 << 20),
+          // What is written again and again should fit into one, and leave room for the next while it is written.
+          .active_bytes_max = std::min<std::uint64_t>(shared / 5 * 3, 128 << 20),
           // What is applied while a table is being written is replayed too.
           .applied_bytes_max = replay_bytes_max / 4 * 3,
           .unwritten_bytes_max = shared / 10 * 9,
-          .tables_bytes_max = shared / 20 * 17,
+          .tables_bytes_max = shared / 10 * 9,
           .loaded_bytes_min = shared / 16,
           .blocks_bytes_min = shared / 10};
 }
@@ -26,11 +28,13 @@ TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max
 void TableStack::put(BytesView key, std::uint32_t hash, BytesView value) {
   applied_bytes_ += key.size() + value.size();
   active_->put(key, hash, value, ++last_);
+  note_write();
 }
 
 void TableStack::erase(BytesView key, std::uint32_t hash) {
   applied_bytes_ += key.size();
   active_->erase(key, hash, ++last_);
+  note_write();
 }
 
 void TableStack::erase_range(BytesView start, BytesView end) {
@@ -38,20 +42,37 @@ void TableStack::erase_range(BytesView start, BytesView end) {
   active_->erase_range(start, end, ++last_);
 }
 
+// Looks back now and then: a table into which the same keys come again and again is worth more the more of them it has.
+void TableStack::note_write() {
+  ++writes_;
+  if (applied_bytes_ - bytes_at_look_ < limits_.active_bytes_due / 16) [[likely]]
+    return;
+  const std::uint64_t entries = active_->entries();
+  rewriting_ = (entries - entries_at_look_) * 2 < writes_ - writes_at_look_;
+  bytes_at_look_ = applied_bytes_;
+  writes_at_look_ = writes_;
+  entries_at_look_ = entries;
+}
+
 bool TableStack::full() const {
-  return active_->bytes() >= limits_.active_bytes_max || applied_bytes_ >= limits_.applied_bytes_max ||
-         active_->fragments().size() >= fragments_max;
+  return active_->bytes() >= (rewriting_ ? limits_.active_bytes_max : limits_.active_bytes_due) ||
+         applied_bytes_ >= limits_.applied_bytes_max || active_->fragments().size() >= fragments_max;
 }
 
 bool TableStack::has_room() const {
   return frozen_.size() < frozen_max && active_->bytes() + frozen_bytes_ < limits_.unwritten_bytes_max;
 }
 
+bool TableStack::has_much_room() const {
+  return frozen_.size() < 2 && active_->bytes() + frozen_bytes_ < limits_.unwritten_bytes_max / 4 * 3;
+}
+
 void TableStack::freeze(std::vector<std::pair<ShardId, Offset>> offsets) {
   SKERRY_ASSERT(dirty());
   frozen_bytes_ += active_->bytes();
   frozen_.push_back({std::exchange(active_, std::make_shared<Table>()), ++frozen_number_, std::move(offsets)});
-  applied_bytes_ = 0;
+  applied_bytes_ = writes_ = bytes_at_look_ = writes_at_look_ = entries_at_look_ = 0;
+  rewriting_ = false;
   shed();
 }
 
@@ -65,22 +86,24 @@ void TableStack::oldest_is_written() {
   frozen_bytes_ -= bytes;
   written_bytes_ += bytes;
   written_.push_front(std::move(oldest.table));
+  if (written_.size() > written_max) drop_oldest_written();
   shed();
 }
 
-// Lets go of what only saves a read, the oldest first, until all fit: as if the active table were as large as it may become.
 void TableStack::shed() {
-  const auto taken = [this] { return limits_.active_bytes_max + frozen_bytes_ + written_bytes_ + loaded_bytes(); };
-  if (taken() > limits_.tables_bytes_max) forget(loaded_before_);
+  if (taken() <= limits_.tables_bytes_max) [[likely]]
+    return;
+  forget(loaded_before_);
   if (taken() > limits_.tables_bytes_max && loaded_bytes() > limits_.loaded_bytes_min) forget(loaded_);
-  const std::size_t before = written_.size();
-  while (!written_.empty() && (written_.size() > written_max || taken() > limits_.tables_bytes_max)) {
-    written_bytes_ -= written_.back()->bytes();
-    discard(std::move(written_.back()));
-    written_.pop_back();
-  }
-  // A record that was loaded before a table was written is hidden by the table, and only as long as that is here.
-  if (written_.size() != before) forget_loaded();
+  while (taken() > limits_.tables_bytes_max && !written_.empty()) drop_oldest_written();
+}
+
+// A record that was loaded before a table was written is hidden by the table, and only as long as that is here.
+void TableStack::drop_oldest_written() {
+  written_bytes_ -= written_.back()->bytes();
+  discard(std::move(written_.back()));
+  written_.pop_back();
+  forget_loaded();
 }
 
 // --- reads
@@ -119,10 +142,10 @@ std::vector<std::unique_ptr<Table::Walk>> TableStack::walks() const {
   return out;
 }
 
-void TableStack::keep_loaded(std::uint64_t loads_number, BytesView key, const std::optional<Bytes>& value) {
+void TableStack::keep_loaded(std::uint64_t loads_number, BytesView key, std::optional<BytesView> value) {
   if (loads_number != loads_number_ || (value && value->size() > limits_.loaded_bytes_min / 4)) return;
   if (loaded_->bytes() > loaded_bytes_max() / 2) {   // the other half are those loaded before
-    discard(std::exchange(loaded_before_, std::exchange(loaded_, std::make_shared<Table>())));
+    discard(std::exchange(loaded_before_, std::exchange(loaded_, make_loaded())));
   }
   if (value) {
     loaded_->put(key, table_hash(key), *value, 0);
@@ -136,13 +159,6 @@ std::uint64_t TableStack::loaded_bytes_max() const {
   return std::max(limits_.loaded_bytes_min, limits_.tables_bytes_max - std::min(limits_.tables_bytes_max, tables));
 }
 
-void TableStack::shed_loaded() {
-  if (loaded_bytes() <= loaded_bytes_max()) [[likely]]
-    return;
-  forget(loaded_before_);
-  if (loaded_bytes() > loaded_bytes_max()) forget(loaded_);
-}
-
 void TableStack::forget_loaded() {
   ++loads_number_;
   forget(loaded_);
@@ -150,14 +166,14 @@ void TableStack::forget_loaded() {
 }
 
 void TableStack::forget(std::shared_ptr<Table>& loaded) {
-  if (!loaded->empty()) discard(std::exchange(loaded, std::make_shared<Table>()));
+  if (!loaded->empty()) discard(std::exchange(loaded, make_loaded()));
 }
 
 // --- memory
 
 std::uint64_t TableStack::blocks_bytes() const {
-  const std::uint64_t taken = limits_.active_bytes_max + frozen_bytes_ + written_bytes_ + loaded_bytes();
-  return std::max(limits_.blocks_bytes_min, limits_.budget - std::min(limits_.budget, taken));
+  const std::uint64_t reserved = std::max(limits_.active_bytes_due, active_->bytes()) - active_->bytes();
+  return std::max(limits_.blocks_bytes_min, limits_.budget - std::min(limits_.budget, taken() + reserved));
 }
 
 }   // namespace skerry::store

@@ -18,7 +18,8 @@ struct TableLimits {
   static TableLimits of(std::uint64_t budget, std::uint64_t replay_bytes_max);
 
   std::uint64_t budget = 0;                // without what background work takes
-  std::uint64_t active_bytes_max = 0;      // then it is frozen
+  std::uint64_t active_bytes_due = 0;      // then it is frozen, unless most of what is written is in it already
+  std::uint64_t active_bytes_max = 0;      // then in any case
   std::uint64_t applied_bytes_max = 0;     // keys and values since the last freeze: the same
   std::uint64_t unwritten_bytes_max = 0;   // active and frozen; beyond, there is no room
   std::uint64_t tables_bytes_max = 0;      // with those kept as a cache
@@ -50,6 +51,8 @@ class TableStack {
   bool full() const;
   // Whether more should be written.
   bool has_room() const;
+  // Whether that will not end soon.
+  bool has_much_room() const;
   bool dirty() const { return !active_->empty(); }
   // The active table becomes the newest frozen one. Requires: dirty, and the offsets are in it.
   void freeze(std::vector<std::pair<ShardId, Offset>> offsets);
@@ -70,11 +73,11 @@ class TableStack {
   std::vector<std::unique_ptr<Table::Walk>> walks() const;
   // Keeps what was read from the database (nothing: it isn't there), if the tables still say what they did then.
   std::uint64_t loads_number() const { return loads_number_; }
-  void keep_loaded(std::uint64_t loads_number, BytesView key, const std::optional<Bytes>& value);
+  void keep_loaded(std::uint64_t loads_number, BytesView key, std::optional<BytesView> value);
   // How much records that were loaded may take: what the tables leave, also of what the active one has not taken yet.
   std::uint64_t loaded_bytes_max() const;
-  // Lets go of loaded records for which the active table, which has grown, leaves no room.
-  void shed_loaded();
+  // Lets go of what only saves a read and for which the active table, which has grown, leaves no room.
+  void shed();
 
   // --- memory
   // What is left of the budget for the database's blocks.
@@ -92,7 +95,9 @@ class TableStack {
  private:
   static constexpr std::size_t written_max = 4;   // each costs a read that misses
   static constexpr std::size_t fragments_max = 8192;   // a cursor may cause a copy of them
-  void shed();
+  void note_write();
+  std::uint64_t taken() const { return active_->bytes() + frozen_bytes_ + written_bytes_ + loaded_bytes(); }
+  void drop_oldest_written();
   void forget_loaded();
   void forget(std::shared_ptr<Table>& loaded);
   void discard(std::shared_ptr<const Table> table) { discarded_.push_back(std::move(table)); }
@@ -101,9 +106,13 @@ class TableStack {
   std::shared_ptr<Table> active_ = std::make_shared<Table>();
   std::deque<Frozen> frozen_;   // the oldest first
   std::deque<std::shared_ptr<const Table>> written_;   // the newest first
-  std::shared_ptr<Table> loaded_ = std::make_shared<Table>(), loaded_before_ = std::make_shared<Table>();
+  static std::shared_ptr<Table> make_loaded() { return std::make_shared<Table>(Table::Walked::no); }
+  std::shared_ptr<Table> loaded_ = make_loaded(), loaded_before_ = make_loaded();
   std::vector<std::shared_ptr<const Table>> discarded_;
-  std::uint64_t frozen_bytes_ = 0, written_bytes_ = 0, applied_bytes_ = 0;
+  std::uint64_t frozen_bytes_ = 0, written_bytes_ = 0;
+  // Of the active table: bytes and writes; what they were when it was last looked at whether most of them meet what is there.
+  std::uint64_t applied_bytes_ = 0, writes_ = 0, bytes_at_look_ = 0, writes_at_look_ = 0, entries_at_look_ = 0;
+  bool rewriting_ = false;
   std::uint64_t frozen_number_ = 0, written_number_ = 0, loads_number_ = 0;
   WriteNumber last_ = 0;
 };

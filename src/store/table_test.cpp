@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/table.hpp"
+#include "runtime/random.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
+#include "runtime/random.hpp"
 #include "store/memory_engine.hpp"
 #include "store/rocksdb_store.hpp"
 #include "store/table_cursor.hpp"
@@ -299,6 +301,25 @@ TEST(TableStack, keeps_written_tables_only_as_far_as_the_budget_goes) {
   EXPECT_EQ(stack.find("0", found), Table::Found::nothing);
 }
 
+TEST(TableStack, lets_a_table_grow_while_most_of_what_is_written_is_in_it_already) {
+  const Bytes value(1000, 'v');
+  TableStack filled(TableLimits::of(8 << 20, 64 << 20));
+  const std::uint64_t due = filled.limits().active_bytes_due, some = due / value.size() * 6 / 5;
+  for (std::uint64_t number = 0; !filled.full(); ++number) {
+    ASSERT_LT(number, some);
+    filled.put(std::to_string(number), value);
+  }
+  TableStack rewritten(TableLimits::of(8 << 20, 64 << 20));
+  Random random(1);
+  for (std::uint64_t writes = 0; writes < 10 * some; ++writes) {
+    rewritten.put(std::to_string(random.below(some)), value);
+    ASSERT_FALSE(rewritten.full()) << writes;
+  }
+  EXPECT_GT(rewritten.active_bytes(), due);
+  for (std::uint64_t number = 0; !rewritten.full(); ++number) rewritten.put("more" + std::to_string(number), value);
+  EXPECT_LT(rewritten.active_bytes(), rewritten.limits().active_bytes_max * 9 / 8);
+}
+
 TEST(TableStack, has_no_room_once_what_is_unwritten_fills_its_part) {
   TableStack stack(TableLimits::of(8 << 20, 64 << 20));
   const Bytes value(1000, 'v');
@@ -320,10 +341,14 @@ TEST(TableStack, keeps_loaded_records_where_tables_leave_room_and_lets_them_go_a
   EXPECT_EQ(stack.find("loaded0", found), Table::Found::value);
   for (std::uint64_t number = 0; !stack.full(); ++number) {
     stack.put(std::to_string(number), value);
-    stack.shed_loaded();
-    ASSERT_LE(stack.active_bytes() + stack.loaded_bytes(), stack.limits().budget);
+    stack.shed();
+    ASSERT_LE(stack.active_bytes() + stack.loaded_bytes(), stack.limits().tables_bytes_max);
   }
   stack.freeze({});
+  for (std::uint64_t number = 0; !stack.full(); ++number) {
+    stack.put("more" + std::to_string(number), value);
+    stack.shed();
+  }
   EXPECT_LE(stack.loaded_bytes(), stack.limits().loaded_bytes_min);
 }
 

@@ -24,7 +24,7 @@ rocksdb::Status write_ranges(const TableFragments& fragments, rocksdb::SstFileWr
   return rocksdb::Status::OK();
 }
 
-rocksdb::Status write_records(const Table& table, rocksdb::SstFileWriter& file) {
+rocksdb::Status write_records(const Table& table, WritingPace& pace, rocksdb::SstFileWriter& file) {
   const TableOrder& order = table.order();
   for (TableOrder::Place place = order.first(); place.valid(); place = order.next(place)) {
     const TableVersion* version = table.newest(*place.entry);
@@ -32,21 +32,22 @@ rocksdb::Status write_records(const Table& table, rocksdb::SstFileWriter& file) 
     const rocksdb::Slice key = slice(place.entry->key());
     const rocksdb::Status status = version->is_erased() ? file.Delete(key) : file.Put(key, slice(version->value()));
     if (!status.ok()) return status;
+    pace.worked(key.size() + version->capacity);
   }
   return rocksdb::Status::OK();
 }
 
-rocksdb::Status write_file(RocksDbStore& store, const Table& table, const std::string& path, std::uint64_t& bytes) {
+rocksdb::Status write_file(RocksDbStore& store, TableJob& job, const std::string& path) {
   rocksdb::Options options = store.db->GetOptions();
   options.table_factory = top_file_layout(store);
   options.bottommost_compression = rocksdb::kDisableCompressionOption;   // it starts at the top
   rocksdb::SstFileWriter file(rocksdb::EnvOptions(options), options, nullptr, /*invalidate_page_cache=*/false);
   if (auto status = file.Open(path); !status.ok()) return status;
-  if (auto status = write_ranges(table.fragments(), file); !status.ok()) return status;
-  if (auto status = write_records(table, file); !status.ok()) return status;
+  if (auto status = write_ranges(job.table->fragments(), file); !status.ok()) return status;
+  if (auto status = write_records(*job.table, job.pace, file); !status.ok()) return status;
   rocksdb::ExternalSstFileInfo info;
   const rocksdb::Status status = file.Finish(&info);   // synced
-  bytes = info.file_size;
+  job.file_bytes = info.file_size;
   return status;
 }
 
@@ -97,7 +98,7 @@ void write_table(RocksDbStore& store, TableJob& job) {
     job.status = store.db->Resume();
     if (!job.status.ok()) store.watch->met(job.status);   // or nobody would try again
   }
-  if (job.status.ok()) job.status = write_file(store, *job.table, path, job.file_bytes);
+  if (job.status.ok()) job.status = write_file(store, job, path);
   if (job.status.ok()) job.status = take_in(store, path);
   if (!job.status.ok()) {
     // What is left of it takes room on a disk that may be full. If even that fails, the next attempt writes over it.

@@ -5,6 +5,7 @@
 
 #include "store/rocksdb_store.hpp"
 #include "store/table.hpp"
+#include "store/writing_pace.hpp"
 
 // How a frozen table gets into the database: as one sorted file, which the database then takes in whole, in one atomic and durable
 // step. Everything here waits for the disk: helper threads only.
@@ -17,6 +18,7 @@ struct TableJob {
   std::shared_ptr<const Table> table;
   std::uint64_t number = 0;   // of the file
   std::vector<ShardId> measure;   // shards whose size is asked for
+  WritingPace pace;
   rocksdb::Status status;   // ok: the database holds the table, whatever crashes next
   std::uint64_t file_bytes = 0;
   std::vector<std::uint64_t> bytes;   // of `measure`

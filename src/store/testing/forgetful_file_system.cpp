@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "store/rocksdb_files.hpp"
 
 namespace skerry::store::testing {
 
@@ -107,6 +108,11 @@ class ForgetfulFileSystem::Contents {
     return found == live_.end() ? nullptr : found->second;
   }
 
+  bool is_in_memory(std::uint64_t at) const {
+    constexpr std::uint64_t piece_bytes = 64;
+    return in_memory == InMemory::all || (in_memory == InMemory::some && at / piece_bytes % 2 != 0);
+  }
+
   std::shared_ptr<Contents> survivors(Random& random) {
     off_ = true;
     const std::uint64_t kept = random.below(unsynced_.size() + 1);
@@ -119,12 +125,14 @@ class ForgetfulFileSystem::Contents {
       out->durable_[name] = out->live_[name] = copy;
     }
     out->folders = folders;
+    out->in_memory = in_memory;
     return out;
   }
 
   mutable std::mutex mutex;
   std::set<std::string> folders{"/"};
   std::set<std::string> locks;
+  InMemory in_memory = InMemory::some;
   bool off_ = false, full_ = false;
   std::uint64_t changes_ = 0;
   std::optional<std::uint64_t> stop_after_;
@@ -162,6 +170,7 @@ class ForgetfulFileSystem::Reader final : public rocksdb::FSRandomAccessFile {
   IOStatus Read(std::uint64_t at, std::size_t count, const Options&, rocksdb::Slice* result, char* into, Debug*) const override {
     const std::lock_guard lock(contents_->mutex);
     if (contents_->off_) return off();
+    if (reading_without_waiting() && !contents_->is_in_memory(at)) return would_wait();
     count = at >= inode_->bytes.size() ? 0 : std::min(count, inode_->bytes.size() - at);
     if (count > 0) std::memcpy(into, inode_->bytes.data() + at, count);
     *result = rocksdb::Slice(into, count);
@@ -263,6 +272,11 @@ bool ForgetfulFileSystem::stopped() const {
 void ForgetfulFileSystem::fill(bool full) {
   const std::lock_guard lock(contents_->mutex);
   contents_->full_ = full;
+}
+
+void ForgetfulFileSystem::keep_in_memory(InMemory what) {
+  const std::lock_guard lock(contents_->mutex);
+  contents_->in_memory = what;
 }
 
 std::uint64_t ForgetfulFileSystem::changes() const {

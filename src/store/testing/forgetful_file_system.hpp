@@ -24,6 +24,9 @@ class ForgetfulFileSystem final : public rocksdb::FileSystemWrapper {
   bool stopped() const;
   // From now on nothing more fits: what would make a file longer, or a new one, fails with NoSpace. Or it fits again.
   void fill(bool full);
+  // What of its files can be read without waiting, as if the system had it in memory. At first every other piece.
+  enum class InMemory : std::uint8_t { nothing, some, all };
+  void keep_in_memory(InMemory what);
   std::uint64_t changes() const;
   // What a new start finds after the power has gone now. This one is stopped.
   std::shared_ptr<ForgetfulFileSystem> crash(Random& random);
