@@ -462,7 +462,7 @@ ShardUse Shard::use() { return {*this, parts_->uses}; }
 
 bool Shard::in_use() const { return parts_->uses->any(); }
 
-Task<> Shard::wait_unused() const { co_await parts_->uses->wait_none(); }
+const std::shared_ptr<ShardUses>& Shard::uses() const { return parts_->uses; }
 
 void Shard::room_changed() { parts_->pipeline.room_changed(); }
 

@@ -186,8 +186,9 @@ class Shard {
   // Whoever finds the shard for others takes one, see ShardUse.
   ShardUse use();
   bool in_use() const;
-  // Returns when nobody holds one. It must not be found any more.
-  Task<> wait_unused() const;
+  const std::shared_ptr<ShardUses>& uses() const;
+  // Returns when nobody holds one. The shard must not be found any more, and may be gone then.
+  static Task<> wait_unused(std::shared_ptr<ShardUses> uses) { co_await uses->wait_none(); }
   // No more writes from now on: the engine or the log can't keep them. Of several replicas another has to lead; alone, reads go on.
   void stop_writes(Error reason);
   // The engine may have room again, or a reason why it hasn't.

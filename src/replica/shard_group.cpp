@@ -12,7 +12,7 @@
 namespace skerry::replica {
 
 ShardGroup::ShardGroup(Core& core, disk::Log& log, store::Engine& engine, ShardGroupOptions options)
-    : core_(core), log_(log), engine_(engine), options_(options), tasks_(core) {
+    : core_(core), log_(log), engine_(engine), options_(options), stopped_(core), tasks_(core), stops_(core) {
   engine_.set_listener(this);
 }
 
@@ -39,24 +39,39 @@ Shard* ShardGroup::find(ShardId id) {
   return found == shards_.end() ? nullptr : found->second.get();
 }
 
+Shard* ShardGroup::find_retired(ShardId id) const {
+  const auto found = std::ranges::find(retired_, id, [](const auto& each) { return each->id(); });
+  return found == retired_.end() ? nullptr : found->get();
+}
+
 Task<> ShardGroup::retire(ShardId id) {
-  const auto open = shards_.find(id);
-  if (open == shards_.end()) co_return;
-  Shard& shard = *retired_.emplace_back(std::move(open->second));
-  shards_.erase(open);
+  if (const auto open = shards_.find(id); open != shards_.end()) {
+    Shard& shard = *retired_.emplace_back(std::move(open->second));
+    shards_.erase(open);
+    stopping_.insert(id);
+    stops_.spawn(stop_retired(shard));
+  }
+  while (stopping_.contains(id)) co_await stopped_.wait();
+}
+
+Task<> ShardGroup::stop_retired(Shard& shard) {
+  const ShardId id = shard.id();
   co_await shard.stop();
+  stopping_.erase(id);
+  stopped_.wake_all();
 }
 
 Task<Result<>> ShardGroup::forget(ShardId id, Deadline deadline) {
-  const auto of_this_id = [id](const auto& each) { return each->id() == id; };
-  if (const auto found = std::ranges::find_if(retired_, of_this_id); found != retired_.end()) {
-    const Shard& shard = **found;
-    if (shard.in_use()) co_await run_until(core_, shard.wait_unused(), deadline);
-    if (shard.in_use()) {
+  while (const Shard* retired = find_retired(id)) {
+    if (retired->in_use()) co_await run_until(core_, Shard::wait_unused(retired->uses()), deadline);
+    retired = find_retired(id);   // it may be gone
+    if (retired != nullptr && retired->in_use()) {
       co_return fail(Errc::deadline_exceeded, fmt::format("requests to shard {}, which was deleted, still run", id.value()));
     }
-    std::erase_if(retired_, of_this_id);
+    std::erase_if(retired_, [retired](const auto& each) { return each.get() == retired; });
   }
+  if (find(id) != nullptr)
+    co_return fail(Errc::aborted, fmt::format("shard {} was opened while it was to be deleted", id.value()));
   CO_TRYV(co_await engine_.drop(id));
   CO_TRY(const disk::Sequence sequence, log_.delete_shard(id));
   co_return co_await log_.wait_synced(sequence);
@@ -70,6 +85,7 @@ Task<Result<>> ShardGroup::checkpoint() {
 
 Task<Result<>> ShardGroup::stop() {
   co_await tasks_.cancel_and_join();
+  co_await stops_.join();
   for (const auto& [id, shard] : shards_) co_await shard->stop();
   co_return co_await engine_.checkpoint();
 }

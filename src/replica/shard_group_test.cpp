@@ -188,6 +188,30 @@ TEST_F(ShardGroupTest, a_retired_shard_is_forgotten_when_nobody_uses_it_and_come
   EXPECT_EQ(value_of(two, "a"), "of two");
 }
 
+Task<> erase(ShardGroup& group, ShardId shard, Deadline deadline, int& done) {
+  co_await group.retire(shard);
+  if (co_await group.forget(shard, deadline)) ++done;
+}
+
+// As a coordinator asks that hears nothing, while a write waits for the disk.
+TEST_F(ShardGroupTest, a_shard_that_is_retired_twice_is_freed_when_it_has_stopped) {
+  world.state.faults.sync_takes = 3s;
+  const PutRequest request("a", "unsynced");
+  const Ticket ticket = world.shard(one).propose(request.request());
+  int done = 0;
+  const Deadline deadline = world.core().now() + 1min;
+  world.tasks().spawn(erase(world.group(), one, deadline, done));
+  world.settle();
+  ASSERT_EQ(world.group().find(one), nullptr);
+  world.tasks().spawn(erase(world.group(), one, deadline, done));
+  world.settle();
+  EXPECT_EQ(done, 0);
+  EXPECT_FALSE(ticket.ready());
+  while (done < 2 && world.step()) {}
+  EXPECT_EQ(done, 2);
+  EXPECT_TRUE(ticket.ready());
+}
+
 TEST_F(ShardGroupTest, what_a_crash_left_of_a_shard_can_be_forgotten) {
   put(one, "a", "of one");
   world.crash();
