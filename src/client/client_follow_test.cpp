@@ -198,6 +198,26 @@ TEST_F(Follow, changes_go_on_across_a_split) {
   });
 }
 
+TEST_F(Follow, a_server_that_has_left_takes_nothing_back) {
+  options.addresses = {"s3:6648", "s1:6648"};
+  run([](Fixture& f) -> Task<> {
+    const auto follower = co_await f.client->follow_changes();
+    CO_ASSERT(follower);
+    std::vector<std::string> seen;
+    f.beside.spawn(note_changes(**follower, seen));
+    f.store.leave("s3");
+    f.store.split(ShardId{0}, ShardId{7}, ShardId{8});
+    co_await put_all(f, {"foo", "bar"});
+    f.fabric.break_connections("client", "s1");   // back to s3
+    co_await f.core().sleep_for(1s);
+    co_await put_all(f, {"foo", "bar"});
+    co_await f.core().sleep_for(5s);
+    std::ranges::sort(seen);
+    EXPECT_EQ(seen, (std::vector<std::string>{"bar", "bar", "foo", "foo"}));
+    co_await f.beside.cancel_and_join();
+  });
+}
+
 TEST_F(Follow, every_change_is_seen_once_while_shards_are_split_and_split_again) {
   run([](Fixture& f) -> Task<> {
     const auto follower = co_await f.client->follow_changes();

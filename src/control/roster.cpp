@@ -212,7 +212,7 @@ std::optional<NodeId> Roster::adopt(const std::string& name, NodeId placeholder,
   if (node != nullptr && (!desk_.config || is_configured(node->name))) {
     return refuse(name, placeholder, fmt::format("is the server {}: correct the configuration's addresses", node->name));
   }
-  if (desk_.book.find(placeholder)->bound || is_named(placeholder)) {
+  if (desk_.book.find(placeholder)->bound) {
     return refuse(name, placeholder,
                   fmt::format("is node {} and was node {}: it has another's data folder", bound.value(), placeholder.value()));
   }
@@ -225,7 +225,12 @@ std::optional<NodeId> Roster::adopt(const std::string& name, NodeId placeholder,
     let_go(node->name);
   }
   desk_.detector.forget(placeholder);
-  desk_.book.erase(placeholder);
+  if (is_named(placeholder)) {   // nobody was it: what was to be there finds another place
+    desk_.look_at_shards_of(placeholder);
+    desk_.book.lose(placeholder);
+  } else {
+    desk_.book.erase(placeholder);
+  }
   if (node != nullptr) desk_.book.erase(bound);
   desk_.book.restore(bound, std::move(wanted));
   desk_.structure_changed();
@@ -274,12 +279,14 @@ bool Roster::is_named(NodeId node) const {
 void Roster::sweep() {
   std::vector<NodeId> leaving;
   for (const auto& [id, node] : desk_.book.status().nodes) {
-    if (node.removed && !node.lost && !is_named(id)) leaving.push_back(id);
+    // One that was lost is remembered, should its folder appear again; one that never had a folder need not be.
+    const bool leaves = node.lost ? !node.bound : node.removed;
+    if (leaves && !is_named(id)) leaving.push_back(id);
   }
   for (const NodeId id : leaving) {
     const NodeStatus node = *desk_.book.find(id);
     desk_.inform(fmt::format("{} (node {}) holds nothing any more and is forgotten", node.name, id.value()));
-    let_go(node.name);
+    if (!node.lost) let_go(node.name);
     desk_.detector.forget(id);
     desk_.reports.forget(id);
     desk_.book.erase(id);
