@@ -278,6 +278,61 @@ TEST_F(ReshaperTest, two_shards_become_one) {
   EXPECT_EQ(records_of(merged), all);
 }
 
+TEST_F(ReshaperTest, a_merge_that_was_prepared_has_what_was_written_and_deleted_since) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 60);
+  ASSERT_TRUE(fence(parent));
+  ASSERT_TRUE(world.run(reshaper->make(split())));
+  expect_split();
+  ASSERT_TRUE(world.run(reshaper->prepare(merge())));
+  Records all;
+  for (const ShardId child : {left, right}) {
+    Records ours = records_of(child);
+    ASSERT_GT(ours.size(), 10U);
+    const Bytes changed = ours.begin()->first, deleted = std::next(ours.begin())->first;
+    ASSERT_TRUE(put(child, changed, "anew"));
+    const store::Delete erase{.key = deleted, .expected_version = std::nullopt};
+    ASSERT_TRUE(world.run(world.shard(child).write(store::WriteRequest{{}, {&erase, 1}, {}})));
+    ours[changed] = "anew";
+    ours.erase(deleted);
+    all.merge(ours);
+  }
+  ASSERT_TRUE(world.run(world.shard(left).create_session(10s, "client")));
+  ASSERT_TRUE(fence(left));
+  ASSERT_TRUE(fence(right));
+  ASSERT_TRUE(world.run(reshaper->make(merge())));
+  ASSERT_TRUE(open(merged));
+  ASSERT_TRUE(lead(merged));
+  EXPECT_EQ(records_of(merged), all);
+  EXPECT_EQ(world.shard(merged).figures().sessions, 1U);
+}
+
+TEST_F(ReshaperTest, a_merge_under_which_a_range_is_deleted_is_copied_anew) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 60);
+  ASSERT_TRUE(fence(parent));
+  ASSERT_TRUE(world.run(reshaper->make(split())));
+  expect_split();
+  for (const bool again : {true, false}) {
+    ASSERT_TRUE(world.run(reshaper->prepare(merge())));
+    const Records ours = records_of(left);
+    const Bytes first = ours.begin()->first, second = std::next(ours.begin())->first;
+    const store::DeleteRange range{.start = first, .end = second};
+    ASSERT_TRUE(world.run(world.shard(left).write(store::WriteRequest{{}, {}, {&range, 1}})));
+    if (again) ASSERT_TRUE(world.run(reshaper->prepare(merge())));
+  }
+  Records all = records_of(left);
+  all.merge(records_of(right));
+  ASSERT_TRUE(fence(left));
+  ASSERT_TRUE(fence(right));
+  ASSERT_TRUE(world.run(reshaper->make(merge())));
+  ASSERT_TRUE(open(merged));
+  ASSERT_TRUE(lead(merged));
+  EXPECT_EQ(records_of(merged), all);
+}
+
 TEST_F(ReshaperTest, sessions_of_one_origin_keep_shards_apart) {
   ASSERT_TRUE(open(parent));
   ASSERT_TRUE(lead(parent));

@@ -47,6 +47,18 @@ TEST_P(OxiaReadsAndWritesTest, what_is_asked_of_a_shard_that_was_split_is_answer
   EXPECT_EQ(found.gets(1).value(), "of b");
   EXPECT_EQ(found.gets(2).status(), proto::KEY_NOT_FOUND);
   EXPECT_EQ(found.gets(3).value(), "of h");
+  auto* stream = world.write_stream(parent);
+  auto more = write_request();
+  add_put(more, "i", "of i");
+  add_put(more, "j", "of j");
+  stream->push(more);
+  world.settle();
+  ASSERT_EQ(stream->replies.size(), 1U);
+  for (const auto& each : stream->reply<proto::WriteResponse>(0).puts()) EXPECT_EQ(each.status(), proto::OK);
+  stream->half_close();
+  world.run_until([&] { return stream->status.has_value(); });
+  EXPECT_TRUE(stream->status->ok()) << stream->status->message;
+
   reading.mutable_gets(0)->set_comparison_type(proto::FLOOR);   // who has the right one can't be told here
   expect_reason(*world.finish("Read", reading)->status, Code::not_found, "SHARD_NOT_FOUND", "oxia: shard not found");
 }

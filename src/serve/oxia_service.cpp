@@ -194,9 +194,29 @@ Task<rpc::Status> OxiaService::create_session_on(Heirs heirs, rpc::ServerCall& c
 
 Task<rpc::Status> OxiaService::write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
                                             rpc::Replies<proto::WriteResponse>& replies) {
+  const auto named = ShardRouter::shard_of_stream(call);
+  Heirs heirs = named ? directory_.heirs_of(*named) : Heirs();
+  if (!heirs.empty()) co_return co_await write_stream_to(std::move(heirs), call, requests, replies);
   const auto place = router_.route_stream(call);
   if (!place) co_return place.error();
   co_return co_await WriteStream<OxiaWrites>::serve(core_, router_.hosts(), place->core, place->shard, call, requests, replies);
+}
+
+// One after the other: it lasts until the client has heard of the shards of today.
+Task<rpc::Status> OxiaService::write_stream_to(Heirs heirs, rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
+                                               rpc::Replies<proto::WriteResponse>& replies) {
+  proto::WriteRequest request;
+  for (;;) {
+    const auto more = co_await requests.next(request);
+    if (!more) co_return rpc::Status::from(more.error());
+    if (!*more) co_return rpc::Status();
+    auto parts = cut_write(request, heirs);
+    if (!parts) co_return oxia_status(OxiaError::shard_not_found);
+    proto::WriteResponse reply;
+    rpc::Status status = co_await write_parts(call, *std::move(parts), reply);
+    if (!status.ok()) co_return status;
+    if (auto written = co_await replies.write(reply); !written) co_return rpc::Status::from(written.error());
+  }
 }
 
 Task<rpc::Status> OxiaService::assignments(rpc::ServerCall& call, const proto::ShardAssignmentsRequest& request,

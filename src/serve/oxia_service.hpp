@@ -32,6 +32,8 @@ class OxiaService {
   using Heirs = std::vector<ShardPlace>;
   Task<rpc::Status> write(rpc::ServerCall& call, const proto::WriteRequest& request, proto::WriteResponse& reply);
   Task<rpc::Status> write_parts(rpc::ServerCall& call, std::vector<HeirWrite> parts, proto::WriteResponse& reply);
+  Task<rpc::Status> write_stream_to(Heirs heirs, rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
+                                    rpc::Replies<proto::WriteResponse>& replies);
   Task<rpc::Status> read_from(Heirs heirs, rpc::ServerCall& call, const proto::ReadRequest& request,
                               rpc::Replies<proto::ReadResponse>& replies);
   Task<rpc::Status> create_session_on(Heirs heirs, rpc::ServerCall& call, const proto::CreateSessionRequest& request,

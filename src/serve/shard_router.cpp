@@ -71,6 +71,11 @@ std::optional<replica::ShardUse> ShardRouter::here(const rpc::ServerCall& call, 
   return open ? std::optional(*std::move(open)) : std::nullopt;
 }
 
+std::optional<ShardId> ShardRouter::shard_of_stream(rpc::ServerCall& call) {
+  const auto shard = parse_shard_header(call.metadata().find("shard-id"));
+  return shard ? std::optional(*shard) : std::nullopt;
+}
+
 std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route_stream(rpc::ServerCall& call) const {
   if (auto refused = refuse_authority(call.authority())) return std::unexpected(*std::move(refused));
   if (!call.metadata().find("namespace")) {

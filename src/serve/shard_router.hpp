@@ -44,6 +44,7 @@ class ShardRouter {
   };
   // Where a stream of writes goes, whose shard stands in a header; or how to refuse it.
   std::expected<Place, rpc::Status> route_stream(rpc::ServerCall& call) const;
+  static std::optional<ShardId> shard_of_stream(rpc::ServerCall& call);   // nothing: the header doesn't say, or makes no sense
   // The shard, when it is this core's and the call may go on; else unary() and stream() do what is to be done.
   std::optional<replica::ShardUse> here(const rpc::ServerCall& call, ShardId shard) const;
   // Why a call about the shard can't go on, as far as is known here; nothing: it can.

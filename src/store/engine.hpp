@@ -85,7 +85,7 @@ class ShardEngine {
   // --- Another whole state in place of this one, in one atomic step. It is staged beside the one that serves, over as long as it
   // takes; at most one. What a crash leaves half staged is forgotten at the next start.
   virtual void stage_anew() = 0;   // forgets what is staged
-  virtual void stage(std::span<const Write> puts) = 0;   // adds records. Requires: nothing whole is staged
+  virtual void stage(std::span<const Write> writes) = 0;   // puts and erases, no ranges. Requires: nothing whole is staged
   // What is staged is whole and stands for that entry; it is durable when this returns. Fails with aborted when it was begun anew
   // meanwhile.
   virtual Task<Result<>> finish_staging(Offset offset) = 0;

@@ -40,6 +40,10 @@ Task<Result<>> StateFork::run() {
   CO_TRYV(co_await walk(Space::sessions, [this](BytesView key, Values values) { return take_session(key, values); }));
   CO_TRYV(co_await walk(Space::records, [this](BytesView key, Values values) { return take_record(key, values); }));
   CO_TRYV(co_await walk(Space::requests, [this](BytesView key, Values values) { return take_request(key, values); }));
+  co_return co_await take_bookkeeping();
+}
+
+Task<Result<>> StateFork::take_bookkeeping() {
   co_return co_await walk(Space::meta, [this](BytesView key, Values values) { return take_bookkeeping(key, values); });
 }
 

@@ -39,6 +39,7 @@ class StateFork {
   // Fails with ReshapeError::foreign_records or sessions_collide, with corrupt, or as the engine does; then what is staged is of no
   // use. Yields where it takes long.
   Task<Result<>> run();
+  Task<Result<>> take_bookkeeping();   // that alone, of a copy that has been made and brought up to date
   std::uint64_t records() const { return records_; }   // copied
 
  private:
