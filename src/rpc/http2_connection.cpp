@@ -56,6 +56,10 @@ Task<Error> Http2Connection::receive_all() {
     const std::size_t half = received.size() < worth_halving ? received.size() : received.size() / 2;
     if (!take(received.substr(0, half)) || !take(received.substr(half))) break;
     send_soon();
+    while (behind() && !closed_) {
+      co_await core_.yield();
+      if (!closed_) after_receive();
+    }
     adapt_buffer(*count);
   }
   co_return ended_;

@@ -57,6 +57,8 @@ class Http2Connection : public TurnHook {
   Task<> writes_ended();   // after close(): until no write refers to this any more
 
   virtual void after_receive() = 0;   // a batch of frames was taken
+  // Whether after_receive() left work for the next turn. It is called again then, and nothing is read before that is done.
+  virtual bool behind() const { return false; }
   virtual void before_send() = 0;     // the last chance to submit; runs once more after frames were taken for writing
   // The window of the connection is given back as DATA arrives, in one go for each batch.
   void took_data(std::size_t bytes) { received_bytes_ += bytes; }

@@ -181,6 +181,7 @@ Task<> ServerConnection::serve() {
   co_await receive_all();
   Timer::cancel();
   for (ActiveCall& call : calls_) call.stream_closed();
+  take_up_postponed();
   before_send();
   while (!calls_.empty()) co_await ended_.wait();
   co_await writes_ended();
@@ -211,22 +212,36 @@ void ServerConnection::release(ActiveCall& call) {
 void ServerConnection::after_receive() {
   constexpr std::size_t worth_a_write = 4;
   answered_ = 0;
-  before_send();
+  advance_in_time();
   if ((unanswered_ == 0 || answered_ >= worth_a_write) && !closed()) send_now();
 }
 
-// Of a long row of calls those that would make the turn long wait for the next one.
-void ServerConnection::before_send() {
-  // Advancing one call may make others ready, and they may join the list while it is gone through.
+// Of a long row of calls those that would make the turn long wait for the next one. Not for its end: calls begin in handlers of the loop.
+void ServerConnection::advance_in_time() {
+  take_up_postponed();
   while (!ready_.empty()) {
     advancing_.swap(ready_);
     std::size_t advanced = 0;
     do {
       advancing_[advanced++]->advance();
     } while (advanced < advancing_.size() && !core().yield_due());
-    ready_.insert(ready_.begin(), advancing_.begin() + static_cast<std::ptrdiff_t>(advanced), advancing_.end());
+    postponed_.assign(advancing_.begin() + static_cast<std::ptrdiff_t>(advanced), advancing_.end());
     advancing_.clear();
-    if (!ready_.empty() && core().yield_due()) return send_soon();
+    if (!postponed_.empty()) return;
+  }
+}
+
+void ServerConnection::take_up_postponed() {
+  ready_.insert(ready_.begin(), postponed_.begin(), postponed_.end());
+  postponed_.clear();
+}
+
+void ServerConnection::before_send() {
+  // Advancing one call may make others ready, and they may join the list while it is gone through.
+  while (!ready_.empty()) {
+    advancing_.swap(ready_);
+    for (ActiveCall* call : advancing_) call->advance();
+    advancing_.clear();
   }
 }
 

@@ -74,7 +74,10 @@ class ServerConnection final : public Http2Connection, private Timer {
  private:
   struct Callbacks;
   void after_receive() override;
+  bool behind() const override { return !postponed_.empty(); }
   void before_send() override;
+  void advance_in_time();
+  void take_up_postponed();
   void on_due() override;
 
   void open_session();
@@ -90,7 +93,7 @@ class ServerConnection final : public Http2Connection, private Timer {
   const std::uint64_t id_;
   const TimePoint accepted_;
   boost::intrusive::list<ActiveCall, boost::intrusive::constant_time_size<true>> calls_;   // owned; released by release()
-  std::vector<ActiveCall*> ready_, advancing_;
+  std::vector<ActiveCall*> ready_, advancing_, postponed_;
   WaitList ended_;
   std::size_t unanswered_ = 0;   // calls that have begun and not ended
   std::size_t answered_ = 0;     // calls that have ended since frames were last taken

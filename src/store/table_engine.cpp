@@ -135,7 +135,7 @@ Task<> TableEngine::Members::write_loop() {
     job->table = table.table;
     job->number = table.number;
     for (const auto& [id, offset] : table.offsets) job->measure.push_back(id);
-    if (table.number <= awaited || !own_writer) job->pace.hurry();
+    if (table.number <= awaited || !own_writer || !ground.stack.has_much_room()) job->pace.hurry();
     under_way = job;
     co_await writer->run([store = ground.store, job] { write_table(*store, *job); });
     under_way.reset();

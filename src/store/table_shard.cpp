@@ -99,7 +99,7 @@ Lookup TableShard::get_stored(BytesView& value) {
   const std::uint64_t misses = cache_misses_of_this_thread();
   rocksdb::ReadOptions options;
   // Looking into files takes microseconds: of a long row of keys a helper takes the rest.
-  if (ground_.core.yield_due()) options.read_tier = rocksdb::kBlockCacheTier;
+  if (ground_.core.yield_due() && !loaded_->contains(key_)) options.read_tier = rocksdb::kBlockCacheTier;
   rocksdb::Status status = get_without_waiting(options);
   if (status.IsTryAgain() || status.IsIncomplete()) {
     if (!loaded_->contains(key_)) return ++store.cold_reads, Lookup::cold;
