@@ -71,4 +71,4 @@ void Semaphore::grant() {
   }
 }
 
-}  // namespace skerry
+}   // namespace skerry
