@@ -26,7 +26,7 @@ class History {
   };
 
   void add(Operation operation) { operations_.push_back(std::move(operation)); }
-  std::size_t size() const { return operations_.size(); }
+  const std::vector<Operation>& operations() const { return operations_; }
   // What can't have been, in words; empty when all is well.
   std::string violation() const;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "client/alarm.hpp"
 #include "client/change_queue.hpp"
@@ -125,7 +126,13 @@ Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
     }
     for (const ShardId id : orphaned) live.erase(id);
     for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
-      if (queue->shards().contains(shard.id)) continue;
+      if (const auto known = queue->shards().find(shard.id); known != queue->shards().end()) {
+        live.insert(shard.id);
+        orphaned.erase(shard.id);
+        // A server whose assignments were older had made it seem to be gone.
+        if (std::exchange(known->second.ended, false)) tasks.spawn(follow_shard(cluster, queue, shard.id));
+        continue;
+      }
       std::vector<ShardId> predecessors;
       for (const ShardId id : orphaned)
         if (overlap(queue->shards().at(id), shard)) predecessors.push_back(id);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "node/assignments.hpp"
 #include "node/public_server.hpp"
 #include "rpc/refusal.hpp"
 #include "runtime/process_metrics.hpp"
@@ -15,25 +16,6 @@ namespace skerry::node {
 namespace {
 
 constexpr auto internal_drain_time = 1s;   // for what the coordinator and the others ask when the process stops
-
-// What clients are told, as the services keep it. Shards that this node leads are found on its own core.
-std::shared_ptr<const serve::Assignments> assignments_of(const control::v1::Assignments& told, std::uint32_t self, CoreId core) {
-  auto assignments = std::make_shared<serve::Assignments>();
-  for (const auto& space : told.namespaces()) {
-    auto& places = assignments->namespaces[space.name()];
-    for (const auto& shard : space.shards()) {
-      serve::ShardPlace place;
-      place.shard = ShardId(shard.shard());
-      place.hash_min = shard.hash_min();
-      place.hash_max = shard.hash_max();
-      if (!shard.leader_public().empty() && shard.leader() == self) place.core = core;
-      place.leader = shard.leader_public();
-      places.push_back(std::move(place));
-    }
-  }
-  assignments->allowed_authorities.assign(told.allowed_authorities().begin(), told.allowed_authorities().end());
-  return assignments;
-}
 
 // Of a damaged folder: the other replicas have what was in it. A disk that damages more than one is for people to judge.
 Error with_remedy(Error error, const std::string& folder, const std::string& aside) {
@@ -187,7 +169,7 @@ Task<> ClusterNode::renew() {
 replica::Shard* ClusterNode::find(ShardId shard) { return storage_ ? storage_->group().find(shard) : nullptr; }
 
 void ClusterNode::on_assignments(const control::v1::Assignments& assignments) {
-  context_.get<PublicServer>().set_assignments(assignments_of(assignments, record_->value().node(), context_.core.id()));
+  context_.get<PublicServer>().set_assignments(assignments_of(assignments, NodeId(record_->value().node()), context_.core.id()));
 }
 
 void ClusterNode::on_opened(const std::string& name_space, replica::Shard& shard) {

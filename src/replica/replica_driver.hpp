@@ -134,6 +134,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
   // --- effects
   struct Sending {
+    std::uint64_t number;   // one to a node may end after the next has begun
     TaskScope::Handle task;
     Offset offset = no_offset;   // of the state; no_offset before it is its turn
   };
@@ -161,8 +162,9 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
   // --- snapshots (replica_snapshots.cpp)
   void begin_snapshot(NodeId node);
-  Task<> send_snapshot(Term term, NodeId node);
-  Task<Result<std::unique_ptr<store::SnapshotSource>>> open_snapshot(Term term, NodeId node);
+  Task<> send_snapshot(Term term, NodeId node, std::uint64_t number);
+  Task<Result<std::unique_ptr<store::SnapshotSource>>> open_snapshot(Term term, NodeId node, std::uint64_t number);
+  Sending* find_sending(Term term, NodeId node, std::uint64_t number);
   void stop_snapshots();
   Result<> log_installation(EntryId entry);
   Task<> install(disk::Sequence logged);
@@ -177,6 +179,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   bool installing_ = false;   // the log says that the state is another, and is not synced yet
   SnapshotReception reception_;
   CommitNews commit_news_{*this};
+  std::uint64_t sendings_ = 0;   // so far
   std::map<std::pair<Term, NodeId>, Sending> sending_;   // are being sent the state, in which term of ours
   std::set<NodeId> feeding_;   // are being sent what is read from the log
   std::vector<BytesView> views_;   // what goes into the next message; kept for its room

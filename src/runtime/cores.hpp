@@ -113,7 +113,7 @@ class Post final : public Letter {
 class Cores {
  public:
   // Core k gets the k-th number of the sequence that `seed` starts. `clock` must outlive this.
-  Cores(std::size_t count, const Clock& clock, std::uint64_t seed);
+  Cores(std::size_t count, const Clock& clock, std::uint64_t seed, Outside outside = Outside::open);
   Cores(const Cores&) = delete;
   Cores& operator=(const Cores&) = delete;
   ~Cores();   // loops must have ended; frames that are left are dropped
