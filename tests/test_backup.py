@@ -3,15 +3,17 @@
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 
 import pytest
 
+from support import raw
 from support.cli import Client, run
 from support.server import PROGRAM, eventually
 
-FAILED, USAGE, NOT_FOUND, UNAVAILABLE, NOT_ALLOWED = 1, 2, 3, 5, 7
+FAILED, USAGE, NOT_FOUND, UNAVAILABLE, UNKNOWN, NOT_ALLOWED = 1, 2, 3, 5, 6, 7
 
 
 @pytest.fixture(params=[1, 2])
@@ -186,6 +188,25 @@ def test_a_kill_in_the_middle_of_a_restore_leaves_nothing(make_server, tmp_path)
     assert spaces(server) == ["default"]
     assert restore(server, "-n", "half", stdin=whole, text=False).status == 0
     assert records(server, "half") == records(server)
+
+
+def test_a_restore_that_was_sent_whole_and_not_answered_may_have_happened(make_server, tmp_path):
+    server = make_server(shards=1)
+    file = tmp_path / "b"
+    assert backup(server, "-f", file).status == 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:   # takes the whole call, and hangs up
+        def take_call():
+            connection, _ = listener.accept()
+            with connection:
+                taken = b""
+                while not any(kind == raw.DATA and flags & raw.END_STREAM for kind, flags, _, _ in raw.frames(taken[len(raw.PREFACE):])):
+                    taken += connection.recv(1 << 16)
+
+        taking = threading.Thread(target=take_call)
+        taking.start()
+        silent = run("restore", "-a", f"127.0.0.1:{listener.getsockname()[1]}", "-n", "copy", "-f", file)
+        taking.join(20)
+    assert silent.status == UNKNOWN and "may have been made" in silent.err, silent
 
 
 def test_a_restore_whose_caller_goes_away_frees_the_name(make_server):

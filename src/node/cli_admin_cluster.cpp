@@ -77,7 +77,7 @@ int drain(const AdminFlags& flags, const ClusterFlags& own) {
   v1::DrainNodeRequest request;
   request.set_node(own.node);
   v1::DrainNodeResponse reply;
-  if (const Result<> done = ask_server(flags, cluster_method("DrainNode"), request, reply); !done) return report(done.error());
+  if (const Result<> done = change_server(flags, cluster_method("DrainNode"), request, reply); !done) return report(done.error());
   if (!own.wait) {
     return told({}, fmt::format("{} is being drained; `skerry admin node list` tells how far it is.", own.node));
   }
@@ -88,7 +88,7 @@ int undrain(const AdminFlags& flags, const ClusterFlags& own) {
   v1::UndrainNodeRequest request;
   request.set_node(own.node);
   v1::UndrainNodeResponse reply;
-  return told(ask_server(flags, cluster_method("UndrainNode"), request, reply),
+  return told(change_server(flags, cluster_method("UndrainNode"), request, reply),
               fmt::format("{} takes replicas again.", own.node));
 }
 
@@ -98,7 +98,7 @@ int move_replica(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_from(own.from);
   request.set_to(own.to);
   v1::MoveReplicaResponse reply;
-  return told(ask_server(flags, cluster_method("MoveReplica"), request, reply),
+  return told(change_server(flags, cluster_method("MoveReplica"), request, reply),
               fmt::format("The replica of shard {} moves from {} to {}; `skerry admin shard list` tells how far it is.",
                           own.shard, own.from, own.to));
 }
@@ -108,7 +108,7 @@ int move_leader(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_shard(own.shard);
   request.set_to(own.to);
   v1::TransferLeaderResponse reply;
-  return told(ask_server(flags, cluster_method("TransferLeader"), request, reply),
+  return told(change_server(flags, cluster_method("TransferLeader"), request, reply),
               fmt::format("{} is to lead shard {}.", own.to, own.shard));
 }
 
@@ -118,7 +118,7 @@ int split(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_shard(own.shard);
   if (own.split_point) request.set_split_point(*own.split_point);
   pb::SplitShardResponse reply;
-  const Result<> done = ask_server(flags, "/io.oxia.proto.v1.OxiaAdmin/SplitShard", request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("SplitShard"), request, reply);
   if (!done) return report(done.error());
   fmt::print(
       stderr,
@@ -133,7 +133,7 @@ int merge(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_left(own.left);
   request.set_right(own.right);
   v1::MergeShardsResponse reply;
-  const Result<> done = ask_server(flags, cluster_method("MergeShards"), request, reply);
+  const Result<> done = change_server(flags, cluster_method("MergeShards"), request, reply);
   if (!done) return report(done.error());
   fmt::print(
       stderr,

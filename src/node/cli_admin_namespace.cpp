@@ -46,7 +46,7 @@ int create(const AdminFlags& flags, const NamespaceFlags& own) {
   wish.set_notifications_enabled(own.notifications);
   wish.set_key_sorting(own.key_sorting);
   pb::CreateNamespaceResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("CreateNamespace"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("CreateNamespace"), request, reply);
   return done ? print_admin(namespaces_text({reply.namespace_()}, flags.format)) : report(done.error());
 }
 
@@ -61,7 +61,7 @@ int patch(const AdminFlags& flags, const NamespaceFlags& own) {
   if (own.notifications_given) wish.set_notifications_enabled(own.notifications);
   if (own.replication != 0) wish.set_replication_factor(own.replication);
   pb::PatchNamespaceResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("PatchNamespace"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("PatchNamespace"), request, reply);
   return done ? print_admin(namespaces_text({reply.namespace_()}, flags.format)) : report(done.error());
 }
 
@@ -84,7 +84,7 @@ int remove(const AdminFlags& flags, const NamespaceFlags& own) {
   pb::DeleteNamespaceRequest request;
   request.set_namespace_(own.name);
   pb::DeleteNamespaceResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("DeleteNamespace"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("DeleteNamespace"), request, reply);
   if (!done) return report(done.error());
   fmt::print(stderr, "Deleted namespace {}.\n", own.name);
   return exit_ok;

@@ -159,7 +159,9 @@ Task<Talked> send(rpc::Channel& channel, rpc::Metadata metadata, Restore& restor
   admin_pb::RestoreResponse reply;
   static_cast<void>(co_await (*call)->read(reply));
   rpc::Status status = co_await (*call)->finish();
-  co_return Talked{std::move(status), restore.check.bytes() > 0};
+  co_return Talked{.status = std::move(status),
+                   .begun = restore.check.bytes() > 0,
+                   .change_sent = taken};   // of half a backup nothing is made
 }
 
 Result<> only_check(Restore& restore) {

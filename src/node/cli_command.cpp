@@ -36,7 +36,7 @@ std::string exit_statuses_text() {
       {exit_not_found, "There is no such key, namespace or other thing that was named"},
       {exit_version_conflict, "The record is not of the expected version, or a batch was rejected"},
       {exit_unavailable, "No server answered in time, and nothing was changed"},
-      {exit_outcome_unknown, "A write was sent, and whether it took effect is not known"},
+      {exit_outcome_unknown, "A write or a change was sent, and whether it took effect is not known"},
       {exit_not_allowed, "The server does not let this caller do it: no or unknown token, or a role that is too low"},
   };
   std::string text = "Exit Status:\n";
