@@ -279,6 +279,21 @@ def test_a_line_that_is_no_record_is_named_by_its_number(lone, line):
     assert outcome.status not in (0, UNAVAILABLE) and "line 2" in outcome.err, outcome
 
 
+def test_a_value_that_is_json_is_stored_byte_for_byte(lone):
+    for value in ("12345678901234567890123", "18446744073709551616", "1e400", "1.10", '{"b":1, "a":[ 1.0,"\\u00e9" ]}'):
+        assert lone("put", "--json-lines", stdin=f'{{"key":"/a","value": {value} }}\n').status == 0
+        assert lone("get", "/a").out == value + "\n"
+        assert lone("batch", "-c", stdin=f'{{"put":"/b","value":{value}}}\n').status == 0
+        assert lone("get", "/b").out == value + "\n"
+
+
+def test_a_name_that_comes_twice_in_a_line_is_refused_with_its_number(lone):
+    for words, line in ((("put", "--json-lines"), '{"key":"/a","value":1,"value":2}'), (("batch", "-c"), '{"put":"/a","value":1,"put":"/b"}')):
+        outcome = lone(*words, stdin="\n" + line + "\n")
+        assert outcome.status == USAGE and "line 2" in outcome.err and "given twice" in outcome.err, outcome
+    assert lone("list").lines == []
+
+
 # --- help and errors
 
 
