@@ -316,6 +316,34 @@ def test_words_that_make_no_sense_are_refused_and_told_why(words):
     assert outcome.status == USAGE and outcome.err.startswith("Error: ") and outcome.out == "", outcome
 
 
+GREAT = "99999999999999999999999"
+
+
+@pytest.mark.parametrize("words, flag", [
+    (("client", "put", "/a", "x", "-e", GREAT), "--expected-version"), (("client", "put", "/a", "x", "-e", "-2"), "--expected-version"),
+    (("client", "put", "/a", "x", "-e", "0x1"), "--expected-version"), (("client", "delete", "/a", "-e", "-2"), "--expected-version"),
+    (("client", "put", "/a", "x", "-p", "p", "-d", "-1"), "--sequence-keys-deltas"),
+    (("client", "put", "/a", "x", "-p", "p", "-d", "1,1.5"), "--sequence-keys-deltas"),
+    (("client", "list", "--limit", GREAT), "--limit"), (("client", "range-scan", "--limit", "-1"), "--limit"),
+    (("client", "notifications", "--limit", "1e3"), "--limit"), (("wal", "scan", "--offset-first", "-5"), "--offset-first"),
+    (("wal", "verify", "--shard", "one"), "--shard"), (("admin", "shard", "split", "-n", "a", "--shard", "0", "--split-point", GREAT), "--split-point"),
+    (("admin", "namespace", "create", "a", "--initial-shards", "-1"), "--initial-shards"), (("perf", "--keys-cardinality", "0"), "--keys-cardinality"),
+    (("cluster", "up", "--base-port", "70000"), "--base-port"), (("health", "--port", "65536"), "--port")], ids=lambda each: " ".join(each[-2:]) if isinstance(each, tuple) else "")
+def test_a_number_out_of_range_is_refused_with_flag_and_range(words, flag):
+    outcome = run(*words)
+    assert outcome.status == USAGE and f"{flag}: expected a whole number from " in outcome.err and " to " in outcome.err, outcome
+
+
+def test_numbers_are_decimal_up_to_the_last_that_fits(lone):
+    assert put(lone, "/a", "x")["version_id"] == 0
+    assert lone("put", "/a", "y", "-e", str(2**63 - 1)).status == VERSION_CONFLICT
+    assert put(lone, "/a", "y", "-e", "00")["version_id"] == 1
+    for n in range(9):
+        put(lone, f"/k/{n}", "x")
+    assert len(lone("list", "--limit", "010").lines) == 10   # not eight
+    assert len(lone("list", "--limit", str(2**64 - 1)).lines) == 10
+
+
 @pytest.mark.parametrize("words", [(), ("standalone",), ("client",), ("client", "put"), ("client", "get"), ("client", "list"),
                                    ("client", "range-scan"), ("client", "delete"), ("client", "delete-range"), ("client", "notifications"),
                                    ("client", "sequence-updates"), ("health",)], ids=" ".join)

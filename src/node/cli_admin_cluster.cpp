@@ -7,6 +7,7 @@
 #include "node/cli_admin_words.hpp"
 #include "node/cli_call.hpp"
 #include "node/cli_cluster_output.hpp"
+#include "node/cli_number.hpp"
 #include "oxia/admin.pb.h"
 #include "runtime/core.hpp"
 #include "skerry/control/v1/admin.pb.h"
@@ -153,7 +154,7 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
   moving.app.footer(
       "The new one catches up before it votes, and votes before the former stops: writes go on.\n"
       "Example:\n  skerry admin -a localhost:6651 shard move 7 --from two --to four");
-  moving.app.add_option("SHARD", moving.flags->shard, "Its number")->required();
+  moving.app.add_option("SHARD", moving.flags->shard, "Its number")->required()->transform(whole_number<std::int64_t>(0));
   moving.app.add_option("--from", moving.flags->from, "The node that it leaves, by name or number")->required();
   moving.app.add_option("--to", moving.flags->to, "The node that it comes to")->required();
   moving.runs(chosen, shared, move_replica);
@@ -163,8 +164,9 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
       "Returns when the wish is stored. Clients see a pause of writes at the end, and go on with the two.\n"
       "Example:\n  skerry admin -a localhost:6651 shard split --namespace logs --shard 7");
   splitting.app.add_option("-n,--namespace", splitting.flags->name_space, "Its namespace")->required();
-  splitting.app.add_option("--shard", splitting.flags->shard, "Its number")->required();
-  splitting.app.add_option("--split-point", splitting.flags->split_point, "First hash of the second; the middle without it");
+  splitting.app.add_option("--shard", splitting.flags->shard, "Its number")->required()->transform(whole_number<std::int64_t>(0));
+  splitting.app.add_option("--split-point", splitting.flags->split_point, "First hash of the second; the middle without it")
+      ->transform(whole_number<std::uint32_t>());
   splitting.runs(chosen, shared, split);
 
   ClusterWord merging(shards, "merge", "Make one shard of two neighbours");
@@ -172,8 +174,12 @@ void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<con
       "Returns when the wish is stored. The replicas of the right one first move to the nodes of the left one.\n"
       "Example:\n  skerry admin -a localhost:6651 shard merge --namespace logs --left 8 --right 9");
   merging.app.add_option("-n,--namespace", merging.flags->name_space, "Their namespace")->required();
-  merging.app.add_option("--left", merging.flags->left, "The one with the lower hashes")->required();
-  merging.app.add_option("--right", merging.flags->right, "The one that follows it")->required();
+  merging.app.add_option("--left", merging.flags->left, "The one with the lower hashes")
+      ->required()
+      ->transform(whole_number<std::int64_t>(0));
+  merging.app.add_option("--right", merging.flags->right, "The one that follows it")
+      ->required()
+      ->transform(whole_number<std::int64_t>(0));
   merging.runs(chosen, shared, merge);
 }
 
@@ -204,7 +210,7 @@ void add_cluster_words(CLI::App& admin, Command& chosen, const std::shared_ptr<c
   CLI::App& leaders = add_admin_group(admin, "leader", "Who leads a shard");
   ClusterWord moving(leaders, "move", "Give a shard's lead to another of its replicas");
   moving.app.footer("Example:\n  skerry admin -a localhost:6651 leader move 7 --to three");
-  moving.app.add_option("SHARD", moving.flags->shard, "Its number")->required();
+  moving.app.add_option("SHARD", moving.flags->shard, "Its number")->required()->transform(whole_number<std::int64_t>(0));
   moving.app.add_option("--to", moving.flags->to, "The node, by name or number; it must have a vote")->required();
   moving.runs(chosen, shared, move_leader);
 }

@@ -47,11 +47,7 @@ Result<std::string> value_of(const PutFlags& flags) {
 
 Result<client::PutOptions> put_options(const PutFlags& flags) {
   client::PutOptions options;
-  if (flags.expected_version) {
-    if (*flags.expected_version < -1)
-      return fail(Errc::invalid_argument, "the expected version is a version id, or -1: no record");
-    options.expected_version = VersionId{*flags.expected_version};
-  }
+  if (flags.expected_version) options.expected_version = VersionId{*flags.expected_version};
   options.partition_key = flags.partition_key;
   options.sequence_deltas = flags.deltas;
   if (flags.ephemeral) options.ephemeral = client::Ephemeral::yes;

@@ -13,6 +13,7 @@
 #include "base/nearest.hpp"
 #include "disk/log_inspect.hpp"
 #include "disk/machine_disk.hpp"
+#include "node/cli_number.hpp"
 #include "node/cluster_status.hpp"
 #include "runtime/core.hpp"
 #include "runtime/task_scope.hpp"
@@ -251,12 +252,12 @@ void add_wal_command(CLI::App& app, Command& chosen) {
     return &command;
   };
   const auto add_range = [&](CLI::App& command, const char* what) {
-    command.add_option("--shard", flags->shard, fmt::format("{} this shard's", what));
+    command.add_option("--shard", flags->shard, fmt::format("{} this shard's", what))->transform(whole_number<std::int64_t>(0));
     command.add_option("--namespace", flags->name_space, fmt::format("{} this namespace's, as the data folder knows it", what));
     command.add_option("--offset-first", flags->offset_first, fmt::format("{} entries from this offset on", what))
-        ->check(CLI::NonNegativeNumber);
+        ->transform(whole_number<std::int64_t>(0));
     command.add_option("--offset-last", flags->offset_last, fmt::format("{} entries up to this offset", what))
-        ->check(CLI::NonNegativeNumber);
+        ->transform(whole_number<std::int64_t>(0));
   };
   add_range(*add("scan", "Print every record",
                  "Example:\n  skerry wal scan --data-dir /var/lib/skerry --shard 0 --offset-first 1000", scan),
