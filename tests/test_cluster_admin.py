@@ -173,7 +173,15 @@ def test_what_is_wrong_is_refused_with_the_reason(make):
 def test_a_node_and_a_standalone_say_who_manages_clusters(make, make_server):
     cluster, _ = make(servers=1)
     refused = run("admin", "-a", cluster.servers["one"].address, "cluster", "status")
-    assert refused.status == FAILED and "coordinator" in refused.err
+    server, coordinator = cluster.servers["one"].address, cluster.coordinator.address
+    assert refused.status == FAILED and "is no coordinator" in refused.err and server in refused.err
+    refused = run("admin", "-a", server, "namespace", "list")
+    assert refused.status == FAILED and "neither a standalone nor a coordinator" in refused.err
+    for address in (server, coordinator):
+        refused = run("backup", "-a", address)
+        assert refused.status == FAILED and "no backup of a cluster yet" in refused.err
+    refused = run("client", "-a", coordinator, "--request-timeout", "5s", "get", "/a")
+    assert refused.status == FAILED and "holds no records" in refused.err and "cluster's server" in refused.err, refused
     alone = make_server(shards=1)
     refused = run("admin", "-a", alone.address, "dataserver", "list")
     assert refused.status == FAILED and "`skerry coordinator`" in refused.err

@@ -209,7 +209,7 @@ CLI::App& add_command(CLI::App& app, const char* name, const char* help, const s
 void add_backup_commands(CLI::App& app, Command& chosen) {
   const auto saved = std::make_shared<BackupFlags>();
   saved->name_space = "default";
-  CLI::App& backup = add_command(app, "backup", "Save a namespace while it serves", saved);
+  CLI::App& backup = add_command(app, "backup", "Save a namespace of a standalone while it serves", saved);
   backup.footer("Example:\n  skerry backup -n default -f default.skerry\n  skerry backup | zstd > default.skerry.zst\n\n" +
                 exit_statuses_text());
   backup.add_option("-n,--namespace", saved->name_space, "The namespace")->capture_default_str();
@@ -219,7 +219,7 @@ void add_backup_commands(CLI::App& app, Command& chosen) {
   backup.callback([&chosen, saved] { chosen = [saved] { return run_backup(*saved); }; });
 
   const auto back = std::make_shared<BackupFlags>();
-  CLI::App& restore = add_command(app, "restore", "Make a namespace from a backup", back);
+  CLI::App& restore = add_command(app, "restore", "Make a namespace of a standalone from a backup", back);
   restore.footer(
       "Example:\n  skerry restore -n copy -f default.skerry\n  zstd -dc default.skerry.zst | skerry restore -n copy\n\n" +
       exit_statuses_text());

@@ -5,6 +5,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -41,11 +42,28 @@ Result<Talked> run(const net::Address& address, const Talk& talk, rpc::Metadata 
   return *std::move(talked);
 }
 
+struct ServiceOwner {
+  std::string_view service;
+  std::string_view advice;   // where something answers that is not the owner
+};
+constexpr std::array service_owners{
+    ServiceOwner{
+        "/skerry.control.v1.Admin/",
+        "is no coordinator: ask the cluster's, at its public address (such as -a localhost:6651); a standalone has no nodes "
+        "and leaders to manage"},
+    ServiceOwner{"/io.oxia.proto.v1.OxiaAdmin/",
+                 "is neither a standalone nor a coordinator: a cluster is managed through its coordinator, at its public address "
+                 "(such as -a localhost:6651)"},
+    ServiceOwner{"/skerry.admin.v1.Backup/",
+                 "is no standalone: backup and restore work with a standalone alone, there is no backup of a cluster yet"}};
+
 // In the server's words, where it says more than that it does not know the method.
 std::string why_unimplemented(const std::string& where, const std::string& method, const std::string& said) {
   if (!said.empty() && said.find(method) == std::string::npos) return fmt::format("{}: {}", where, said);
-  return fmt::format("{} has no method {}: is it a server of this version? A cluster is managed through its coordinator", where,
-                     method);
+  for (const ServiceOwner& each : service_owners) {
+    if (method.starts_with(each.service)) return fmt::format("{} {}", where, each.advice);
+  }
+  return fmt::format("{} has no method {}: is it a server of this version?", where, method);
 }
 
 // Another coordinator, as one that is not in office tells it.

@@ -45,8 +45,23 @@ std::string exit_statuses_text() {
   return text;
 }
 
+namespace {
+
+// Says what the thing is, where a coordinator's address was given for a server's.
+std::string words_of(const Error& error) {
+  std::string text = error.message();
+  if (error != Errc::unsupported || text.find("no method") == std::string::npos ||
+      text.find("OxiaClient/") == std::string::npos) {
+    return text;
+  }
+  return "what answers there holds no records: give -a the public address of a standalone or of a cluster's server; a coordinator's "
+         "is for `skerry admin`";
+}
+
+}  // namespace
+
 int report(const Error& error) {
-  fmt::print(stderr, "Error: {}\n", error.message());
+  fmt::print(stderr, "Error: {}\n", words_of(error));
   return exit_status(error);
 }
 
