@@ -107,7 +107,7 @@ def test_a_leader_moves_to_where_it_is_wished(make):
     cluster.put("key", b"value")
     leader = serving(admin)["leader"]
     other = next(name for name in cluster.servers if name != leader)
-    admin.ok("leader", "move", "0", "--to", other)
+    assert admin.json("leader", "move", "0", "--to", other) == {"shard": 0, "to": other}
     eventually(lambda: admin.shard()["leader"] == other and admin.shard()["serving"], "the other leader")
     with cluster.leader_store() as store:
         assert store.get("key").value == b"value"
@@ -125,7 +125,7 @@ def test_a_drained_node_can_be_switched_off(make):
     cluster.servers[leaving].kill()
     with cluster.leader_store() as store:
         assert store.get("key").value == b"value"
-    admin.ok("node", "undrain", leaving)
+    assert admin.json("node", "undrain", leaving) == {"node": leaving, "draining": False}
     assert not admin.node(leaving)["draining"]
 
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
 #include <cstdio>
 #include <optional>
 
 #include "node/cli_admin_words.hpp"
 #include "node/cli_call.hpp"
 #include "node/cli_cluster_output.hpp"
+#include "node/cli_document.hpp"
 #include "node/cli_number.hpp"
 #include "oxia/admin.pb.h"
 #include "runtime/core.hpp"
@@ -16,6 +18,7 @@
 namespace skerry::node {
 namespace {
 
+namespace json = boost::json;
 namespace v1 = control::v1;
 namespace pb = io::oxia::proto::v1;
 
@@ -43,11 +46,18 @@ int show(const AdminFlags& flags, std::string (*text)(const v1::Cluster&, AdminF
   return cluster ? print_admin(text(*cluster, flags.format, arguments...)) : report(cluster.error());
 }
 
-// What is done is told on stderr: there is nothing to print.
-int told(const Result<>& done, const std::string& what) {
+// What is done is told to people on stderr, with `names` as what there is to print; to programs as one document.
+struct Deed {
+  std::string what, names = {};
+  json::object document;
+};
+int told(const AdminFlags& flags, const Result<>& done, const Deed& deed) {
   if (!done) return report(done.error());
-  fmt::print(stderr, "{}\n", what);
-  return exit_ok;
+  if (flags.format == AdminFormat::json || flags.format == AdminFormat::yaml) {
+    return print_admin(document_text(deed.document, flags.format));
+  }
+  fmt::print(stderr, "{}\n", deed.what);
+  return print_admin(deed.names);
 }
 
 int status(const AdminFlags& flags, const ClusterFlags&) { return show(flags, cluster_text); }
@@ -80,17 +90,21 @@ int drain(const AdminFlags& flags, const ClusterFlags& own) {
   v1::DrainNodeResponse reply;
   if (const Result<> done = change_server(flags, cluster_method("DrainNode"), request, reply); !done) return report(done.error());
   if (!own.wait) {
-    return told({}, fmt::format("{} is being drained; `skerry admin node list` tells how far it is.", own.node));
+    return told(flags, {},
+                {.what = fmt::format("{} is being drained; `skerry admin node list` tells how far it is.", own.node),
+                 .document = {{"node", own.node}, {"draining", true}, {"empty", false}}});
   }
-  return told(wait_drained(flags, own.node), fmt::format("{} is empty.", own.node));
+  return told(
+      flags, wait_drained(flags, own.node),
+      {.what = fmt::format("{} is empty.", own.node), .document = {{"node", own.node}, {"draining", true}, {"empty", true}}});
 }
 
 int undrain(const AdminFlags& flags, const ClusterFlags& own) {
   v1::UndrainNodeRequest request;
   request.set_node(own.node);
   v1::UndrainNodeResponse reply;
-  return told(change_server(flags, cluster_method("UndrainNode"), request, reply),
-              fmt::format("{} takes replicas again.", own.node));
+  return told(flags, change_server(flags, cluster_method("UndrainNode"), request, reply),
+              {.what = fmt::format("{} takes replicas again.", own.node), .document = {{"node", own.node}, {"draining", false}}});
 }
 
 int move_replica(const AdminFlags& flags, const ClusterFlags& own) {
@@ -99,9 +113,10 @@ int move_replica(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_from(own.from);
   request.set_to(own.to);
   v1::MoveReplicaResponse reply;
-  return told(change_server(flags, cluster_method("MoveReplica"), request, reply),
-              fmt::format("The replica of shard {} moves from {} to {}; `skerry admin shard list` tells how far it is.",
-                          own.shard, own.from, own.to));
+  return told(flags, change_server(flags, cluster_method("MoveReplica"), request, reply),
+              {.what = fmt::format("The replica of shard {} moves from {} to {}; `skerry admin shard list` tells how far it is.",
+                                   own.shard, own.from, own.to),
+               .document = {{"shard", own.shard}, {"from", own.from}, {"to", own.to}}});
 }
 
 int move_leader(const AdminFlags& flags, const ClusterFlags& own) {
@@ -109,8 +124,9 @@ int move_leader(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_shard(own.shard);
   request.set_to(own.to);
   v1::TransferLeaderResponse reply;
-  return told(change_server(flags, cluster_method("TransferLeader"), request, reply),
-              fmt::format("{} is to lead shard {}.", own.to, own.shard));
+  return told(
+      flags, change_server(flags, cluster_method("TransferLeader"), request, reply),
+      {.what = fmt::format("{} is to lead shard {}.", own.to, own.shard), .document = {{"shard", own.shard}, {"to", own.to}}});
 }
 
 int split(const AdminFlags& flags, const ClusterFlags& own) {
@@ -120,12 +136,14 @@ int split(const AdminFlags& flags, const ClusterFlags& own) {
   if (own.split_point) request.set_split_point(*own.split_point);
   pb::SplitShardResponse reply;
   const Result<> done = change_server(flags, oxia_admin_method("SplitShard"), request, reply);
-  if (!done) return report(done.error());
-  fmt::print(
-      stderr,
-      "Shard {} is being split into these two, and goes on until they are ready; `skerry admin shard list` tells how far it is.\n",
-      own.shard);
-  return print_admin(fmt::format("{}\n{}\n", reply.left_child_shard(), reply.right_child_shard()));
+  const std::int64_t left = reply.left_child_shard(), right = reply.right_child_shard();
+  return told(
+      flags, done,
+      {.what = fmt::format("Shard {} is being split into these two, and goes on until they are ready; `skerry admin shard list` "
+                           "tells how far it is.",
+                           own.shard),
+       .names = fmt::format("{}\n{}\n", left, right),
+       .document = {{"shard", own.shard}, {"children", json::array{left, right}}}});
 }
 
 int merge(const AdminFlags& flags, const ClusterFlags& own) {
@@ -135,13 +153,13 @@ int merge(const AdminFlags& flags, const ClusterFlags& own) {
   request.set_right(own.right);
   v1::MergeShardsResponse reply;
   const Result<> done = change_server(flags, cluster_method("MergeShards"), request, reply);
-  if (!done) return report(done.error());
-  fmt::print(
-      stderr,
-      "Shards {} and {} are being merged into this one, and go on until it is ready; `skerry admin shard list` tells how far "
-      "it is.\n",
-      own.left, own.right);
-  return print_admin(fmt::format("{}\n", reply.shard()));
+  return told(
+      flags, done,
+      {.what = fmt::format("Shards {} and {} are being merged into this one, and go on until it is ready; `skerry admin shard "
+                           "list` tells how far it is.",
+                           own.left, own.right),
+       .names = fmt::format("{}\n", reply.shard()),
+       .document = {{"parents", json::array{own.left, own.right}}, {"shard", reply.shard()}}});
 }
 
 void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
