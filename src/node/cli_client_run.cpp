@@ -4,12 +4,14 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/bytes.hpp"
 #include "client/error.hpp"
 #include "node/cli_client_flags.hpp"
 #include "node/cli_command.hpp"
 #include "node/cli_output.hpp"
 #include "node/cli_parse.hpp"
 #include "runtime/setting_value.hpp"
+#include "store/key_order.hpp"
 
 namespace skerry::node {
 namespace {
@@ -141,6 +143,14 @@ std::pair<client::KeyRange, client::RangeOptions> range_of(const RangeFlags& fla
   return std::pair(client::KeyRange{flags.min, flags.max}, std::move(options));
 }
 
+// In either order of keys: which one the namespace has is not known here.
+bool ends_before_it_begins(const RangeFlags& flags) {
+  const auto inverted = [&](store::KeyOrder order) {
+    return store::encode_key(order, flags.max) < store::encode_key(order, flags.min);
+  };
+  return !flags.max.empty() && inverted(store::KeyOrder::hierarchical) && inverted(store::KeyOrder::natural);
+}
+
 // How a walk that its limit ended goes on: for scripts among the output, for people beside it.
 void tell_next_page(Output& out, Format format, const std::string& token) {
   if (token.empty()) return;
@@ -203,6 +213,11 @@ int run_delete(const ClientFlags& shared, const DeleteFlags& flags) {
 }
 
 int run_delete_range(const ClientFlags& shared, const RangeFlags& flags) {
+  if (ends_before_it_begins(flags)) {
+    return report(
+        {Errc::invalid_argument, fmt::format("no key is from {} on and before {}: -s is the lower end, -e the upper one",
+                                             printable(flags.min), printable(flags.max))});
+  }
   client::DeleteOptions options;
   options.partition_key = flags.partition_key;
   const auto made = connect(shared);

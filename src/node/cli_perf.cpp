@@ -195,7 +195,7 @@ void add_perf_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<PerfFlags>();
   add_connection_options(perf, *flags);
   perf.add_option("-n,--namespace", flags->name_space, "The namespace to use")->capture_default_str();
-  perf.add_option("-r,--rate", flags->rate, "Operations a second")->capture_default_str();
+  CLI::Option* rate = perf.add_option("-r,--rate", flags->rate, "Operations a second")->capture_default_str();
   perf.add_option("-p,--read-write-percent", flags->read_percent, "How many of them, in percent, are reads")
       ->capture_default_str();
   perf.add_option("--keys-cardinality", flags->keys, "How many keys")
@@ -205,7 +205,9 @@ void add_perf_command(CLI::App& app, Command& chosen) {
       ->transform(whole_number<std::int64_t>(0, static_cast<std::int64_t>(limits::value_bytes_max)))
       ->capture_default_str();
   perf.add_option("--key-prefix", flags->key_prefix, "What keys begin with")->capture_default_str();
-  perf.add_option("--in-flight", flags->in_flight, "Closed loop: always so many operations on the way, instead of a rate");
+  perf.add_option("--in-flight", flags->in_flight, "Closed loop: always so many operations on the way, instead of a rate")
+      ->excludes(rate)
+      ->transform(whole_number<std::uint64_t>());
   perf.add_option("--duration", flags->duration, "How long; 0: until Ctrl-C")->capture_default_str();
   perf.add_option("--warm-up", flags->warm_up, "How long before counting begins")->capture_default_str();
   perf.add_option("--report-interval", flags->interval, "How often to report")->capture_default_str();
