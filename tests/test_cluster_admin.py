@@ -183,6 +183,8 @@ def test_a_node_and_a_standalone_say_who_manages_clusters(make, make_server):
     refused = run("client", "-a", coordinator, "--request-timeout", "5s", "get", "/a")
     assert refused.status == FAILED and "holds no records" in refused.err and "cluster's server" in refused.err, refused
     alone = make_server(shards=1)
+    refused = run("admin", "-a", alone.address, "node", "list")
+    assert refused.status == FAILED and "a standalone has no nodes" in refused.err
     refused = run("admin", "-a", alone.address, "dataserver", "list")
     assert refused.status == FAILED and "`skerry coordinator`" in refused.err
     refused = run("admin", "-a", alone.address, "shard", "split", "-n", "default", "--shard", "0")

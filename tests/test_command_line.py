@@ -352,6 +352,40 @@ def test_every_word_has_help(words):
     assert outcome.status == 0 and outcome.err == "" and len(outcome.out) > 80, outcome
 
 
+def test_help_is_a_word_too():
+    assert run("help").out == run("--help").out and run("help").status == 0
+
+
+def test_a_file_that_is_named_and_can_not_be_read_is_a_wrong_command_line(lone, tmp_path):
+    missing = tmp_path / "missing"
+    data = ["--data-dir", tmp_path / "data", "--public-addr", f"127.0.0.1:{free_port()}", "--metrics-addr", "none"]
+    connection = ["client", "-a", lone.address]
+    for words in ([*connection, "put", "/a", "--file", missing], [*connection, "put", "--json-lines", "--file", missing],
+                  [*connection, "batch", "--file", missing], [*connection, "get", "/a", "--token-file", missing],
+                  [*connection, "get", "/a", "--tls-trusted-ca-file", missing], [*connection, "get", "/a", "--tls-cert-file", missing],
+                  ["restore", "-a", lone.address, "-f", missing], ["restore", "-a", lone.address, "-f", tmp_path],
+                  ["wal", "verify", "--data-dir", missing], ["wal", "scan", "--wal-dir", missing], ["config", "check", missing],
+                  ["standalone", *data, "--config", missing], ["standalone", *data, "--auth-users-file", missing],
+                  ["standalone", *data, "--tls-cert-file", missing, "--tls-key-file", missing]):
+        outcome = run(*words)
+        assert outcome.status == USAGE and str(tmp_path) in outcome.err, (words, outcome)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_range_that_ends_before_it_begins_is_not_deleted(lone):
+    put(lone, "/a", "x")
+    refused = lone("delete-range", "-s", "/z", "-e", "/a")
+    assert refused.status == USAGE and '"/z"' in refused.err and '"/a"' in refused.err, refused
+    for low, high in (("/z", "/a/b"), ("/a/b", "/z"), ("/z", "/z")):   # the one or the other by the namespace's order, or just empty
+        assert lone("delete-range", "-s", low, "-e", high).status == 0
+    assert lone("delete-range", "-s", "/", "-e", "").status == 0
+
+
+def test_json_lines_need_no_flag_for_standard_input(lone):
+    refused = lone("put", "--json-lines", "-c", stdin='{"key":"/a","value":1}\n')
+    assert refused.status == USAGE and "leave out -c" in refused.err
+
+
 def test_help_of_standalone_names_its_flags_and_defaults():
     shown = run("standalone", "--help").out
     for flag in ("--public-addr", "--metrics-addr", "--shards", "--data-dir", "--notifications-enabled", "--key-sorting"):

@@ -29,8 +29,7 @@ class Lines {
   }
   Result<> open(const std::string& path) {
     path_ = path == "-" ? "standard input" : path;
-    file_ = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
-    if (file_ == nullptr) return failed();
+    TRY(file_, open_named(path));
     return {};
   }
   // False at the end.

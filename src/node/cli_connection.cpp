@@ -29,6 +29,12 @@ Result<std::string> read_token(const std::string& path) {
   return token;
 }
 
+Result<> check_readable(const std::string& path) {
+  TRY(std::FILE * file, open_named(path));
+  std::fclose(file);
+  return {};
+}
+
 // People try what they know from other tools.
 Result<> refuse_url(const std::string& address) {
   const std::size_t scheme = address.find("://");
@@ -75,6 +81,9 @@ Result<std::optional<net::TlsOptions>> tls_of(const ConnectionFlags& flags) {
   const bool on = flags.use_tls || !flags.tls_trusted_ca_file.empty() || !flags.tls_cert_file.empty() ||
                   !flags.tls_key_file.empty() || !flags.tls_server_name.empty() || flags.tls_insecure_skip_verify;
   if (!on) return std::nullopt;
+  for (const std::string& path : {flags.tls_trusted_ca_file, flags.tls_cert_file, flags.tls_key_file}) {
+    if (!path.empty()) TRYV(check_readable(path));
+  }
   net::TlsOptions tls;
   tls.trusted_ca_file = flags.tls_trusted_ca_file;
   tls.cert_file = flags.tls_cert_file;
@@ -114,22 +123,26 @@ Result<std::string> token_of(const ConnectionFlags& flags) {
 
 Result<Duration> request_timeout_of(const ConnectionFlags& flags) { return parse_duration(flags.request_timeout); }
 
+Result<std::FILE*> open_named(const std::string& path) {
+  if (path == "-") return stdin;
+  const auto refuse = [&](const char* why) { return fail(Errc::invalid_argument, fmt::format("cannot read {}: {}", path, why)); };
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) return refuse("it is a folder");
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return refuse(std::strerror(errno));
+  return file;
+}
+
 Result<std::string> read_all(const std::string& path) {
-  const bool standard = path == "-";
-  const auto failed = [&] {
-    return fail(Errc::io_failed, fmt::format("cannot read {}: {}", standard ? "standard input" : path, std::strerror(errno)));
-  };
-  if (!standard && std::filesystem::is_directory(path))
-    return fail(Errc::io_failed, fmt::format("cannot read {}: it is a folder", path));
-  std::FILE* file = standard ? stdin : std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return failed();
+  TRY(std::FILE * file, open_named(path));
   std::string all;
   char buffer[64 << 10];
   for (std::size_t count = 0; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;) all.append(buffer, count);
   const bool bad = std::ferror(file) != 0;
-  if (!standard) std::fclose(file);
-  if (bad) return failed();
-  return all;
+  const int why = errno;
+  if (file != stdin) std::fclose(file);
+  if (!bad) return all;
+  return fail(Errc::io_failed, fmt::format("cannot read {}: {}", path == "-" ? "standard input" : path, std::strerror(why)));
 }
 
 }  // namespace skerry::node

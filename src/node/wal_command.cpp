@@ -80,9 +80,10 @@ struct LogFolder {
 
 Result<std::vector<LogFolder>> find_logs(const disk::Disk& disk, const WalFlags& flags) {
   const std::string root = flags.wal_dir.empty() ? flags.data_dir : flags.wal_dir;
-  TRY(const std::vector<std::string> names, disk.list(root));
+  const auto names = disk.list(root);
+  if (!names) return fail(Errc::invalid_argument, names.error().message());   // it is what the command line names
   std::vector<LogFolder> found;
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     if (!name.starts_with("node-")) continue;
     const std::string path = fmt::format("{}/{}/log", root, name);
     TRY(const bool there, disk.exists(path));
@@ -131,8 +132,8 @@ std::function<Result<>(const disk::LogRecordView&)> printer(const Wanted& wanted
 }
 
 Task<Result<int>> scan(Core& core, disk::Disk& disk, const WalFlags& flags) {
-  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   CO_TRY(const std::vector<LogFolder> logs, find_logs(disk, flags));
+  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   int status = exit_ok;
   for (const LogFolder& log : logs) {
     CO_TRY(const auto reports, co_await disk::scan_log(core, disk, log.path, printer(wanted, flags, log.name)));
@@ -192,8 +193,8 @@ bool holds_range(const WalFlags& flags, const std::set<ShardId>& asked, const En
 }
 
 Task<Result<int>> verify(Core& core, disk::Disk& disk, const WalFlags& flags) {
-  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   CO_TRY(const std::vector<LogFolder> logs, find_logs(disk, flags));
+  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   int status = exit_ok;
   Entries entries;
   for (const LogFolder& log : logs) {
