@@ -61,6 +61,30 @@ def test_values_come_from_stdin_and_may_be_any_bytes(client):
     assert client("get", "/a", text=False).out.rstrip(b"\n") == content.rstrip(b"\n")
 
 
+def test_a_value_is_had_byte_for_byte(lone, tmp_path):
+    for content in (b"a", b"a\n", b"", bytes(range(256))):
+        lone("put", "/a", "-c", stdin=content, text=False)
+        assert lone("get", "/a", "--raw", text=False).out == content
+        assert lone("get", "/a", "--output-file", tmp_path / "value", text=False).out == b""
+        assert (tmp_path / "value").read_bytes() == content
+    assert lone("get", "/nothing", "--output-file", tmp_path / "none").status == NOT_FOUND and not (tmp_path / "none").exists()
+    assert lone("get", "/a", "--output-file", tmp_path / "no" / "folder").status == FAILED
+    for flags in (("--raw", "--hex"), ("--raw", "-v"), ("--raw", "-o", "json"), ("--output-file", tmp_path / "x", "--hex")):
+        assert lone("get", "/a", *flags).status == USAGE, flags
+
+
+def test_variables_stand_in_for_flags_that_are_not_given(server, tmp_path):
+    run("admin", "-a", server.address, "namespace", "create", "logs")
+    here = {"SKERRY_CLIENT_ADDRESS": server.address, "SKERRY_ADMIN_ADDRESS": server.address, "SKERRY_CLIENT_NAMESPACE": "logs"}
+    assert run("client", "put", "/a", "x", environment=here).status == 0
+    assert run("client", "-a", server.address, "-n", "logs", "get", "/a").out == "x\n"
+    assert run("client", "-n", "default", "get", "/a", environment=here).status == NOT_FOUND
+    assert run("admin", "namespace", "list", "-o", "name", environment=here).lines == ["default", "logs"]
+    refused = run("client", "get", "/a", environment={**here, "SKERRY_CLIENT_TOKEN_FILE": str(tmp_path / "missing")})
+    assert refused.status == USAGE and "missing" in refused.err
+    assert run("client", "--token", "x", "get", "/a", environment={**here, "SKERRY_CLIENT_TOKEN_FILE": str(tmp_path / "missing")}).status == 0
+
+
 def test_get_shows_bytes_as_hex_on_request(lone):
     lone("put", "/a", "-c", stdin=b"\x00\xffA", text=False)
     shown = lone("get", "/a", "--hex").out.lower()

@@ -75,8 +75,15 @@ void add_get(CLI::App& client, Command& chosen, Shared shared) {
   get.app.description("Get one record's value.\nExample: skerry client get -v /config/retries");
   GetFlags& flags = *get.flags;
   get.app.add_option("KEY", flags.key, "The key to look for")->required();
-  get.app.add_flag("-v,--include-version", flags.show.version, "Print the record's version too, as JSON after a line ---");
-  get.app.add_flag("--hex", flags.show.hex, "Print the value as a hex dump");
+  CLI::Option* version =
+      get.app.add_flag("-v,--include-version", flags.show.version, "Print the record's version too, as JSON after a line ---");
+  CLI::Option* hex = get.app.add_flag("--hex", flags.show.hex, "Print the value as a hex dump");
+  get.app.add_flag("--raw", flags.show.raw, "Print the value's bytes and no newline after them")
+      ->excludes(hex)
+      ->excludes(version);
+  get.app.add_option("--output-file", flags.output_file, "Write the value's bytes to this file")
+      ->excludes(hex)
+      ->excludes(version);
   get.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
   get.app.add_option("--index", flags.index, "Look the key up in this secondary index");
   get.app
@@ -198,7 +205,9 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
 }  // namespace
 
 void add_client_options(CLI::App& client, ClientFlags& flags) {
-  client.add_option("-n,--namespace", flags.name_space, "The namespace to use")->capture_default_str();
+  client.add_option("-n,--namespace", flags.name_space, "The namespace to use")
+      ->envname("SKERRY_CLIENT_NAMESPACE")
+      ->capture_default_str();
   client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
       ->check(CLI::IsMember({"hierarchical", "natural"}))
       ->capture_default_str();

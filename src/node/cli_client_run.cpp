@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 
 #include "base/bytes.hpp"
@@ -27,12 +28,22 @@ Result<ClientPtr> connect_anew(const ClientFlags& shared) {
 void print_value(Output& out, const client::Record& record, Show show) {
   if (show.hex) {
     out.raw(hex_dump(record.value));
+  } else if (show.raw) {
+    out.raw(record.value);
   } else {
     out.line(record.value);
   }
   if (!show.version) return;
   out.line("---");
   out.line(version_json(record.key, record.version));
+}
+
+int write_value(const std::string& path, const std::string& value) {
+  std::ofstream file(path, std::ios::binary);
+  file << value;
+  file.close();
+  if (file) return exit_ok;
+  return report({Errc::io_failed, fmt::format("{} can't be written: check the path and its permissions", path)});
 }
 
 // --- put
@@ -181,6 +192,9 @@ int run_put(const ClientFlags& shared, const PutFlags& flags) {
 }
 
 int run_get(const ClientFlags& shared, const GetFlags& flags) {
+  if (shared.format == Format::json && (flags.show.raw || flags.output_file)) {
+    return report({Errc::invalid_argument, "--raw and --output-file are of the value alone: leave out -o json"});
+  }
   client::GetOptions options;
   const auto comparison = parse_comparison(flags.comparison);
   if (!comparison) return report(comparison.error());
@@ -191,6 +205,7 @@ int run_get(const ClientFlags& shared, const GetFlags& flags) {
   if (!made) return report(made.error());
   const auto record = (*made)->get(flags.key, std::move(options));
   if (!record) return report(record.error());
+  if (flags.output_file) return write_value(*flags.output_file, record->value);
   Output out;
   if (shared.format == Format::json) {
     out.line(record_json(*record));

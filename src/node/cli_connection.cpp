@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -47,13 +48,16 @@ Result<> refuse_url(const std::string& address) {
 
 }  // namespace
 
-void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names) {
-  app.add_option(address_names, flags.address, "Address of any server; several with commas between")->capture_default_str();
+void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names, const char* variable) {
+  app.add_option(address_names, flags.address, "Address of any server; several with commas between")
+      ->envname(variable)
+      ->capture_default_str();
   app.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")
       ->capture_default_str();
   app.add_option("--auth-token,--token", flags.auth_token,
                  "Token that the server asks for. Others on this machine can see it: a file is better");
-  app.add_option("--auth-token-file,--token-file", flags.auth_token_file, "File that holds the token");
+  app.add_option("--auth-token-file,--token-file", flags.auth_token_file,
+                 "File that holds the token; without it, the one that SKERRY_CLIENT_TOKEN_FILE names");
   add_tls_options(app, flags);
 }
 
@@ -114,7 +118,11 @@ Result<std::vector<std::string>> addresses_of(const ConnectionFlags& flags) {
 }
 
 Result<std::string> token_of(const ConnectionFlags& flags) {
-  if (flags.auth_token_file.empty()) return flags.auth_token;
+  if (flags.auth_token_file.empty()) {
+    const char* const file = std::getenv("SKERRY_CLIENT_TOKEN_FILE");
+    if (!flags.auth_token.empty() || file == nullptr || *file == '\0') return flags.auth_token;
+    return read_token(file);
+  }
   if (!flags.auth_token.empty()) {
     return fail(Errc::invalid_argument, "--auth-token and --auth-token-file exclude each other");
   }

@@ -31,12 +31,13 @@ struct ConnectionFlags {
   std::string tls_trusted_ca_file, tls_cert_file, tls_key_file, tls_server_name, tls_min_version = "1.2";
   bool tls_insecure_skip_verify = false;
 };
-// `address_names` are the flags of the address, as CLI11 takes them.
-void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names = "-a,--service-address");
+// `address_names` are the flags of the address, as CLI11 takes them, `variable` holds it where they are not given.
+void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names = "-a,--service-address",
+                            const char* variable = "SKERRY_CLIENT_ADDRESS");
 
 // One or more addresses with commas between, each host:port or tls://host:port. Fails with invalid_argument; a URL is told what to be instead.
 Result<std::vector<std::string>> addresses_of(const ConnectionFlags& flags);
-// "" when there is none. Fails with invalid_argument.
+// "" when there is none: neither a flag nor SKERRY_CLIENT_TOKEN_FILE. Fails with invalid_argument.
 Result<std::string> token_of(const ConnectionFlags& flags);
 // Nothing: without TLS, as far as the flags say; the addresses may say otherwise (client::settle_tls). Fails with invalid_argument, also where one of the files
 // can't be read.

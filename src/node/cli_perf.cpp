@@ -194,7 +194,9 @@ void add_perf_command(CLI::App& app, Command& chosen) {
       exit_statuses_text());
   const auto flags = std::make_shared<PerfFlags>();
   add_connection_options(perf, *flags);
-  perf.add_option("-n,--namespace", flags->name_space, "The namespace to use")->capture_default_str();
+  perf.add_option("-n,--namespace", flags->name_space, "The namespace to use")
+      ->envname("SKERRY_CLIENT_NAMESPACE")
+      ->capture_default_str();
   CLI::Option* rate = perf.add_option("-r,--rate", flags->rate, "Operations a second")->capture_default_str();
   perf.add_option("-p,--read-write-percent", flags->read_percent, "How many of them, in percent, are reads")
       ->capture_default_str();
