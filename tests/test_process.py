@@ -40,6 +40,17 @@ def kept(server):
         return all(store.get("/a", shard=shard).value == b"kept" for shard in (0, 1))
 
 
+@pytest.mark.parametrize("role, flags", [("standalone", ["-p", "-m"]), ("server", ["-p", "-m"]), ("server", ["-i", "-p"]), ("coordinator", ["-i", "-m"])])
+def test_one_port_for_two_purposes_is_refused_before_anything_is_made(tmp_path, role, flags):
+    address = f"127.0.0.1:{free_port()}"
+    folder = "--metadata-dir" if role == "coordinator" else "--data-dir"
+    words = [PROGRAM, role, folder, tmp_path / "data", flags[0], address, flags[1], address]
+    refused = subprocess.run(words, capture_output=True, text=True, timeout=20)
+    names = {"-p": "--public-addr", "-i": "--internal-addr", "-m": "--metrics-addr"}
+    assert refused.returncode == 2 and all(names[flag] in refused.stderr for flag in flags) and address in refused.stderr, refused
+    assert not (tmp_path / "data").exists()
+
+
 def test_sigterm_and_sigint_stop_it_with_status_0(make_server):
     server = make_server(shards=1)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,7 +20,7 @@ class LocalCluster {
   ~LocalCluster();
 
   // Fails with already_exists when a port is taken, or another one runs in that folder; invalid_argument when the folder has a cluster
-  // with other members; io_failed. Nothing runs then.
+  // with other members, or another program's files; io_failed. Nothing runs then, and nothing of a cluster was made.
   Result<> start();
   // Ends the processes as a person would, and kills those that don't end.
   Task<> stop();
@@ -39,10 +39,11 @@ class LocalCluster {
     bool expected = false;   // to run
     bool killed = false;
   };
-  Result<> prepare();
+  Result<> check_folder() const;
   Result<> claim();
-  Result<> configure();
+  Result<> check_plan() const;
   Result<> check_ports();
+  Result<> prepare() const;
   Result<> launch(std::uint32_t member);
   Task<Result<std::string>> restart(std::uint32_t member);
   Result<std::string> kill(std::uint32_t member);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -39,8 +40,10 @@ struct ClusterPlan {
   const Member& coordinator() const { return members.front(); }
   std::string config_file() const;
   std::string config_yaml() const;   // of the cluster
-  // Whether a configuration names these nodes at these addresses.
-  bool fits(const std::string& config_text) const;
+  // The flags that a folder keeps to, and where it has them written down.
+  std::string made_with() const;
+  std::string made_with_file() const { return options.folder + "/made-with"; }
+  static bool owns(std::string_view name);   // in the folder
   std::string control_file() const { return options.folder + "/control"; }
 };
 
