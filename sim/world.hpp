@@ -7,8 +7,8 @@
 
 namespace skerry::sim {
 
-// The whole world in one thread: a clock that moves only when told, and processes of one core each that run when chance picks them. The
-// seed decides everything. Owns the cores; whoever starts one must end what it put on it before removing it.
+// The whole world in one thread: a clock that moves only when told, and processes of one core each that run when chance picks
+// them. The seed decides everything. Owns the cores; whoever starts one must end what it put on it before removing it.
 class World {
  public:
   explicit World(std::uint64_t seed) : random(seed) {}

@@ -11,8 +11,8 @@
 
 namespace skerry::sim {
 
-// What one follower of all shards was told of puts, and whether that can be: of each key every put once and in order, but for those that a
-// gap covers.
+// What one follower of all shards was told of puts, and whether that can be: of each key every put once and in order, but for
+// those that a gap covers.
 class ChangeLog {
  public:
   void changed(const std::string& key, VersionId version);

@@ -41,11 +41,12 @@ struct ClusterSimReport {
   std::uint64_t trace_hash = 0;
 };
 
-// A whole cluster of the real code (nodes, their agents and links, a coordinator with its metadata, RPC, a client library) on a fake clock,
-// fake disks and a fake network, under faults: crashes with and without the power, hangs, cut links, slow disks, a configuration that
-// changes; and its shards are split, merged and moved. Checked all along: never two that serve the same hashes. Afterwards: progress soon
-// after the last fault, equal replicas, nothing left of shards that are no more; what clients were told is linearizable, who followed heard of
-// every change, and ephemeral records lasted as long as their sessions. One seed, one run.
+// A whole cluster of the real code (nodes, their agents and links, a coordinator with its metadata, RPC, a client library) on a
+// fake clock, fake disks and a fake network, under faults: crashes with and without the power, hangs, cut links, slow disks, a
+// configuration that changes; and its shards are split, merged and moved. Checked all along: never two that serve the same
+// hashes. Afterwards: progress soon after the last fault, equal replicas, nothing left of shards that are no more; what clients
+// were told is linearizable, who followed heard of every change, and ephemeral records lasted as long as their sessions. One
+// seed, one run.
 class ClusterSim {
  public:
   explicit ClusterSim(ClusterSimOptions options);

@@ -15,8 +15,8 @@ constexpr std::uint64_t key_count = 12;   // of the keys that all clients put
 std::string some_key(Random& random);
 History::Operation read_of(const std::string& key, const store::GetOutcome& outcome, TimePoint now);
 
-// Clients that ask one thing at a time, without a network: they believe the assignments that some node tells, until a shard is not where it
-// should be. They put and read all along, and what they are told goes into the history.
+// Clients that ask one thing at a time, without a network: they believe the assignments that some node tells, until a shard is
+// not where it should be. They put and read all along, and what they are told goes into the history.
 class DirectClients {
  public:
   enum class Reads : std::uint8_t {

@@ -12,8 +12,9 @@
 
 namespace skerry::sim {
 
-// A program on a machine of its own that uses the store through the client library: it puts and reads, keeps ephemeral records, and follows
-// all changes. What it is told of records goes into the history; of its sessions and of changes it says itself what can't have been.
+// A program on a machine of its own that uses the store through the client library: it puts and reads, keeps ephemeral records,
+// and follows all changes. What it is told of records goes into the history; of its sessions and of changes it says itself what
+// can't have been.
 class LibraryClient final : public Machine {
  public:
   enum class Deaf : std::uint8_t { no, to_some_changes, to_lost_sessions };   // mistakes made on purpose

@@ -17,8 +17,8 @@
 
 namespace skerry::sim {
 
-// A machine of a simulated cluster: a disk that outlives its processes, and at most one process at a time. Subclasses put the real code
-// of a role on it.
+// A machine of a simulated cluster: a disk that outlives its processes, and at most one process at a time. Subclasses put the
+// real code of a role on it.
 class Machine {
  public:
   Machine(World& world, net::testing::MemoryFabric& fabric, LogRegistry& log, std::string host)

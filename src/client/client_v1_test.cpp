@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the client does with skerry.store.v1, and where a server has none of it. How the real server answers: tests/test_store_v1.py.
+// What the client does with skerry.store.v1, and where a server has none of it. How the real server answers:
+// tests/test_store_v1.py.
 #include "client/change_queue.hpp"
 #include "client/check.hpp"
 #include "client/testing/fixture.hpp"

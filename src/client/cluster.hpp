@@ -31,8 +31,9 @@ std::string v1_method(std::string_view name);   // of skerry.store.v1.Store
 
 // Knows the servers of one namespace: follows the assignments, owns the connections. Owned by a Client, on its core.
 //
-// One server at a time tells the assignments, and may be cut off from the cluster, or have left it. So another is asked where what they say has
-// not come true and nothing new comes, and assignments that are older than those known are left alone: unless no server has any other.
+// One server at a time tells the assignments, and may be cut off from the cluster, or have left it. So another is asked where
+// what they say has not come true and nothing new comes, and assignments that are older than those known are left alone: unless
+// no server has any other.
 class Cluster {
  public:
   Cluster(Core& core, net::Network& network, const ClientOptions& options, TokenSource token);   // the first three outlive it

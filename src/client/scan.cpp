@@ -81,8 +81,8 @@ Task<Result<>> Scan::end_page() {
   co_return Result<>();
 }
 
-// All shards are walked in one order, so behind the record that was handed out last others can go on in the place of those that are no
-// more.
+// All shards are walked in one order, so behind the record that was handed out last others can go on in the place of those that
+// are no more.
 Task<Result<>> Scan::begin_again(Deadline deadline) {
   if (cluster_.core().now() >= deadline) co_return fail(Errc::deadline_exceeded, "a shard moved, and no other was found in time");
   if (position_ && options_.index && !position_->secondary_key) {

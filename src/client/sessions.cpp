@@ -33,8 +33,8 @@ Task<> Sessions::watch_shards() {
   }
 }
 
-// Shards that are no more have left their sessions to those that have their hashes now, under the same ids. Two that had one of the same id
-// can't have been merged before it had ended in one of them, of which nothing was heard.
+// Shards that are no more have left their sessions to those that have their hashes now, under the same ids. Two that had one of
+// the same id can't have been merged before it had ended in one of them, of which nothing was heard.
 void Sessions::follow_shards() {
   std::vector<std::pair<ShardId, SessionId>> left;
   for (const auto& each : kept_)

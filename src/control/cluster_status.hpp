@@ -77,8 +77,8 @@ struct ShardStatus {
   replica::Membership members{};
   std::vector<NodeId> wanted{};    // the voters that its members are on the way to, in order; empty: as they are
   std::vector<NodeId> removed{};   // members no more; their replicas are to be deleted
-  // Their replicas were deleted in this term. What the former replica acknowledged may still be on its way to the leader, which would count it for
-  // the next one: not members again before a higher term.
+  // Their replicas were deleted in this term. What the former replica acknowledged may still be on its way to the leader, which
+  // would count it for the next one: not members again before a higher term.
   std::vector<NodeId> erased{};
   std::optional<ReshapeStatus> reshape{};   // of the first parent
   std::optional<ShardId> reshaped_with{};   // the first parent of the reshape that this is part of, as a parent or a child

@@ -11,9 +11,9 @@ namespace skerry::control {
 // What a coordinator does about its configuration file, which several coordinators each have one of, while the cluster has one
 // configuration. Pure; its owner reads and writes the file.
 //
-// A file that is saved while its coordinator is in office is taken. One that nobody has touched since it agreed with the cluster follows it,
-// also when that was before this life of its coordinator: it holds a former configuration. Any other that differs counts for nothing, and
-// is told of.
+// A file that is saved while its coordinator is in office is taken. One that nobody has touched since it agreed with the cluster
+// follows it, also when that was before this life of its coordinator: it holds a former configuration. Any other that differs
+// counts for nothing, and is told of.
 class ConfigFile {
  public:
   enum class Keeper : std::uint8_t {

@@ -17,8 +17,8 @@
 
 namespace skerry::control {
 
-// A coordinator: waits for its office, then carries out what a CoordinatorCore decides, until another takes over; then waits again.
-// One core's.
+// A coordinator: waits for its office, then carries out what a CoordinatorCore decides, until another takes over; then waits
+// again. One core's.
 class Coordinator {
  public:
   struct Parts {
@@ -33,8 +33,8 @@ class Coordinator {
   void start();
   Task<> stop();
 
-  // What people want now. Tells what has to be stored until it is certain. Fails with invalid_argument when it can't be followed, with
-  // unavailable out of office.
+  // What people want now. Tells what has to be stored until it is certain. Fails with invalid_argument when it can't be followed,
+  // with unavailable out of office.
   Result<CommitNumber> configure(ClusterConfig config);
 
   // The cluster's, as it is kept, in office and out of it. Nothing: there is none, or none is known here.

@@ -8,8 +8,8 @@
 
 namespace skerry::control {
 
-// What a node of a cluster does that can't open what it keeps: it says so to its coordinator, and waits to be given up. Does nothing else. One
-// core's, the node's; outlives the server in which it is registered.
+// What a node of a cluster does that can't open what it keeps: it says so to its coordinator, and waits to be given up. Does
+// nothing else. One core's, the node's; outlives the server in which it is registered.
 class DamagedNode {
  public:
   struct Parts {

@@ -97,7 +97,8 @@ struct NodeAgent::Attendance {
     TimePoint at;
     std::uint64_t round = 0;   // in which the node had it last
   };
-  // As of the last look at the replicas: unless one of these has changed, or something was left to be told, all would be found as it was.
+  // As of the last look at the replicas: unless one of these has changed, or something was left to be told, all would be found as
+  // it was.
   struct Look {
     std::uint64_t changes = 0;   // of replicas, and of those that can't be opened
     std::size_t failed = 0;
@@ -220,8 +221,8 @@ Task<> NodeAgent::bind(v1::Hello hello, std::shared_ptr<Binding> binding) {
   freed_.wake_all();
 }
 
-// What its disk has damaged, found by reading it or by opening a replica. A second time nothing is put aside for it: such a disk is for people
-// to judge.
+// What its disk has damaged, found by reading it or by opening a replica. A second time nothing is put aside for it: such a disk
+// is for people to judge.
 std::string NodeAgent::damage() const {
   if (!parts_.kept_aside.empty()) return {};
   if (const auto& found = parts_.log.damage()) return found->message();

@@ -9,8 +9,9 @@
 
 namespace skerry::control {
 
-// What becomes of nodes whose disks have damaged what they hold: docs/adr/0018. One is given up, and its server filled anew, as soon as every
-// shard that it votes in has a leader elsewhere and a majority of its voters whole without it; until then it is kept as it is.
+// What becomes of nodes whose disks have damaged what they hold: docs/adr/0018. One is given up, and its server filled anew, as
+// soon as every shard that it votes in has a leader elsewhere and a majority of its voters whole without it; until then it is
+// kept as it is.
 class Repairs {
  public:
   Repairs(Desk& desk, Leadership& leadership, Roster& roster) : desk_(desk), leadership_(leadership), roster_(roster) {}

@@ -9,10 +9,10 @@
 
 namespace skerry::control {
 
-// Which server is which node: gives identities to the servers of the configuration, holds a standing call to each, and judges by their
-// greetings whether they are who they should be. An empty server becomes a node; one that was a node with a folder and comes back empty becomes
-// another, and the former is lost: what it had acknowledged is missing, and nobody may count on it. A node that says that its disk has damaged
-// what it held may be given up: it is lost before its server hears of it.
+// Which server is which node: gives identities to the servers of the configuration, holds a standing call to each, and judges by
+// their greetings whether they are who they should be. An empty server becomes a node; one that was a node with a folder and
+// comes back empty becomes another, and the former is lost: what it had acknowledged is missing, and nobody may count on it. A
+// node that says that its disk has damaged what it held may be given up: it is lost before its server hears of it.
 class Roster {
  public:
   explicit Roster(Desk& desk) : desk_(desk) {}
@@ -30,8 +30,8 @@ class Roster {
   void give_up(NodeId node);
   // The node whose standing call this is, when it has greeted as it should.
   std::optional<NodeId> standing(const std::string& name) const;
-  // Nodes that the configuration no longer has and that hold nothing any more are forgotten. Lost ones are remembered for good: a folder that comes
-  // back from somewhere may be older than what was acknowledged.
+  // Nodes that the configuration no longer has and that hold nothing any more are forgotten. Lost ones are remembered for good: a
+  // folder that comes back from somewhere may be older than what was acknowledged.
   void sweep();
   void unreached(const std::string& name, const std::string& why) { unreached_[name] = why; }
   // What is wrong with the server that greeted last, or why it could not be called since; empty: nothing.

@@ -18,8 +18,8 @@ struct StatusCommit {
   std::vector<MetadataChange> changes;
 };
 
-// The status of a coordinator in office, and how far it is durable. What is edited goes into the next commit; one is under way at a
-// time, so that what changes meanwhile is stored together.
+// The status of a coordinator in office, and how far it is durable. What is edited goes into the next commit; one is under way at
+// a time, so that what changes meanwhile is stored together.
 class StatusBook {
  public:
   explicit StatusBook(ClusterStatus status);

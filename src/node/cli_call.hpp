@@ -12,12 +12,12 @@ class MessageLite;
 
 namespace skerry::node {
 
-// One call with one answer to the first of the addresses that is reached, or to the coordinator in office that another one names. For
-// subcommands that ask a server once. Fails with what the server says, and the address where it says nothing.
+// One call with one answer to the first of the addresses that is reached, or to the coordinator in office that another one names.
+// For subcommands that ask a server once. Fails with what the server says, and the address where it says nothing.
 Result<> ask_server(const ConnectionFlags& flags, std::string method, const google::protobuf::MessageLite& request,
                     google::protobuf::MessageLite& reply);
-// The same for a call that changes something: without an answer to one that was sent it fails with ClientErrc::outcome_unknown, and no
-// other address is tried.
+// The same for a call that changes something: without an answer to one that was sent it fails with ClientErrc::outcome_unknown,
+// and no other address is tried.
 Result<> change_server(const ConnectionFlags& flags, std::string method, const google::protobuf::MessageLite& request,
                        google::protobuf::MessageLite& reply);
 

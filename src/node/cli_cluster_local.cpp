@@ -95,7 +95,8 @@ Result<> LocalCluster::claim() {
   return fail(Errc::already_exists, fmt::format("`skerry cluster up` runs in {} already", plan_.options.folder));
 }
 
-// What an earlier run left goes on, with what the admin commands have changed since: which servers are configured is theirs to say.
+// What an earlier run left goes on, with what the admin commands have changed since: which servers are configured is theirs to
+// say.
 Result<> LocalCluster::check_plan() const {
   const std::string path = plan_.made_with_file();
   if (!std::filesystem::exists(path)) return {};

@@ -19,13 +19,14 @@ class LocalCluster {
   LocalCluster(Core& core, net::Network& network, ClusterPlan plan, std::function<void(std::string)> say);
   ~LocalCluster();
 
-  // Fails with already_exists when a port is taken, or another one runs in that folder; invalid_argument when the folder has a cluster
-  // with other members, or another program's files; io_failed. Nothing runs then, and nothing of a cluster was made.
+  // Fails with already_exists when a port is taken, or another one runs in that folder; invalid_argument when the folder has a
+  // cluster with other members, or another program's files; io_failed. Nothing runs then, and nothing of a cluster was made.
   Result<> start();
   // Ends the processes as a person would, and kills those that don't end.
   Task<> stop();
 
-  // Tells of members that have ended by themselves since the last time, and gives the last of what it said; empty: there were none.
+  // Tells of members that have ended by themselves since the last time, and gives the last of what it said; empty: there were
+  // none.
   std::string look();
   Task<Result<std::string>> carry_out(ControlRequest request);
 

@@ -18,9 +18,9 @@ struct ClusterUpOptions {
   std::uint32_t base_port = 6648;
 };
 
-// Who is part of a local cluster, and where: what `skerry cluster up` starts. Pure. Ten ports for each node, from the base port on: the
-// first is for its clients, the second its own internal one, the third the link by which others reach that, the fifth its metrics'. The
-// coordinator takes the fourth, sixth and seventh of the first ten.
+// Who is part of a local cluster, and where: what `skerry cluster up` starts. Pure. Ten ports for each node, from the base port
+// on: the first is for its clients, the second its own internal one, the third the link by which others reach that, the fifth its
+// metrics'. The coordinator takes the fourth, sixth and seventh of the first ten.
 struct ClusterPlan {
   struct Member {
     std::uint32_t number = 0;   // 0: the coordinator

@@ -35,12 +35,13 @@ struct ConnectionFlags {
 void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names = "-a,--service-address",
                             const char* variable = "SKERRY_CLIENT_ADDRESS");
 
-// One or more addresses with commas between, each host:port or tls://host:port. Fails with invalid_argument; a URL is told what to be instead.
+// One or more addresses with commas between, each host:port or tls://host:port. Fails with invalid_argument; a URL is told what
+// to be instead.
 Result<std::vector<std::string>> addresses_of(const ConnectionFlags& flags);
 // "" when there is none: neither a flag nor SKERRY_CLIENT_TOKEN_FILE. Fails with invalid_argument.
 Result<std::string> token_of(const ConnectionFlags& flags);
-// Nothing: without TLS, as far as the flags say; the addresses may say otherwise (client::settle_tls). Fails with invalid_argument, also where one of the files
-// can't be read.
+// Nothing: without TLS, as far as the flags say; the addresses may say otherwise (client::settle_tls). Fails with
+// invalid_argument, also where one of the files can't be read.
 Result<std::optional<net::TlsOptions>> tls_of(const ConnectionFlags& flags);
 // For who speaks to servers without the client library: the network to connect with, over `plain`; null: `plain` itself.
 Result<std::unique_ptr<net::Network>> secure_network(Core& core, net::Network& plain, const std::optional<net::TlsOptions>& tls);

@@ -11,8 +11,8 @@
 
 namespace skerry::node {
 
-// For transform(): lets whole numbers in decimal digits pass, from `min` to `max`. The parser alone would take the nearest number that
-// fits, count -1 from the top, and read 010 as eight.
+// For transform(): lets whole numbers in decimal digits pass, from `min` to `max`. The parser alone would take the nearest number
+// that fits, count -1 from the top, and read 010 as eight.
 template <class Number>
 CLI::Validator whole_number(Number min = std::numeric_limits<Number>::min(), Number max = std::numeric_limits<Number>::max()) {
   const auto take = [min, max](std::string& text) {

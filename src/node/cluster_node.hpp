@@ -32,9 +32,10 @@ struct ClusterNodeOptions {
   NodeStorageOptions storage;             // the engine's budget is the process's, shared evenly by the nodes
 };
 
-// Node K of a cluster, on core K: its storage, its internal port, where the coordinator and the other nodes call, and what it has to do
-// for them. Starts before the public server, which finds its shards through it, and stops after that. Until a coordinator calls it waits.
-// When its disk has damaged what it keeps, and its coordinator can do without that, it puts its folder aside and begins anew as an empty node.
+// Node K of a cluster, on core K: its storage, its internal port, where the coordinator and the other nodes call, and what it has
+// to do for them. Starts before the public server, which finds its shards through it, and stops after that. Until a coordinator
+// calls it waits. When its disk has damaged what it keeps, and its coordinator can do without that, it puts its folder aside and
+// begins anew as an empty node.
 class ClusterNode final : public serve::ShardHost, private control::NodeListener {
  public:
   // Enters itself in `hosts`, which outlives it.

@@ -9,8 +9,9 @@
 
 namespace skerry::node {
 
-// Figures of a cluster, as its coordinator sees it: for alarms, and for `skerry top`, which learns here that it looks at a coordinator.
-// Out of office all but the first are 0, and those of the nodes are not there. One core's; the coordinator must outlive it.
+// Figures of a cluster, as its coordinator sees it: for alarms, and for `skerry top`, which learns here that it looks at a
+// coordinator. Out of office all but the first are 0, and those of the nodes are not there. One core's; the coordinator must
+// outlive it.
 class CoordinatorMetrics final : public Collector {
  public:
   // `address` is where the coordinator answers admin tools.

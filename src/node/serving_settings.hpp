@@ -26,8 +26,8 @@ class LoggingSettings {
   bool json_ = false;
 };
 
-// The settings that every process which serves data has, with their defaults. The flags that Oxia's programs have keep their names, and
-// the keys of its files are taken, too.
+// The settings that every process which serves data has, with their defaults. The flags that Oxia's programs have keep their
+// names, and the keys of its files are taken, too.
 class ServingSettings {
  public:
   ServingSettings(std::string data_dir, std::string cores_help)

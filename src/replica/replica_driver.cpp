@@ -418,7 +418,8 @@ Task<> ReplicaDriver::feed(NodeId node) {
   if (!failure_) send_soon();
 }
 
-// False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes again.
+// False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes
+// again.
 Task<bool> ReplicaDriver::send_from_log(NodeId node) {
   const auto wanted = parts_.replica.next_send(node);
   if (wanted && wanted->kind == SendPlan::Kind::snapshot) begin_snapshot(node);

@@ -34,8 +34,8 @@ class ReplicaListener {
   virtual void on_failed(const Error& reason) = 0;   // log or engine can keep nothing more
 };
 
-// Carries out what the replication core of one shard decides: on the node's log, on the shard's state and towards other nodes. The
-// only one that talks to the core. In every role the same: entries come in, from the shard's own evaluation or from a leader,
+// Carries out what the replication core of one shard decides: on the node's log, on the shard's state and towards other nodes.
+// The only one that talks to the core. In every role the same: entries come in, from the shard's own evaluation or from a leader,
 // are logged and sent on in one go, and applied once they are committed. Owned by its shard, on its core.
 class ReplicaDriver final : private disk::LogListener, private TurnHook, private Timer {
  public:
@@ -85,8 +85,8 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void answered(NodeId from, const AppendAnswer& answer);
   void hear(Term term);
   void probe(NodeId node);
-  // Takes the state that the leader on `from` sends, unless what is here is as good. Returns when this replica stands at its entry for
-  // good. `head` is the block.
+  // Takes the state that the leader on `from` sends, unless what is here is as good. Returns when this replica stands at its
+  // entry for good. `head` is the block.
   Task<Result<>> receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks);
   // Of the state as it is now.
   Task<Result<std::unique_ptr<store::SnapshotSource>>> snapshot();

@@ -117,8 +117,8 @@ Task<Result<>> ReplicaDriver::receive_snapshot(NodeId from, SnapshotHeader heade
   co_return Result<>{};
 }
 
-// What is staged is whole and durable, so with this record the state has become it: should the power go now, the next start takes it.
-// It is not taken before the record is synced: nothing of the engine's may be durable that the log does not know.
+// What is staged is whole and durable, so with this record the state has become it: should the power go now, the next start takes
+// it. It is not taken before the record is synced: nothing of the engine's may be durable that the log does not know.
 Result<> ReplicaDriver::log_installation(EntryId entry) {
   SKERRY_ASSERT(parts_.state.staged() == entry.offset);
   TRY(const disk::Sequence sequence, parts_.log.snapshot_installed(parts_.shard, entry.term, entry.offset));

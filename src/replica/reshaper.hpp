@@ -17,17 +17,17 @@
 
 namespace skerry::replica {
 
-// Makes the replicas of children out of those of their parents, on one node, by a copy of its own; no data comes from elsewhere. One
-// core's; over the node's log and its group of shards, which outlive it. The children are not open meanwhile.
+// Makes the replicas of children out of those of their parents, on one node, by a copy of its own; no data comes from elsewhere.
+// One core's; over the node's log and its group of shards, which outlive it. The children are not open meanwhile.
 //
-// A split copies the parent's state while it serves, and from then on lets the children follow its log: what of it belongs to a child is
-// logged and applied there under the same offset and term. So what is left when the parent is fenced is short. The newest part of the
-// parent's log before the copy goes into the children's logs as well, for those who follow changes. A merge copies both parents while they
-// serve, then again what their logs say that was touched since; when they are fenced and that is done, it is one installation of a snapshot.
-// Where ranges of keys are deleted meanwhile it copies once they are fenced.
+// A split copies the parent's state while it serves, and from then on lets the children follow its log: what of it belongs to a
+// child is logged and applied there under the same offset and term. So what is left when the parent is fenced is short. The
+// newest part of the parent's log before the copy goes into the children's logs as well, for those who follow changes. A merge
+// copies both parents while they serve, then again what their logs say that was touched since; when they are fenced and that is
+// done, it is one installation of a snapshot. Where ranges of keys are deleted meanwhile it copies once they are fenced.
 //
-// A crash leaves nothing of a child, or a replica that has a beginning of what it should, which may be opened as any that is behind; the
-// term of the plan is recorded last. Work goes on when its caller has gone: who asks again waits for it.
+// A crash leaves nothing of a child, or a replica that has a beginning of what it should, which may be opened as any that is
+// behind; the term of the plan is recorded last. Work goes on when its caller has gone: who asks again waits for it.
 class Reshaper {
  public:
   struct Parts {
@@ -43,7 +43,8 @@ class Reshaper {
   // Copies beforehand, as far as the parents have come. Fails with ReshapeError::behind where a parent is not
   // here, foreign_records, sessions_collide; or as log and engine do.
   Task<Result<>> prepare(ReshapePlan plan);
-  // Returns when the children are durable, or were made before; then whoever asks opens them. Fails as prepare() does, and with outdated.
+  // Returns when the children are durable, or were made before; then whoever asks opens them. Fails as prepare() does, and with
+  // outdated.
   Task<Result<>> make(ReshapePlan plan);
   // Ends what makes this child, or others of this parent, and returns when it has; what is there of it is the caller's to delete.
   Task<> abandon(ShardId shard);

@@ -58,8 +58,9 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
   co_return co_await log.wait_synced(sequence);
 }
 
-// Among others entries are committed, and applied, when a majority has them, this node's own disk or not: its engine may have made
-// durable what its log had not when the power went. That state is committed, so it stands for its last entry, of the last barrier's term.
+// Among others entries are committed, and applied, when a majority has them, this node's own disk or not: its engine may have
+// made durable what its log had not when the power went. That state is committed, so it stands for its last entry, of the last
+// barrier's term.
 Task<Result<>> log_follows_state(disk::Log& log, store::ShardEngine& engine, ShardId id, store::KeyOrder order) {
   store::StateMachine machine(id, order, engine);
   CO_TRYV(co_await machine.open());

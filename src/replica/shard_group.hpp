@@ -33,19 +33,20 @@ class ShardGroup final : private store::EngineListener {
   store::Engine& engine() { return engine_; }
   Shard* find(ShardId id);                               // null: not here, or not yet open
   const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
-  // Rises when shards come or go, or when what one of them tells of itself may have changed; but for leases, which run out by themselves.
+  // Rises when shards come or go, or when what one of them tells of itself may have changed; but for leases, which run out by
+  // themselves.
   std::uint64_t changes() const { return changes_; }
 
   // Why the engine takes nothing more until somebody acts, such as a full disk; nothing while it does.
   std::optional<Error> obstruction() const { return engine_.has_room() ? std::nullopt : engine_.obstacle(); }
 
-  // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open. It stops
-  // though its caller goes, and who asks again waits for it.
+  // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open. It
+  // stops though its caller goes, and who asks again waits for it.
   Task<> retire(ShardId id);
   // Takes all out of service, and returns when nobody uses any; fails with deadline_exceeded when somebody still does then.
   Task<Result<>> retire_all(Deadline deadline);
-  // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails with
-  // deadline_exceeded when somebody still does then, with aborted when it was opened meanwhile.
+  // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails
+  // with deadline_exceeded when somebody still does then, with aborted when it was opened meanwhile.
   Task<Result<>> forget(ShardId id, Deadline deadline);
 
   Task<Result<>> checkpoint();   // now; the log is trimmed below it

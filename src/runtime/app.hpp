@@ -20,8 +20,8 @@ struct AppOptions {
   std::uint64_t seed = 0;             // of the cores' random numbers; 0: from the operating system
 };
 
-// A process: cores on threads and the applets on them. Owned by main, which builds the options (see Settings), adds the applets in
-// the order in which they start, and returns what run() returns.
+// A process: cores on threads and the applets on them. Owned by main, which builds the options (see Settings), adds the applets
+// in the order in which they start, and returns what run() returns.
 class App {
  public:
   App(AppOptions options, const Clock& clock, LogRegistry& log);   // clock and log must outlive this

@@ -42,8 +42,8 @@ class Inbox {
   virtual bool has_mail() const = 0;   // before the loop goes to sleep
 };
 
-// Whether other threads may call a core. One that only its own thread calls, and that waits for nothing outside, costs no system call a
-// turn.
+// Whether other threads may call a core. One that only its own thread calls, and that waits for nothing outside, costs no system
+// call a turn.
 enum class Outside : std::uint8_t { open, closed };
 
 // One event loop and what belongs to it. Everything but post_from_outside() and wake() may be used by its own thread only.

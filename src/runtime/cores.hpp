@@ -165,8 +165,8 @@ class Cores {
     letter.arrive(here, std::move(mail));
   }
 
-  // Cancels what serves calls and posts between cores, everywhere, and returns when all has ended. Coroutines that are called from
-  // then on throw cancellation; plain functions still run. Part of stopping; never from a task that itself serves a call.
+  // Cancels what serves calls and posts between cores, everywhere, and returns when all has ended. Coroutines that are called
+  // from then on throw cancellation; plain functions still run. Part of stopping; never from a task that itself serves a call.
   Task<> end_calls();
 
  private:

@@ -15,8 +15,8 @@ namespace skerry {
 // by position, if there was any. Cancelling the caller cancels them all, and still waits for them.
 Task<> run_all(Core& core, std::vector<Task<>> tasks);
 
-// Runs both at the same time; when `main` has ended, cancels `helper` if it still runs and waits for its end. Then an exception of
-// `main` comes through, or else one of `helper`. Cancelling the caller cancels both, and still waits for them.
+// Runs both at the same time; when `main` has ended, cancels `helper` if it still runs and waits for its end. Then an exception
+// of `main` comes through, or else one of `helper`. Cancelling the caller cancels both, and still waits for them.
 Task<> run_beside(Core& core, Task<> main, Task<> helper);
 
 enum class Ended { itself, by_deadline };

@@ -7,7 +7,8 @@
 
 namespace skerry {
 
-// A waiter's place in the line. Whoever leaves early may have held up those behind; or was cancelled, and then granted before it heard of that.
+// A waiter's place in the line. Whoever leaves early may have held up those behind; or was cancelled, and then granted before it
+// heard of that.
 class Semaphore::Place {
  public:
   Place(Semaphore& semaphore, std::size_t count) : semaphore_(semaphore), waiter_(semaphore.core_, count) {

@@ -7,8 +7,8 @@
 #include "oxia/client.pb.h"
 #include "serve/shard_directory.hpp"
 
-// Requests for a shard that was split or merged, by clients that have not heard of it yet: which of its heirs each part is for, by the
-// hash of its key. Pure.
+// Requests for a shard that was split or merged, by clients that have not heard of it yet: which of its heirs each part is for,
+// by the hash of its key. Pure.
 namespace skerry::serve {
 
 namespace proto = io::oxia::proto::v1;
@@ -18,13 +18,14 @@ struct HeirWrite {
   proto::WriteRequest request;
   std::vector<int> puts, deletes, delete_ranges;
 };
-// In the order of the heirs, without those that get nothing; a range deletion is for all. Nothing where an operation is for none of them.
+// In the order of the heirs, without those that get nothing; a range deletion is for all. Nothing where an operation is for none
+// of them.
 std::optional<std::vector<HeirWrite>> cut_write(const proto::WriteRequest& whole, std::span<const ShardPlace> heirs);
 // The answer of an heir goes to where its operations stood.
 void put_together(const HeirWrite& part, proto::WriteResponse answer, proto::WriteResponse& whole);
 
-// Gets don't tell partition keys, so every heir is asked for all: at most one has the record. Only of single keys: which of several answers
-// is the right one is for those to judge that ask several shards.
+// Gets don't tell partition keys, so every heir is asked for all: at most one has the record. Only of single keys: which of
+// several answers is the right one is for those to judge that ask several shards.
 struct HeirRead {
   proto::ReadRequest request;
   std::int64_t shard() const { return request.shard(); }

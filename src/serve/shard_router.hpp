@@ -16,9 +16,9 @@ namespace skerry::serve {
 // Whether the address that a request was sent to must be one of the cluster's (Assignments::allowed_authorities).
 enum class AuthorityCheck { off, members };
 
-// What every service over shards does first and last: refuses calls sent to a wrong address or by who may not make them, finds the
-// core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the service
-// that uses it.
+// What every service over shards does first and last: refuses calls sent to a wrong address or by who may not make them, finds
+// the core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the
+// service that uses it.
 //
 // A protocol tells what is its own with a class `Calls`:
 //   static rpc::Status status(const Error& error);
@@ -31,8 +31,8 @@ class ShardRouter {
 
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> unary(rpc::ServerCall& call, const Request& request, Reply& reply);
-  // Of a session: where its shard was split or merged, it is passed on to those that have its sessions now, as far as they are led
-  // here; good when one of them takes it. For clients that know of no other shard yet.
+  // Of a session: where its shard was split or merged, it is passed on to those that have its sessions now, as far as they are
+  // led here; good when one of them takes it. For clients that know of no other shard yet.
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply);
   template <class Calls, class Request, class Reply>

@@ -90,8 +90,8 @@ class ShardEngine {
   // meanwhile.
   virtual Task<Result<>> finish_staging(Offset offset) = 0;
   virtual std::optional<Offset> staged() const = 0;   // whole and durable, also after a crash
-  // It is the state now, visible at once, and applied() its offset. That this was done becomes durable some time later: until then a
-  // crash leaves the state before and the staged one, and the caller must know to take it again. Requires: staged().
+  // It is the state now, visible at once, and applied() its offset. That this was done becomes durable some time later: until
+  // then a crash leaves the state before and the staged one, and the caller must know to take it again. Requires: staged().
   virtual void take_staged() = 0;
 
  private:

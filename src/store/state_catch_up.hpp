@@ -15,9 +15,9 @@ class Core;
 
 namespace skerry::store {
 
-// Brings the staged copy of two shards that are to be one up to where these have come since: hears of their entries, and stages what the
-// shards have now under each key that those touch. Bookkeeping is not its affair: see StateFork. On the engine's core; drop it before the
-// engine stops.
+// Brings the staged copy of two shards that are to be one up to where these have come since: hears of their entries, and stages
+// what the shards have now under each key that those touch. Bookkeeping is not its affair: see StateFork. On the engine's core;
+// drop it before the engine stops.
 class StateCatchUp {
  public:
   struct Parts {
@@ -30,8 +30,8 @@ class StateCatchUp {
   };
   explicit StateCatchUp(Parts parts) : parts_(std::move(parts)) {}
 
-  // Of an entry that one of the shards has applied. Fails with unsupported where it deletes a range: what of it was the shard's can't be
-  // told any more, and the copy has to be made anew.
+  // Of an entry that one of the shards has applied. Fails with unsupported where it deletes a range: what of it was the shard's
+  // can't be told any more, and the copy has to be made anew.
   Result<> note(BytesView entry);
   // Fails with ReshapeError::foreign_records or sessions_collide, or as the engine does. Yields where it takes long.
   Task<Result<>> settle();

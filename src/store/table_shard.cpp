@@ -235,7 +235,8 @@ Task<Result<>> TableShard::finish_staging(Offset offset) {
   co_return Result<>{};
 }
 
-// The erased area and the offset of the other, which is put when the table is frozen, are in one table: they become durable as one.
+// The erased area and the offset of the other, which is put when the table is frozen, are in one table: they become durable as
+// one.
 void TableShard::take_staged() {
   SKERRY_ASSERT(staged_);
   applied_ = *std::exchange(staged_, std::nullopt);

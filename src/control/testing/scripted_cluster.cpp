@@ -177,7 +177,8 @@ void ScriptedCluster::set_load(std::istream& in) {
   loads[shard] = static_cast<std::uint64_t>(integer(in));
 }
 
-// found SERVERS SHARDS REPLICAS: as many servers, all known and obedient, and the namespace default, led and serving; without words.
+// found SERVERS SHARDS REPLICAS: as many servers, all known and obedient, and the namespace default, led and serving; without
+// words.
 void ScriptedCluster::found(std::istream& in) {
   const std::int64_t servers = integer(in);
   std::istringstream space("default " + std::to_string(integer(in)) + " " + std::to_string(integer(in)));
