@@ -166,8 +166,10 @@ int cancel(const AdminFlags& flags, const ClusterFlags& own) {
   v1::CancelReshapeRequest request;
   request.set_shard(own.shard);
   v1::CancelReshapeResponse reply;
-  return told(ask_server(flags, cluster_method("CancelReshape"), request, reply),
-              fmt::format("What shard {} was to become is given up; what was there before goes on.", own.shard));
+  return told(flags, change_server(flags, cluster_method("CancelReshape"), request, reply),
+              {.what = fmt::format("What shard {} was to become is given up; what was there before goes on.", own.shard),
+               .names = fmt::format("{}\n", own.shard),
+               .document = {{"shard", own.shard}}});
 }
 
 void add_shard_words(CLI::App& admin, Command& chosen, const std::shared_ptr<const AdminFlags>& shared) {
