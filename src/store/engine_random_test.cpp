@@ -102,16 +102,18 @@ class RandomRun {
     testing::OwnedEntry part;
     for (std::uint64_t left = 1 + random_.below(20); left > 0; --left) {
       for (testing::OwnedWrite& write : testing::random_entry(random_)) {
-        if (write.kind == Write::Kind::put) part.push_back(std::move(write));
+        if (write.kind != Write::Kind::erase_range) part.push_back(std::move(write));
       }
     }
-    std::vector<Write> puts;
+    std::vector<Write> writes;
     for (const testing::OwnedWrite& write : part) {
-      puts.push_back(write.view());
-      staging_[id].state[write.space][write.key] = write.value;
+      writes.push_back(write.view());
+      auto& table = staging_[id].state[write.space];
+      if (write.kind == Write::Kind::put) table[write.key] = write.value;
+      else table.erase(write.key);
     }
     for (auto* subject : subjects_) {
-      subject->shard(id).stage(puts);
+      subject->shard(id).stage(writes);
       subject->core().run_turn();
     }
   }

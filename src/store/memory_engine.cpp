@@ -161,6 +161,8 @@ Task<Result<std::unique_ptr<MemoryEngine>>> MemoryEngine::open(Core& core, disk:
 
 Task<Result<>> MemoryEngine::read_all() {
   CO_TRYV(place_->disk.make_folders(place_->folder));
+  // A process that was killed may have put a file in its place and not come to make that durable.
+  CO_TRYV(co_await place_->disk.sync_folder(place_->folder));
   CO_TRY(const std::vector<std::string> names, place_->disk.list(place_->folder));
   for (const std::string& name : names) {
     if (const auto id = shard_of(name, state_suffix)) {
