@@ -34,7 +34,7 @@ struct TableFigures {
 // one sorted file by a thread of its own, and taken in by RocksDB in one atomic step together with the offsets that it stands
 // for; meanwhile, and afterwards as long as memory allows, it goes on answering reads (table_stack.hpp, docs/adr/0011). Tables
 // are written strictly one after another, so what a crash leaves is a state that there was. apply() must be given only what the
-// node's log has synced. Reads on the core look at memory only, the system's page cache included (docs/adr/0018); load() goes
+// node's log has synced. Reads on the core look at memory only, the system's page cache included (docs/adr/0019); load() goes
 // through `blocking`. A disk that is full is an obstacle: it goes on trying, and has_room() ends when memory is full. Any other
 // failure of the disk is for good: health().
 // The same folders and keys as RocksDbEngine's. Lives on its node's core. Drop all cursors before stop(); destroying it without
