@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any configuration file is either taken or refused with a text; what was taken is shown as YAML that gives the same values again.
+// Any configuration file is either taken or refused with a text; what was taken is shown as YAML that gives the same values
+// again.
 #include <cstdint>
 #include <string>
 

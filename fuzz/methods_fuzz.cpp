@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any requests to the public methods, through to a shard's log and state. Whatever is asked, nothing crashes, every call ends, an answer
-// that is made without parsing is the one that the handler would give, the shard goes on serving, and what its log holds makes the same
-// state again.
+// Any requests to the public methods, through to a shard's log and state. Whatever is asked, nothing crashes, every call ends, an
+// answer that is made without parsing is the one that the handler would give, the shard goes on serving, and what its log holds
+// makes the same state again.
 //
 // Input: calls, one after the other, each
 //   sized method, u8 flags, u8 count, count x sized request
-// A name that is no method stands for one of them. Flags: 1 requests are looked at before they are parsed, 2 headers that name no shard, 4 then
-// time passes.
+// A name that is no method stands for one of them. Flags: 1 requests are looked at before they are parsed, 2 headers that name no
+// shard, 4 then time passes.
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -53,7 +53,7 @@ class World final : serve::ShardHost {
     assignments->namespaces["default"] = std::move(places);
     directory_.set(std::move(assignments));
   }
-  ~World() {
+  ~World() override {
     for (int round = 0; round < 2; ++round) core().drop_frames();
   }
   World(const World&) = delete;

@@ -3,8 +3,8 @@
 //
 // Input: a byte of mode, then
 //   mode even: what a file of blocks would hold, as it is
-//   mode odd:  a real snapshot's blocks with edits, each of three bytes: which block, what happens to it (lost, doubled, swapped with the
-//              next, a byte changed, a byte changed and the checksum put right), and where
+//   mode odd:  a real snapshot's blocks with edits, each of three bytes: which block, what happens to it (lost, doubled, swapped
+//              with the next, a byte changed, a byte changed and the checksum put right), and where
 #include <cstddef>
 #include <cstdint>
 #include <vector>

@@ -44,6 +44,7 @@ class WatchedLog final : public disk::Log {
   Task<Result<std::vector<disk::LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) override {
     return log_->read(shard, from, bytes_max);
   }
+  const std::optional<Error>& damage() const override { return log_->damage(); }
   std::uint64_t bytes() const override { return log_->bytes(); }
   std::uint64_t bytes_since(ShardId shard, Offset offset) const override { return log_->bytes_since(shard, offset); }
   std::optional<ShardId> oldest_holder() const override { return log_->oldest_holder(); }

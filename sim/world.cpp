@@ -5,29 +5,31 @@
 
 namespace skerry::sim {
 
-Core& World::start_core() {
-  cores_.push_back(std::make_unique<Core>(CoreId(next_id_++), clock, random.next()));
-  return *cores_.back();
-}
-
-bool World::is_paused(const Core& core) const {
-  const auto found = paused_.find(&core);
-  return found != paused_.end() && clock.now() < found->second;
+Cores& World::start_process() {
+  auto cores = std::make_unique<Cores>(1, clock, random.next(), Outside::closed);
+  Core* const core = cores->all().front().get();
+  return *processes_.emplace_back(std::move(cores), core).cores;
 }
 
 void World::remove_core(Core& core) {
-  paused_.erase(&core);
-  std::erase_if(cores_, [&](const auto& each) { return each.get() == &core; });
+  std::erase_if(processes_, [&](const Process& each) { return each.core == &core; });
+}
+
+void World::pause_core(Core& core, TimePoint until) {
+  std::ranges::find(processes_, &core, &Process::core)->paused_until = until;
 }
 
 bool World::step() {
-  if (cores_.empty()) return false;
-  const std::size_t first = random.below(cores_.size());
-  for (std::size_t i = 0; i < cores_.size(); ++i) {
-    Core& core = *cores_[(first + i) % cores_.size()];
-    if (is_paused(core)) continue;
+  ran_ = nullptr;
+  if (processes_.empty()) return false;
+  const std::size_t first = random.below(processes_.size());
+  for (std::size_t i = 0; i < processes_.size(); ++i) {
+    const std::size_t at = first + i < processes_.size() ? first + i : first + i - processes_.size();
+    const Process& process = processes_[at];
+    if (clock.now() < process.paused_until) continue;
     const std::size_t handlers = random.chance(0.5) ? 1 + random.below(4) : 512;
-    if (!core.run_turn(handlers)) continue;
+    if (!process.core->run_turn(handlers)) continue;
+    ran_ = process.core;
     clock.advance(Duration(random.below(20'000)));   // work takes time, though little
     return true;
   }
@@ -36,8 +38,9 @@ bool World::step() {
 
 bool World::jump() {
   TimePoint next = no_deadline;
-  for (const auto& core : cores_) {
-    next = std::min(next, is_paused(*core) ? paused_.at(core.get()) : core->next_timer().value_or(no_deadline));
+  for (const Process& process : processes_) {
+    const bool paused = clock.now() < process.paused_until;
+    next = std::min(next, paused ? process.paused_until : process.core->next_timer().value_or(no_deadline));
   }
   if (next == no_deadline) return false;
   if (next > clock.now()) clock.advance(next - clock.now());

@@ -306,6 +306,23 @@ def test_clients_that_never_take_their_answers_cannot_fill_the_memory(server, po
             client.close()
 
 
+def test_json_clients_that_never_read_fill_no_memory_and_hold_up_no_stop(server):
+    with server.connect() as store:
+        for n in range(64):
+            store.put(f"/big/{n:02}", b"x" * MIB)
+    scan = b'{"shard": 0}'
+    asks = b"POST /api" + SERVICE.encode() + b"RangeScan HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(scan), scan)
+    with contextlib.ExitStack() as clients:
+        with memory_bounded(server, 512):
+            for _ in range(32):
+                client = clients.enter_context(socket.create_connection(("127.0.0.1", server.metrics_port), timeout=20))
+                client.sendall(asks)
+                assert client.recv(12) == b"HTTP/1.1 200"
+            with server.connect() as store:
+                assert store.put("/polite").status == OK
+        assert server.stop() == 0
+
+
 def test_what_slow_clients_held_is_given_back(server, polite):
     with server.connect() as store:
         store.put("/big", b"x" * MIB)

@@ -2,6 +2,7 @@
 """Namespaces that come, change and go while the store runs."""
 
 import json
+import signal
 import threading
 
 import grpc
@@ -11,7 +12,7 @@ from support.cli import Client, run
 from support.protocol import oxia, put
 from support.server import eventually
 
-USAGE, FAILED, NOT_FOUND, UNAVAILABLE = 2, 1, 3, 5
+USAGE, FAILED, NOT_FOUND, UNAVAILABLE, UNKNOWN = 2, 1, 3, 5, 6
 
 
 class Admin:
@@ -56,6 +57,9 @@ def test_a_namespace_made_at_run_time_takes_records_and_outlives_a_kill(server, 
     server.start()
     assert admin.names() == ["default", "logs"]
     assert len(in_space(server, "logs", "list", "--key-sorting", "natural").lines) == 20
+    for words in (["list"], ["list", "--limit", "3"], ["range-scan"]):   # merged in another order than the shards', they would leave keys out
+        refused = in_space(server, "logs", *words)
+        assert refused.status == 2 and "--key-sorting natural" in refused.err, refused
     assert Client(server.address)("list").lines == []
 
 
@@ -174,4 +178,29 @@ def test_what_is_wrong_is_refused_with_the_reason(make_server, words, status, sa
 
 def test_no_server_is_told_with_the_address():
     refused = run("admin", "-a", "127.0.0.1:1", "--request-timeout", "1s", "namespace", "list")
+    assert refused.status == UNAVAILABLE and "127.0.0.1:1" in refused.err
+
+
+def test_a_change_that_was_sent_and_not_answered_may_have_happened(make_server):
+    server = make_server(shards=1)
+    admin = Admin(server)
+    assert admin("create", "logs").status == 0
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        for words in (("namespace", "delete", "logs", "--yes"), ("namespace", "create", "more"), ("namespace", "patch", "logs", "--notifications=false"),
+                      ("shard", "split", "-n", "logs", "--shard", "1"), ("shard", "merge", "-n", "logs", "--left", "1", "--right", "2"),
+                      ("shard", "move", "1", "--from", "one", "--to", "two"), ("leader", "move", "1", "--to", "two"), ("node", "drain", "two"),
+                      ("node", "undrain", "two"), ("dataserver", "delete", "two"), ("dataserver", "patch", "two", "--label", "rack=a"),
+                      ("dataserver", "create", "two", "--public", "localhost:1", "--internal", "localhost:2")):
+            silent = run("admin", "-a", server.address, "--request-timeout", "300ms", *words)
+            assert silent.status == UNKNOWN and "may have been made" in silent.err and server.address in silent.err, (words, silent)
+        for words in (("namespace", "list"), ("namespace", "get", "logs"), ("cluster", "status"), ("dataserver", "list")):
+            assert run("admin", "-a", server.address, "--request-timeout", "300ms", *words).status == UNAVAILABLE, words
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    eventually(lambda: "logs" not in admin.names(), "the deletion that was not answered")
+
+
+def test_a_change_that_reached_no_server_is_safe_to_repeat():
+    refused = run("admin", "-a", "127.0.0.1:1", "--request-timeout", "1s", "namespace", "create", "logs")
     assert refused.status == UNAVAILABLE and "127.0.0.1:1" in refused.err

@@ -3,15 +3,17 @@
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 
 import pytest
 
+from support import raw
 from support.cli import Client, run
-from support.server import PROGRAM, eventually
+from support.server import PROGRAM, eventually, free_port
 
-FAILED, USAGE, NOT_FOUND, UNAVAILABLE, NOT_ALLOWED = 1, 2, 3, 5, 7
+FAILED, USAGE, NOT_FOUND, UNAVAILABLE, UNKNOWN, NOT_ALLOWED = 1, 2, 3, 5, 6, 7
 
 
 @pytest.fixture(params=[1, 2])
@@ -116,6 +118,25 @@ def test_each_shard_is_as_of_one_moment_while_writers_go_on(make_server, tmp_pat
         assert len(records(server, f"copy{n}")) == 3002
 
 
+def test_a_core_makes_two_backups_at_once(make_server, tmp_path):
+    server = make_server(shards=1, arguments=["--cores", "1"])
+    fill(server, 400, size=100_000)   # more than pipes and connections hold
+    held = [subprocess.Popen([PROGRAM, "backup", "-a", server.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
+    try:
+        for each in held:
+            assert each.stdout.read(8) == b"SKERRYBK"
+        refused = backup(server, "-f", tmp_path / "third")
+        assert refused.status == FAILED and "2 backups are being made already" in refused.err
+        assert not (tmp_path / "third").exists()
+        held[0].kill()
+        eventually(lambda: backup(server, "-f", tmp_path / "third").status == 0, "a turn for the third")
+    finally:
+        for each in held:
+            each.kill()
+            each.wait()
+            each.stdout.close()
+
+
 def test_a_namespace_that_exists_is_not_restored_over(server, tmp_path):
     fill(server, 10)
     file = tmp_path / "b"
@@ -169,6 +190,25 @@ def test_a_kill_in_the_middle_of_a_restore_leaves_nothing(make_server, tmp_path)
     assert records(server, "half") == records(server)
 
 
+def test_a_restore_that_was_sent_whole_and_not_answered_may_have_happened(make_server, tmp_path):
+    server = make_server(shards=1)
+    file = tmp_path / "b"
+    assert backup(server, "-f", file).status == 0
+    with socket.create_server(("127.0.0.1", free_port())) as listener:   # takes the whole call, and hangs up
+        def take_call():
+            connection, _ = listener.accept()
+            with connection:
+                taken = b""
+                while not any(kind == raw.DATA and flags & raw.END_STREAM for kind, flags, _, _ in raw.frames(taken[len(raw.PREFACE):])):
+                    taken += connection.recv(1 << 16)
+
+        taking = threading.Thread(target=take_call)
+        taking.start()
+        silent = run("restore", "-a", f"127.0.0.1:{listener.getsockname()[1]}", "-n", "copy", "-f", file)
+        taking.join(20)
+    assert silent.status == UNKNOWN and "may have been made" in silent.err, silent
+
+
 def test_a_restore_whose_caller_goes_away_frees_the_name(make_server):
     server = make_server(shards=1)
     fill(server, 2000, size=1000)
@@ -193,7 +233,9 @@ def test_what_is_asked_for_wrongly_is_said_clearly(make_server, tmp_path):
     assert kept.status == FAILED and "--force" in kept.err and file.read_text() == "precious"
     assert backup(server, "-f", file, "--force").status == 0 and file.read_bytes().startswith(b"SKERRYBK")
     assert backup(server, "-f", tmp_path / "no" / "folder").status == FAILED
-    assert restore(server, "-f", tmp_path / "absent").status == FAILED
+    folder = backup(server, "-f", tmp_path, "--force")
+    assert folder.status == USAGE and "is a folder" in folder.err, folder
+    assert restore(server, "-f", tmp_path / "absent").status == USAGE
     bad_name = restore(server, "-n", "no/name", "-f", file)
     assert bad_name.status == USAGE and "is not a namespace name" in bad_name.err
     server.stop()

@@ -107,7 +107,7 @@ def test_a_leader_moves_to_where_it_is_wished(make):
     cluster.put("key", b"value")
     leader = serving(admin)["leader"]
     other = next(name for name in cluster.servers if name != leader)
-    admin.ok("leader", "move", "0", "--to", other)
+    assert admin.json("leader", "move", "0", "--to", other) == {"shard": 0, "to": other}
     eventually(lambda: admin.shard()["leader"] == other and admin.shard()["serving"], "the other leader")
     with cluster.leader_store() as store:
         assert store.get("key").value == b"value"
@@ -125,7 +125,7 @@ def test_a_drained_node_can_be_switched_off(make):
     cluster.servers[leaving].kill()
     with cluster.leader_store() as store:
         assert store.get("key").value == b"value"
-    admin.ok("node", "undrain", leaving)
+    assert admin.json("node", "undrain", leaving) == {"node": leaving, "draining": False}
     assert not admin.node(leaving)["draining"]
 
 
@@ -173,8 +173,18 @@ def test_what_is_wrong_is_refused_with_the_reason(make):
 def test_a_node_and_a_standalone_say_who_manages_clusters(make, make_server):
     cluster, _ = make(servers=1)
     refused = run("admin", "-a", cluster.servers["one"].address, "cluster", "status")
-    assert refused.status == FAILED and "coordinator" in refused.err
+    server, coordinator = cluster.servers["one"].address, cluster.coordinator.address
+    assert refused.status == FAILED and "is no coordinator" in refused.err and server in refused.err
+    refused = run("admin", "-a", server, "namespace", "list")
+    assert refused.status == FAILED and "neither a standalone nor a coordinator" in refused.err
+    for address in (server, coordinator):
+        refused = run("backup", "-a", address)
+        assert refused.status == FAILED and "no backup of a cluster yet" in refused.err
+    refused = run("client", "-a", coordinator, "--request-timeout", "5s", "get", "/a")
+    assert refused.status == FAILED and "holds no records" in refused.err and "cluster's server" in refused.err, refused
     alone = make_server(shards=1)
+    refused = run("admin", "-a", alone.address, "node", "list")
+    assert refused.status == FAILED and "a standalone has no nodes" in refused.err
     refused = run("admin", "-a", alone.address, "dataserver", "list")
     assert refused.status == FAILED and "`skerry coordinator`" in refused.err
     refused = run("admin", "-a", alone.address, "shard", "split", "-n", "default", "--shard", "0")

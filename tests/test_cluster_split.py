@@ -10,6 +10,7 @@ import pytest
 from support.cli import run
 from support.cluster import Cluster
 from support.history import History
+from support.protocol import OK, Store, oxia, put
 from support.routed import RoutedStore, RoutedWorker
 from support.server import eventually
 
@@ -146,3 +147,42 @@ def test_what_is_there_stays_when_there_is_no_load(make):
     for number, seen in versions.items():
         assert eventually(lambda: store.get(f"key-{number}"), "a get", 20) == seen   # noqa: B023
     store.close()
+
+
+def test_who_still_names_the_parent_is_answered_by_its_children(make):
+    cluster, admin = make(servers=1)
+    admin.settled()
+    with Store(cluster.servers["one"].address) as store:
+        store.put("before", b"value")
+        children = admin.split(0)
+        admin.settled()
+        session = store.create_session()
+        keys = [f"key-{number}" for number in range(20)]
+        answers = store.write(0, puts=[put(key, b"value", session_id=session) for key in keys]).puts
+        assert [each.status for each in answers] == [OK] * len(keys)
+        gets = [oxia.GetRequest(key=key, include_value=True) for key in keys]
+        assert [each.value for each in store.read(0, gets)] == [b"value"] * len(keys)
+        assert store.get("before").value == b"value"
+        found = [store.list(shard=child) for child in children]
+        assert all(found) and sorted(sum(found, [])) == sorted([*keys, "before"])
+        store.keep_alive(session)
+        store.close_session(session)
+        assert sum((store.list(shard=child) for child in children), []) == ["before"]
+
+
+def test_a_split_that_is_cancelled_leaves_the_shard_as_it_was(make):
+    cluster, admin = make()
+    load = Load(cluster)
+
+    def cancelled():
+        shard = admin.settled()[0]["shard"]
+        admin.split(shard)
+        done = admin("shard", "cancel", shard)
+        assert done.status == 0 or "can't be stopped any more" in done.err or "being deleted" in done.err or "no shard" in done.err, done
+        return [shard] if done.status == 0 else None
+    kept = eventually(cancelled, "a split that is cancelled in time", 120)[0]
+    shard = next(each for each in admin.settled() if each["shard"] == kept)
+    assert "somebody wished it" in shard["given_up"]
+    refused = admin("shard", "cancel", kept)
+    assert refused.status != 0 and "is not being split or merged" in refused.err
+    load.finish()

@@ -19,3 +19,4 @@ def test_histories_are_linearizable_through_kills_and_hangs(tmp_path):
     counts = torture.history.counts()
     assert counts["puts"] > 200 and counts["gets"] > 200, f"seed {seed}: {counts}"
     assert torture.history.violations() == [], f"seed {seed}"
+    assert torture.given_up() == [], f"seed {seed}"

@@ -201,6 +201,37 @@ def test_what_is_wrong_is_refused_with_the_reason(up, tmp_path):
         assert refused.status == status and says in refused.err, (words, refused)
 
 
+def test_a_cluster_goes_on_with_the_servers_that_its_configuration_has_by_now(up):
+    cluster = up(nodes=2, flags=["--replication-factor", "1"])
+    coordinator = f"127.0.0.1:{cluster.base + 3}"
+    assert run("admin", "-a", coordinator, "dataserver", "delete", "node-2").status == 0
+    eventually(lambda: cluster.leaders() == {"node-1"}, "the move to node-1", 60)
+    cluster.put("/a", "kept")
+    assert cluster.stop() == 0
+    cluster.start()
+    assert cluster.client()("get", "/a").out == "kept\n"
+    assert run("admin", "-a", coordinator, "dataserver", "list", "-o", "name").lines == ["node-1"]
+
+
+def test_a_folder_keeps_to_the_nodes_and_ports_it_was_made_with(tmp_path):
+    folder, base = tmp_path / "cluster", free_ports(30)
+    made = ["--nodes", "2", "--base-port", str(base)]
+    assert run("cluster", "up", "--once", "--dir", folder, *made, timeout=60).status == 0
+    for flags in (["--nodes", "3", "--base-port", str(base)], ["--nodes", "1", "--base-port", str(base)],
+                  ["--nodes", "2", "--base-port", str(base + 10)]):
+        refused = run("cluster", "up", "--once", "--dir", folder, *flags, timeout=60)
+        assert refused.status == USAGE and " ".join(made) in refused.err and " ".join(flags) in refused.err, refused
+    assert not (folder / "node-3").exists()
+    assert run("cluster", "up", "--once", "--dir", folder, *made, timeout=60).status == 0
+
+
+def test_another_programs_folder_is_left_alone(tmp_path):
+    (tmp_path / "letter.txt").write_text("Dear Anna")
+    refused = run("cluster", "up", "--once", "--nodes", "1", "--dir", tmp_path, "--base-port", str(free_ports(10)), timeout=60)
+    assert refused.status == USAGE and "letter.txt" in refused.err, refused
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
 def test_a_child_that_can_not_start_ends_all_and_tells_why(tmp_path):
     folder = tmp_path / "cluster"
     run("cluster", "up", "--nodes", "1", "--once", "--dir", str(folder), "--base-port", str(free_ports(10)), timeout=60)

@@ -61,6 +61,30 @@ def test_values_come_from_stdin_and_may_be_any_bytes(client):
     assert client("get", "/a", text=False).out.rstrip(b"\n") == content.rstrip(b"\n")
 
 
+def test_a_value_is_had_byte_for_byte(lone, tmp_path):
+    for content in (b"a", b"a\n", b"", bytes(range(256))):
+        lone("put", "/a", "-c", stdin=content, text=False)
+        assert lone("get", "/a", "--raw", text=False).out == content
+        assert lone("get", "/a", "--output-file", tmp_path / "value", text=False).out == b""
+        assert (tmp_path / "value").read_bytes() == content
+    assert lone("get", "/nothing", "--output-file", tmp_path / "none").status == NOT_FOUND and not (tmp_path / "none").exists()
+    assert lone("get", "/a", "--output-file", tmp_path / "no" / "folder").status == FAILED
+    for flags in (("--raw", "--hex"), ("--raw", "-v"), ("--raw", "-o", "json"), ("--output-file", tmp_path / "x", "--hex")):
+        assert lone("get", "/a", *flags).status == USAGE, flags
+
+
+def test_variables_stand_in_for_flags_that_are_not_given(server, tmp_path):
+    run("admin", "-a", server.address, "namespace", "create", "logs")
+    here = {"SKERRY_CLIENT_ADDRESS": server.address, "SKERRY_ADMIN_ADDRESS": server.address, "SKERRY_CLIENT_NAMESPACE": "logs"}
+    assert run("client", "put", "/a", "x", environment=here).status == 0
+    assert run("client", "-a", server.address, "-n", "logs", "get", "/a").out == "x\n"
+    assert run("client", "-n", "default", "get", "/a", environment=here).status == NOT_FOUND
+    assert run("admin", "namespace", "list", "-o", "name", environment=here).lines == ["default", "logs"]
+    refused = run("client", "get", "/a", environment={**here, "SKERRY_CLIENT_TOKEN_FILE": str(tmp_path / "missing")})
+    assert refused.status == USAGE and "missing" in refused.err
+    assert run("client", "--token", "x", "get", "/a", environment={**here, "SKERRY_CLIENT_TOKEN_FILE": str(tmp_path / "missing")}).status == 0
+
+
 def test_get_shows_bytes_as_hex_on_request(lone):
     lone("put", "/a", "-c", stdin=b"\x00\xffA", text=False)
     shown = lone("get", "/a", "--hex").out.lower()
@@ -279,6 +303,21 @@ def test_a_line_that_is_no_record_is_named_by_its_number(lone, line):
     assert outcome.status not in (0, UNAVAILABLE) and "line 2" in outcome.err, outcome
 
 
+def test_a_value_that_is_json_is_stored_byte_for_byte(lone):
+    for value in ("12345678901234567890123", "18446744073709551616", "1e400", "1.10", '{"b":1, "a":[ 1.0,"\\u00e9" ]}'):
+        assert lone("put", "--json-lines", stdin=f'{{"key":"/a","value": {value} }}\n').status == 0
+        assert lone("get", "/a").out == value + "\n"
+        assert lone("batch", "-c", stdin=f'{{"put":"/b","value":{value}}}\n').status == 0
+        assert lone("get", "/b").out == value + "\n"
+
+
+def test_a_name_that_comes_twice_in_a_line_is_refused_with_its_number(lone):
+    for words, line in ((("put", "--json-lines"), '{"key":"/a","value":1,"value":2}'), (("batch", "-c"), '{"put":"/a","value":1,"put":"/b"}')):
+        outcome = lone(*words, stdin="\n" + line + "\n")
+        assert outcome.status == USAGE and "line 2" in outcome.err and "given twice" in outcome.err, outcome
+    assert lone("list").lines == []
+
+
 # --- help and errors
 
 
@@ -301,12 +340,74 @@ def test_words_that_make_no_sense_are_refused_and_told_why(words):
     assert outcome.status == USAGE and outcome.err.startswith("Error: ") and outcome.out == "", outcome
 
 
+GREAT = "99999999999999999999999"
+
+
+@pytest.mark.parametrize("words, flag", [
+    (("client", "put", "/a", "x", "-e", GREAT), "--expected-version"), (("client", "put", "/a", "x", "-e", "-2"), "--expected-version"),
+    (("client", "put", "/a", "x", "-e", "0x1"), "--expected-version"), (("client", "delete", "/a", "-e", "-2"), "--expected-version"),
+    (("client", "put", "/a", "x", "-p", "p", "-d", "-1"), "--sequence-keys-deltas"),
+    (("client", "put", "/a", "x", "-p", "p", "-d", "1,1.5"), "--sequence-keys-deltas"),
+    (("client", "list", "--limit", GREAT), "--limit"), (("client", "range-scan", "--limit", "-1"), "--limit"),
+    (("client", "notifications", "--limit", "1e3"), "--limit"), (("wal", "scan", "--offset-first", "-5"), "--offset-first"),
+    (("wal", "verify", "--shard", "one"), "--shard"), (("admin", "shard", "split", "-n", "a", "--shard", "0", "--split-point", GREAT), "--split-point"),
+    (("admin", "namespace", "create", "a", "--initial-shards", "-1"), "--initial-shards"), (("perf", "--keys-cardinality", "0"), "--keys-cardinality"),
+    (("cluster", "up", "--base-port", "70000"), "--base-port"), (("health", "--port", "65536"), "--port")], ids=lambda each: " ".join(each[-2:]) if isinstance(each, tuple) else "")
+def test_a_number_out_of_range_is_refused_with_flag_and_range(words, flag):
+    outcome = run(*words)
+    assert outcome.status == USAGE and f"{flag}: expected a whole number from " in outcome.err and " to " in outcome.err, outcome
+
+
+def test_numbers_are_decimal_up_to_the_last_that_fits(lone):
+    assert put(lone, "/a", "x")["version_id"] == 0
+    assert lone("put", "/a", "y", "-e", str(2**63 - 1)).status == VERSION_CONFLICT
+    assert put(lone, "/a", "y", "-e", "00")["version_id"] == 1
+    for n in range(9):
+        put(lone, f"/k/{n}", "x")
+    assert len(lone("list", "--limit", "010").lines) == 10   # not eight
+    assert len(lone("list", "--limit", str(2**64 - 1)).lines) == 10
+
+
 @pytest.mark.parametrize("words", [(), ("standalone",), ("client",), ("client", "put"), ("client", "get"), ("client", "list"),
                                    ("client", "range-scan"), ("client", "delete"), ("client", "delete-range"), ("client", "notifications"),
                                    ("client", "sequence-updates"), ("health",)], ids=" ".join)
 def test_every_word_has_help(words):
     outcome = run(*words, "--help")
     assert outcome.status == 0 and outcome.err == "" and len(outcome.out) > 80, outcome
+
+
+def test_help_is_a_word_too():
+    assert run("help").out == run("--help").out and run("help").status == 0
+
+
+def test_a_file_that_is_named_and_can_not_be_read_is_a_wrong_command_line(lone, tmp_path):
+    missing = tmp_path / "missing"
+    data = ["--data-dir", tmp_path / "data", "--public-addr", f"127.0.0.1:{free_port()}", "--metrics-addr", "none"]
+    connection = ["client", "-a", lone.address]
+    for words in ([*connection, "put", "/a", "--file", missing], [*connection, "put", "--json-lines", "--file", missing],
+                  [*connection, "batch", "--file", missing], [*connection, "get", "/a", "--token-file", missing],
+                  [*connection, "get", "/a", "--tls-trusted-ca-file", missing], [*connection, "get", "/a", "--tls-cert-file", missing],
+                  ["restore", "-a", lone.address, "-f", missing], ["restore", "-a", lone.address, "-f", tmp_path],
+                  ["wal", "verify", "--data-dir", missing], ["wal", "scan", "--wal-dir", missing], ["config", "check", missing],
+                  ["standalone", *data, "--config", missing], ["standalone", *data, "--auth-users-file", missing],
+                  ["standalone", *data, "--tls-cert-file", missing, "--tls-key-file", missing]):
+        outcome = run(*words)
+        assert outcome.status == USAGE and str(tmp_path) in outcome.err, (words, outcome)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_range_that_ends_before_it_begins_is_not_deleted(lone):
+    put(lone, "/a", "x")
+    refused = lone("delete-range", "-s", "/z", "-e", "/a")
+    assert refused.status == USAGE and '"/z"' in refused.err and '"/a"' in refused.err, refused
+    for low, high in (("/z", "/a/b"), ("/a/b", "/z"), ("/z", "/z")):   # the one or the other by the namespace's order, or just empty
+        assert lone("delete-range", "-s", low, "-e", high).status == 0
+    assert lone("delete-range", "-s", "/", "-e", "").status == 0
+
+
+def test_json_lines_need_no_flag_for_standard_input(lone):
+    refused = lone("put", "--json-lines", "-c", stdin='{"key":"/a","value":1}\n')
+    assert refused.status == USAGE and "leave out -c" in refused.err
 
 
 def test_help_of_standalone_names_its_flags_and_defaults():

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from support import small_disk as disks
-from support.server import Server
+from support.server import Server, eventually
 
 
 @pytest.fixture
@@ -48,5 +48,29 @@ def test_a_full_disk_stops_writes_with_the_reason_and_loses_nothing(small_disk, 
             missing = [key for key, value in acknowledged.items() if store.get(key).value != value]
             assert missing == []
             assert store.put("/again", b"x").status == 0
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("kib", [4, 12, 20, 40])
+def test_a_start_with_hardly_any_space_says_so_and_loses_nothing(small_disk, tmp_path, kib):
+    server = Server(tmp_path / "server", shards=2)
+    server.data = small_disk / "data"
+    try:
+        server.start()
+        with server.connect() as store:
+            store.put("/kept", b"value")
+        server.kill()
+        ballast = disks.fill(small_disk, kib << 10)
+        server.launch()
+        eventually(lambda: server.process.poll() is not None or "Started Grpc server" in server.output()[-2000:], "a start or a refusal")
+        if not server.running():
+            assert server.process.returncode == 1, server.output()[-2000:]
+            assert "space" in server.output().lower()
+        server.kill()
+        ballast.unlink()
+        server.start()
+        with server.connect() as store:
+            assert store.get("/kept").value == b"value"
     finally:
         server.kill()

@@ -54,8 +54,9 @@ def test_ctrl_c_ends_it_with_the_report(server):
     assert process.returncode == 0 and "Total of" in out
 
 
-@pytest.mark.parametrize("words, says", [(("--rate", "0"), "--rate"), (("-p", "101"), "0 to 100"), (("--keys-cardinality", "0"), "above 0"),
+@pytest.mark.parametrize("words, says", [(("--rate", "0"), "--rate"), (("-p", "101"), "0 to 100"), (("--keys-cardinality", "0"), "--keys-cardinality"),
                                          (("-s", "-1"), "--value-size"), (("--duration", "soon"), "soon"), (("--report-interval", "1ms"), "1s"),
+                                         (("--rate", "100", "--in-flight", "3"), "excludes"),
                                          (("--rte", "5"), "did you mean --rate?")])
 def test_what_is_wrong_is_refused_with_the_reason(words, says):
     outcome = run("perf", "-a", "127.0.0.1:1", *words)

@@ -40,6 +40,17 @@ def kept(server):
         return all(store.get("/a", shard=shard).value == b"kept" for shard in (0, 1))
 
 
+@pytest.mark.parametrize("role, flags", [("standalone", ["-p", "-m"]), ("server", ["-p", "-m"]), ("server", ["-i", "-p"]), ("coordinator", ["-i", "-m"])])
+def test_one_port_for_two_purposes_is_refused_before_anything_is_made(tmp_path, role, flags):
+    address = f"127.0.0.1:{free_port()}"
+    folder = "--metadata-dir" if role == "coordinator" else "--data-dir"
+    words = [PROGRAM, role, folder, tmp_path / "data", flags[0], address, flags[1], address]
+    refused = subprocess.run(words, capture_output=True, text=True, timeout=20)
+    names = {"-p": "--public-addr", "-i": "--internal-addr", "-m": "--metrics-addr"}
+    assert refused.returncode == 2 and all(names[flag] in refused.stderr for flag in flags) and address in refused.stderr, refused
+    assert not (tmp_path / "data").exists()
+
+
 def test_sigterm_and_sigint_stop_it_with_status_0(make_server):
     server = make_server(shards=1)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -214,6 +225,19 @@ def test_damage_in_the_middle_of_the_log_is_refused_with_file_and_position(make_
     server.start()
     with server.connect() as store:
         assert len(store.list()) == 200
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_damaged_engine_is_refused_beside_a_log_that_has_just_begun(stopped, tmp_path, attempt):
+    tables = list(stopped.data.glob("node-*/engine/*.sst"))
+    assert tables
+    for table in tables:
+        with open(table, "r+b") as file:
+            file.write(b"X" * 512)
+            file.truncate(512)
+    stopped.arguments = [*stopped.arguments, "--wal-dir", str(tmp_path / "log")]
+    status, words = refusal(stopped)
+    assert status == 1 and "is damaged" in words, words
 
 
 def test_a_torn_end_of_the_log_is_cut_and_nothing_else(make_server):

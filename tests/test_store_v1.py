@@ -270,6 +270,17 @@ def test_a_follower_hears_of_its_prefixes_only(store):
     seen.cancel()
 
 
+def test_a_follower_may_ask_for_64_prefixes(store):
+    prefixes = [f"/{n}/" for n in range(65)]
+    seen = follow(store, prefixes=prefixes[1:])
+    next(seen)
+    store.put("/64/a")
+    assert [entry.key for entry in next(seen).notifications] == ["/64/a"]
+    seen.cancel()
+    refused = failure_of(lambda: next(follow(store, prefixes=prefixes)))
+    assert refused.code == grpc.StatusCode.RESOURCE_EXHAUSTED and "at most 64" in refused.text
+
+
 def test_a_filtered_follower_learns_how_far_nothing_concerned_it(store):
     for at in range(1000):
         store.put("/theirs", str(at))

@@ -2,6 +2,7 @@
 """TLS on both ports: who gets in, who doesn't and what they are told, and certificates that are renewed while the server runs."""
 
 import http.client
+import signal
 import socket
 import ssl
 
@@ -146,6 +147,17 @@ def test_a_certificate_is_renewed_while_the_server_runs(tls_server, authority, t
     eventually(lambda: client(server, "get", "/a", authority=renewed).out == "x\n", "the new certificate")
     assert client(server, "get", "/a", authority=authority).status != 0
     assert metrics(server, renewed).status == 200
+
+
+def test_a_sighup_has_the_files_read_at_once(tls_server, authority, tmp_path):
+    server = tls_server("--security-reload-interval=1h")
+    renewed = Authority(tmp_path / "renewed", "renewed CA")
+    certificate, key = renewed.make("store")
+    replace(server.files["key"], key.read_bytes())
+    replace(server.files["cert"], certificate.read_bytes())
+    assert client(server, "put", "/a", "x", authority=authority).status == 0
+    server.process.send_signal(signal.SIGHUP)
+    eventually(lambda: client(server, "get", "/a", authority=renewed).out == "x\n", "the new certificate")
 
 
 def test_older_versions_are_refused(tls_server, authority):

@@ -54,6 +54,7 @@ BANS = [
         r"src/(?:runtime|net|disk)/.*" + MEASURES),
     Ban(r"^\s*#\s*include\s*<(?:format|print)>", "libstdc++ 12 has neither; use fmt", r"(?!)"),
 ]
+COLUMNS = 130
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 
 
@@ -103,6 +104,8 @@ def check_file(root, path, problems):
     for number, line in enumerate(text.split("\n"), 1):
         if match := UNFINISHED.search(line):
             problems.append(f"{path}:{number}: {match.group(0)}: finish it, or name the limit in docs/limits.md")
+        if len(line) > COLUMNS and line.lstrip().startswith("//"):   # clang-format leaves them alone
+            problems.append(f"{path}:{number}: a comment wider than {COLUMNS} columns")
     for number, line in enumerate(strip_comments(text), 1):
         if match := INCLUDE.match(line):
             check_include(path, number, match.group(1), problems)
@@ -132,6 +135,7 @@ PLANTED = [   # (file, its lines, what must be found; nothing: must be clean)
     ("src/node/c.cpp", "std::this_thread::sleep_for(1s);", "nothing blocks"),
     ("src/node/d.cpp", "#include <format>", "use fmt"),
     ("src/node/f.cpp", "int x;  // TODO: y", "finish it"),
+    ("src/node/g.cpp", "// " + "x" * 128, "wider than"),
     ("src/node/e.cpp", '#include "serve/a.hpp"\n#include "base/a.hpp"', None),
     ("src/runtime/clock.cpp", "return std::chrono::steady_clock::now();", None),
     ("src/base/b.cpp", "// std::random_device is banned here; TaskScope, not detached", None),

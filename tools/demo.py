@@ -195,7 +195,8 @@ def notifications(shell):
             shell("put", "/probe", "are you there?", quiet=True)
             return lines
         eventually(awake, "the first notification", every=0.1)
-        time.sleep(0.3)
+        shell("put", "/here", "that was all before", quiet=True)
+        eventually(lambda: any("/here" in line for line in lines), "the notification of /here")
         lines.clear()
         print("   $ skerry client notifications &")
         shell("put", "/news", "first", quiet=True)

@@ -23,8 +23,8 @@ struct Load {
 struct Report {
   std::uint64_t operations = 0;      // answered within the counted time
   Duration elapsed{};
-  // Of messages; of operations where they were gathered. In the open loop from when a message was due, not from when it was sent: a stall is felt by everything
-  // that was due while it lasted (coordinated omission).
+  // Of messages; of operations where they were gathered. In the open loop from when a message was due, not from when it was sent:
+  // a stall is felt by everything that was due while it lasted (coordinated omission).
   Histogram latency;
   // Open loop: how late the generator itself was. Where this is not small beside the latency, the run measures the generator.
   Histogram lateness;

@@ -5,17 +5,12 @@
 
 #include <algorithm>
 
-#include "replica/shard_error.hpp"
-#include "store/snapshot_source.hpp"
-
 namespace skerry::sim {
 namespace {
 
-constexpr std::size_t client_count = 4;
-constexpr std::uint64_t key_count = 8;
 // After the last fault. A server that was to delete its replica, and did not answer, takes part again only after half a minute.
 constexpr Duration progress_within = 45s;
-constexpr Duration patience_of_clients = 1s;
+constexpr std::size_t shards_max = 6;   // none is split beyond that
 
 LogOptions quiet(Trace::Print print) {
   LogOptions options{.background = false};
@@ -23,66 +18,62 @@ LogOptions quiet(Trace::Print print) {
   return options;
 }
 
-}  // namespace
+LibraryClient::Deaf deafness(ClusterMistake mistake) {
+  switch (mistake) {
+    case ClusterMistake::untold_changes: return LibraryClient::Deaf::to_some_changes;
+    case ClusterMistake::untold_sessions: return LibraryClient::Deaf::to_lost_sessions;
+    default: return LibraryClient::Deaf::no;
+  }
+}
 
-// One that asks one thing at a time, and remembers what it was told.
-struct ClusterSim::Client {
-  explicit Client(std::uint32_t its_number) : number(its_number), at(its_number) {}
-  const std::uint32_t number;
-  std::uint64_t asked = 0;
-  TimePoint next{};
-  std::size_t at;   // the node that it believes in
-  struct Pending {
-    std::unique_ptr<replica::PutRequest> request;
-    replica::Ticket ticket;
-    const Machine* machine;
-    History::Operation operation;
-  };
-  std::optional<Pending> pending;
-};
+}  // namespace
 
 ClusterSim::ClusterSim(ClusterSimOptions options)
     : options_(options), world_(options.seed), trace_(options.print), log_(world_.clock, quiet(options.print)),
-      replicas_(static_cast<std::uint32_t>(std::min<std::size_t>(3, options.nodes))) {
+      direct_(
+          world_, nodes_, history_,
+          options.mistake == ClusterMistake::stale_reads ? DirectClients::Reads::of_anybody : DirectClients::Reads::of_leaders),
+      replicas_(static_cast<std::uint32_t>(std::min<std::size_t>(3, options.nodes))), splits_itself_(world_.random.chance(0.3)) {
   fabric_.set_delay(200us);
+  std::vector<std::string> servers;
   for (std::size_t number = 1; number <= options_.nodes; ++number) {
     const std::string host = fmt::format("node{}", number);
     nodes_.push_back(std::make_unique<NodeMachine>(world_, fabric_, log_, host));
     configured_.insert(host);
+    servers.push_back(nodes_.back()->public_address());
     if (options_.mistake == ClusterMistake::unsynced_writes) nodes_.back()->durable = disk::Durable::no;
   }
   coordinator_ = std::make_unique<CoordinatorMachine>(world_, fabric_, log_, "coordinator");
-  for (std::uint32_t number = 0; number < client_count; ++number) {
-    clients_.push_back(std::make_unique<Client>(number));
-  }
+  program_ = std::make_unique<LibraryClient>(LibraryClient::Parts{.world = world_,
+                                                                  .fabric = fabric_,
+                                                                  .log = log_,
+                                                                  .history = history_,
+                                                                  .servers = std::move(servers),
+                                                                  .deaf = deafness(options_.mistake),
+                                                                  .hashes_of = [this](ShardId shard) { return hashes_[shard]; }});
 }
 
-ClusterSim::~ClusterSim() {
-  for (const auto& client : clients_) client->pending.reset();
-}
+ClusterSim::~ClusterSim() { direct_.rest(); }
 
 ClusterSimReport ClusterSim::run() {
   coordinator_->configure(config());
   coordinator_->boot();
   for (const auto& node : nodes_) node->boot();
+  program_->boot();
   const TimePoint ends = world_.clock.now() + options_.faults_for;
-  if (!wait(progress_within, [this] { return serving() != nullptr; })) fail("nobody led at first");
+  if (!wait(progress_within, [this] { return !served_.empty(); })) fail("nobody led at first");
   while (report_.failure.empty() && world_.clock.now() < ends) {
     pass(20ms + Duration(world_.random.below(1'200'000'000)));
     if (report_.failure.empty()) fault();
   }
   heal_all();
-  const std::uint64_t before = report_.puts;
-  const bool goes_on = wait(progress_within, [&] { return serving() != nullptr && report_.puts > before + 20 && is_level(); });
-  if (!goes_on) fail(fmt::format("no progress within {} s after the last fault: {}", progress_within / 1s, why_not()));
-  if (report_.failure.empty()) check_states();
-  if (report_.failure.empty()) read_all();
-  for (const auto& client : clients_) {
-    if (client->pending) history_.add(std::move(client->pending->operation));
-    client->pending.reset();
+  const std::uint64_t before = puts();
+  if (!wait(progress_within, [&] { return puts() > before + 20 && why_not_level().empty(); })) {
+    const std::string why = why_not_level();
+    fail(fmt::format("no progress within {} s after the last fault: {}", progress_within / 1s, why.empty() ? "no puts" : why));
   }
-  if (report_.failure.empty()) fail(history_.violation());
-  report_.trace_hash = trace_.hash();
+  if (report_.failure.empty()) judge();
+  fill_report();
   return report_;
 }
 
@@ -94,8 +85,12 @@ void ClusterSim::fail(std::string why) {
 
 void ClusterSim::step() {
   if (!world_.step()) world_.clock.advance(1ms);   // no machine runs
-  for (const auto& client : clients_) work(*client);
-  check_servers();
+  direct_.work();
+  if (world_.ran() == nullptr) return;
+  for (const auto& node : nodes_)
+    if (node->is(world_.ran())) return check(*node);
+  if (const auto& why = coordinator_->failure()) fail(fmt::format("the coordinator gave up: {}", why->message()));
+  if (coordinator_->is(world_.ran())) learn_hashes();
 }
 
 void ClusterSim::pass(Duration time) {
@@ -107,116 +102,44 @@ bool ClusterSim::wait(Duration patience, const std::function<bool()>& holds) {
   const TimePoint until = world_.clock.now() + patience;
   while (world_.clock.now() < until && report_.failure.empty()) {
     if (holds()) return true;
-    step();
+    pass(10ms);
   }
   return holds();
 }
 
-void ClusterSim::check_servers() {
-  const NodeMachine* first = nullptr;
-  for (const auto& node : nodes_) {
-    if (const auto& why = node->failure()) return fail(fmt::format("{} could not start: {}", node->host(), why->message()));
-    const replica::Shard* shard = node->shard(shard_id);
-    if (shard == nullptr || !shard->serves()) continue;
-    if (first != nullptr) return fail(fmt::format("{} and {} serve at once", first->host(), node->host()));
-    first = node.get();
-    report_.terms = std::max(report_.terms, static_cast<std::uint64_t>(shard->term().value()));
-  }
-  if (const auto& why = coordinator_->failure()) fail(fmt::format("the coordinator gave up: {}", why->message()));
+// Nobody begins to serve but by running, so it is enough to look at who has.
+void ClusterSim::check(NodeMachine& node) {
+  if (const auto& why = node.failure()) return fail(fmt::format("{} could not start: {}", node.host(), why->message()));
+  std::vector<ShardId> now = node.serving();
+  std::vector<ShardId>& before = serving_[&node];
+  if (now == before) return;
+  for (const ShardId shard : now)
+    if (!std::ranges::binary_search(before, shard)) check_apart(node, shard);
+  before = std::move(now);
 }
 
-// --- clients
-
-void ClusterSim::work(Client& client) {
-  if (client.pending) return hear(client);
-  if (world_.clock.now() >= client.next) ask(client);
-}
-
-void ClusterSim::ask(Client& client) {
-  NodeMachine& node = *nodes_[client.at % nodes_.size()];
-  replica::Shard* shard = node.shard(shard_id);
-  const bool answers = shard != nullptr && (shard->serves() || options_.mistake == ClusterMistake::stale_reads);
-  if (!answers) {
-    client.at += 1;
-    client.next = world_.clock.now() + 5ms;
-    return;
-  }
-  client.next = world_.clock.now() + 1ms + Duration(world_.random.below(20'000'000));
-  if (shard->serves() && world_.random.chance(0.6)) return put(client, *shard);
-  get(client, *shard);
-}
-
-void ClusterSim::put(Client& client, replica::Shard& shard) {
-  const std::string key = fmt::format("key{}", world_.random.below(key_count));
-  const std::string value = fmt::format("{}-{}", client.number, ++client.asked);
-  auto request = std::make_unique<replica::PutRequest>(key, value + Bytes(world_.random.below(400), '.'));
-  History::Operation operation{.kind = History::Operation::Kind::put,
-                               .key = key,
-                               .value = Bytes(request->put.value),
-                               .began = world_.clock.now(),
-                               .ended = TimePoint::max(),
-                               .version = std::nullopt};
-  replica::Ticket ticket = shard.propose(request->request());
-  client.pending =
-      Client::Pending{std::move(request), std::move(ticket), nodes_[client.at % nodes_.size()].get(), std::move(operation)};
-}
-
-void ClusterSim::hear(Client& client) {
-  Client::Pending& pending = *client.pending;
-  if (!pending.ticket.ready()) {
-    if (world_.clock.now() < pending.operation.began + patience_of_clients) return;
-    ++report_.unknown;   // it goes away, as clients do
-    history_.add(std::move(pending.operation));
-    client.pending.reset();
-    client.at += 1;
-    return;
-  }
-  const auto outcome = pending.ticket.take();
-  if (outcome) {
-    pending.operation.version = outcome->puts.front().version.version_id;
-    pending.operation.ended = world_.clock.now();
-    history_.add(std::move(pending.operation));
-    ++report_.puts;
-    trace_.note(world_.clock.now(), static_cast<std::uint64_t>(report_.puts), [] { return std::string("put"); });
-  } else if (outcome.error() == make_error_code(replica::ShardError::not_leader) ||
-             outcome.error() == make_error_code(Errc::resource_exhausted)) {
-    ++report_.refused;
-    client.at += 1;
-  } else {
-    ++report_.unknown;
-    history_.add(std::move(pending.operation));
-    client.at += 1;
-  }
-  client.pending.reset();
-}
-
-void ClusterSim::get(Client& client, replica::Shard& shard) {
-  const std::string key = fmt::format("key{}", world_.random.below(key_count));
-  static_cast<void>(client);
-  const auto found = shard.try_get({.key = key, .index = {}});
-  if (!found || !*found) return;
-  const store::GetOutcome& outcome = **found;
-  const bool there = outcome.status == store::Status::ok;
-  history_.add({.kind = History::Operation::Kind::get,
-                .key = key,
-                .value = there ? outcome.value : Bytes(),
-                .began = world_.clock.now(),
-                .ended = world_.clock.now(),
-                .version = there ? outcome.version.version_id : History::absent});
-  ++report_.gets;
-}
-
-void ClusterSim::forget(const Machine& machine) {
-  for (const auto& client : clients_) {
-    if (!client->pending || client->pending->machine != &machine) continue;
-    if (client->pending->ticket.ready()) {
-      hear(*client);
-      continue;
+void ClusterSim::check_apart(NodeMachine& node, ShardId shard) {
+  served_.insert(shard);
+  report_.terms = std::max(report_.terms, static_cast<std::uint64_t>(node.shard(shard)->term().value()));
+  const control::HashRange hashes = hashes_[shard];
+  for (const auto& other : nodes_) {
+    for (const ShardId its : other->serving()) {
+      if (other.get() == &node && its == shard) continue;
+      const control::HashRange theirs = hashes_[its];
+      if (hashes.max < theirs.min || theirs.max < hashes.min) continue;
+      fail(fmt::format("{} serves shard {} and {} shard {} at once", node.host(), shard.value(), other->host(), its.value()));
     }
-    ++report_.unknown;
-    history_.add(std::move(client->pending->operation));
-    client->pending.reset();
   }
+}
+
+// A shard that was decided on and never stored leaves its number to another one.
+void ClusterSim::learn_hashes() {
+  const auto* core = office();
+  if (core == nullptr) return;
+  const std::pair known{coordinator_->coordinator()->epoch(), core->status().next_shard};
+  if (known == hashes_known_) return;
+  hashes_known_ = known;
+  for (const auto& [id, shard] : core->status().shards) hashes_[id] = shard.hashes;
 }
 
 // --- faults
@@ -229,6 +152,13 @@ control::ClusterConfig ClusterSim::config() const {
       config.servers.push_back({node->host(), node->public_address(), node->internal_address()});
     }
   }
+  config.auto_split = {.enabled = splits_itself_,
+                       .shard_mebibytes_max = 1024,
+                       .shard_operations_max = 50,
+                       .stable = 1s,
+                       .cooldown = 2s,
+                       .shards_max = 4,
+                       .interval = 1s};
   return config;
 }
 
@@ -239,12 +169,14 @@ void ClusterSim::boot(Machine& machine) {
 
 void ClusterSim::lose(Machine& machine, bool power) {
   note(fmt::format("{} {}", machine.host(), power ? "loses its power" : "is killed"));
-  forget(machine);
+  direct_.forget(machine);
   power ? machine.crash() : machine.kill();
+  for (const auto& node : nodes_)
+    if (node.get() == &machine) serving_.erase(node.get());
 }
 
 void ClusterSim::cut_some() {
-  std::vector<std::string> hosts{coordinator_->host()};
+  std::vector<std::string> hosts{coordinator_->host(), program_->host()};
   for (const auto& node : nodes_) hosts.push_back(node->host());
   const std::string& a = hosts[world_.random.below(hosts.size())];
   for (const std::string& b : hosts) {
@@ -255,8 +187,17 @@ void ClusterSim::cut_some() {
   }
 }
 
+void ClusterSim::heal() {
+  for (const auto& [a, b] : cuts_) fabric_.heal(a, b);
+  cuts_.clear();
+  note("all links are whole");
+}
+
 void ClusterSim::change_config() {
-  if (nodes_.size() > 3 && world_.random.chance(0.7)) {
+  const auto kind = world_.random.below(10);
+  if (kind < 1) {
+    splits_itself_ = !splits_itself_;
+  } else if (nodes_.size() > 3 && kind < 7) {
     const std::string& host = some_node().host();
     const bool leaves = configured_.contains(host) && configured_.size() > 3;
     if (leaves) configured_.erase(host);
@@ -264,139 +205,121 @@ void ClusterSim::change_config() {
   } else {
     replicas_ = replicas_ == 3 ? 1 + static_cast<std::uint32_t>(world_.random.below(2)) : 3;
   }
-  note(fmt::format("the configuration has {} servers and {} replicas", configured_.size(), replicas_));
+  note(fmt::format("the configuration has {} servers and {} replicas{}", configured_.size(), replicas_,
+                   splits_itself_ ? ", and splits by itself" : ""));
   coordinator_->configure(config());
 }
 
 void ClusterSim::fault() {
   ++report_.faults;
   const auto kind = world_.random.below(100);
-  NodeMachine& node = some_node();
+  if (kind < 64) return strike(some_node(), kind);
+  if (kind < 71) return heal();
+  if (kind < 78) return change_config();
+  wish();
+}
+
+void ClusterSim::strike(NodeMachine& node, std::uint64_t kind) {
   const TimePoint later = world_.clock.now() + 50ms + Duration(world_.random.below(2'000'000'000));
-  if (kind < 35) {
-    node.running() ? lose(node, kind < 20) : boot(node);
+  if (kind < 26) {
+    node.running() ? lose(node, kind < 16) : boot(node);
+  } else if (kind < 34) {
+    coordinator_->running() ? lose(*coordinator_, kind < 30) : boot(*coordinator_);
   } else if (kind < 45) {
-    coordinator_->running() ? lose(*coordinator_, kind < 40) : boot(*coordinator_);
-  } else if (kind < 60) {
     if (!node.running()) return boot(node);
     note(fmt::format("{} hangs", node.host()));
     node.pause(later);
-  } else if (kind < 75) {
+  } else if (kind < 47) {
+    note("the program hangs");
+    program_->pause(later);
+  } else if (kind < 58) {
     cut_some();
-  } else if (kind < 85) {
-    for (const auto& [a, b] : cuts_) fabric_.heal(a, b);
-    cuts_.clear();
-    note("all links are whole");
-  } else if (kind < 92) {
+  } else {
     node.platters.faults.sync_takes = world_.random.chance(0.5) ? Duration(world_.random.below(1'500'000'000)) : Duration();
     note(fmt::format("{} takes {} ms for a sync", node.host(), node.platters.faults.sync_takes / 1ms));
-  } else {
-    change_config();
   }
 }
 
 void ClusterSim::heal_all() {
   note("no more faults");
-  for (const auto& [a, b] : cuts_) fabric_.heal(a, b);
-  cuts_.clear();
+  heal();
   for (const auto& node : nodes_) {
     node->platters.faults.sync_takes = {};
     if (!node->running()) boot(*node);
   }
   if (!coordinator_->running()) boot(*coordinator_);
+  splits_itself_ = false;   // else it might go on and on
+  coordinator_->configure(config());
 }
 
-// --- at the end
+// --- wishes
 
-NodeMachine* ClusterSim::serving() const {
-  for (const auto& node : nodes_) {
-    const replica::Shard* shard = node->shard(shard_id);
-    if (shard != nullptr && shard->serves()) return node.get();
+control::CoordinatorCore* ClusterSim::office() const {
+  return coordinator_->coordinator() != nullptr ? coordinator_->coordinator()->in_office() : nullptr;
+}
+
+ClusterSim::Shards ClusterSim::shards() const {
+  Shards shards;
+  for (const auto& [id, shard] : office()->status().shards) {
+    if (shard.state == control::ShardState::steady || shard.state == control::ShardState::election)
+      shards.emplace_back(id, shard.hashes);
   }
-  return nullptr;
+  std::ranges::sort(shards, {}, [](const auto& each) { return each.second.min; });
+  return shards;
 }
 
-// Whether all members have what the leader has, and are as many as are wanted.
-bool ClusterSim::is_level() const {
-  const NodeMachine* leader = serving();
-  const auto* office = coordinator_->coordinator() != nullptr ? coordinator_->coordinator()->in_office() : nullptr;
-  if (leader == nullptr || office == nullptr) return false;
-  const auto found = office->status().shards.find(shard_id);
-  if (found == office->status().shards.end()) return false;
-  const replica::Membership& members = found->second.members;
-  return !members.joint() && members.learners.empty() && members.voters.size() == replicas_ &&
-         office->why_not_yet(shard_id).empty();
-}
-
-std::string ClusterSim::why_not() const {
-  const NodeMachine* leader = serving();
-  const auto* office = coordinator_->coordinator() != nullptr ? coordinator_->coordinator()->in_office() : nullptr;
-  std::string why = leader == nullptr ? "nobody serves" : fmt::format("{} serves", leader->host());
-  if (office == nullptr) return why + ", no coordinator is in office";
-  const std::string waits = office->why_not_yet(shard_id);
-  return fmt::format("{}, {}", why, waits.empty() ? "the coordinator waits for nothing" : waits);
-}
-
-void ClusterSim::check_states() {
-  // Nobody asks any more, so that all come to the same entry.
-  for (const auto& client : clients_) client->next = TimePoint::max();
-  const auto& members = coordinator_->coordinator()->in_office()->status().shards.at(shard_id).members;
-  report_.members_version = members.version.value();
-  const auto level = [&] {
-    const NodeMachine* leader = serving();
-    if (leader == nullptr) return false;
-    const Offset commit = leader->shard(shard_id)->commit();
-    std::size_t equal = 0;
-    for (const auto& node : nodes_)
-      equal += node->shard(shard_id) != nullptr && node->shard(shard_id)->status().applied == commit;
-    return equal >= replicas_;
-  };
-  if (!wait(progress_within, level)) {
-    std::string places;
-    for (const auto& node : nodes_) {
-      if (node->shard(shard_id) == nullptr) continue;
-      const auto status = node->shard(shard_id)->status();
-      places += fmt::format("; {}{}: term {} head {} commit {} applied {}", node->host(),
-                            node->shard(shard_id)->serves() ? " serves" : "", status.term.value(), status.head.offset.value(),
-                            status.commit.value(), status.applied.value());
-      for (const auto& each : status.followers)
-        places += fmt::format(" [{} mode {} matched {}]", each.node.value(), static_cast<int>(each.mode), each.matched.value());
-    }
-    return fail("the replicas do not come to the same entry" + places);
+void ClusterSim::wish() {
+  auto* const core = office();
+  if (core == nullptr || shards().empty()) return;
+  const auto kind = world_.random.below(10);
+  if (kind < 4 && shards().size() < shards_max) {
+    split(*core);
+  } else if (kind < 8) {
+    merge(*core);
+  } else {
+    move(*core);
   }
-  std::optional<std::pair<std::uint32_t, std::string>> first;
-  const Offset commit = serving()->shard(shard_id)->commit();
-  for (const auto& node : nodes_) {
-    if (node->shard(shard_id) == nullptr || node->shard(shard_id)->status().applied != commit) continue;
-    store::SnapshotSource source(**node->engine().shard(shard_id), {.shard = shard_id});
-    bool done = false;
-    const auto drain = [](store::SnapshotSource& from, bool& ended) -> Task<> {
-      while (*co_await from.next()) {}
-      ended = true;
-    };
-    node->tasks().spawn(drain(source, done));
-    while (!done) world_.step();
-    if (!first) first = {source.place().crc, node->host()};
-    if (first->first != source.place().crc)
-      return fail(fmt::format("{} and {} differ at entry {}", first->second, node->host(), commit.value()));
-  }
+  coordinator_->coordinator()->act();
+  learn_hashes();
 }
 
-void ClusterSim::read_all() {
-  NodeMachine* leader = serving();
-  if (leader == nullptr) return fail("nobody serves at the end");
-  for (std::uint64_t number = 0; number < key_count; ++number) {
-    const std::string key = fmt::format("key{}", number);
-    const auto found = leader->shard(shard_id)->try_get({.key = key, .index = {}});
-    if (!found || !*found) return fail("the leader can't be read at the end");
-    const bool there = (*found)->status == store::Status::ok;
-    history_.add({.kind = History::Operation::Kind::get,
-                  .key = key,
-                  .value = there ? (*found)->value : Bytes(),
-                  .began = world_.clock.now(),
-                  .ended = world_.clock.now(),
-                  .version = there ? (*found)->version.version_id : History::absent});
-  }
+void ClusterSim::split(control::CoordinatorCore& office) {
+  const Shards known = shards();
+  const auto& [shard, hashes] = known[world_.random.below(known.size())];
+  std::optional<std::uint32_t> point;
+  if (world_.random.chance(0.5) && hashes.min < hashes.max)
+    point = hashes.min + 1 + static_cast<std::uint32_t>(world_.random.below(hashes.max - hashes.min));
+  const auto begun = office.split_shard(shard, point, world_.clock.now());
+  if (begun) ++report_.reshapes;
+  note(fmt::format("shard {} is to be split: {}", shard.value(), begun ? "begun" : begun.error().message()));
+}
+
+void ClusterSim::merge(control::CoordinatorCore& office) {
+  const Shards known = shards();
+  if (known.size() < 2) return;
+  const std::size_t at = world_.random.below(known.size() - 1);
+  const auto begun = office.merge_shards({known[at].first, known[at + 1].first}, world_.clock.now());
+  if (begun) ++report_.reshapes;
+  note(fmt::format("shards {} and {} are to be merged: {}", known[at].first.value(), known[at + 1].first.value(),
+                   begun ? "begun" : begun.error().message()));
+}
+
+// A replica goes elsewhere, or another leads.
+void ClusterSim::move(control::CoordinatorCore& office) {
+  const Shards known = shards();
+  const ShardId shard = known[world_.random.below(known.size())].first;
+  const auto& voters = office.status().shards.at(shard).members.voters;
+  const NodeId from = voters[world_.random.below(voters.size())];
+  std::vector<NodeId> all;
+  for (const auto& [id, node] : office.status().nodes)
+    if (!node.lost) all.push_back(id);
+  const NodeId to = all[world_.random.below(all.size())];
+  const bool moves = world_.random.chance(0.5);
+  const auto wished = moves ? office.move_replica({shard, from, to}, world_.clock.now())
+                            : office.transfer_leader(shard, from, world_.clock.now());
+  note(fmt::format("shard {} {} node {}: {}", shard.value(),
+                   moves ? fmt::format("is to go from node {} to", from.value()) : "is to be led by",
+                   moves ? to.value() : from.value(), wished ? "begun" : wished.error().message()));
 }
 
 }  // namespace skerry::sim

@@ -33,8 +33,22 @@ TEST(ClusterSimTest, reads_of_replicas_that_do_not_serve_are_found) {
   EXPECT_NE(found_within(20, ClusterMistake::stale_reads), "");
 }
 
-// The power goes while a follower's own disk is behind what the others have committed, and its engine has made durable.
-TEST(ClusterSimTest, an_engine_that_is_ahead_of_its_log_is_no_damage) { EXPECT_EQ(run(428, 7).failure, ""); }
+TEST(ClusterSimTest, changes_that_are_not_told_are_found) { EXPECT_NE(found_within(20, ClusterMistake::untold_changes), ""); }
+
+TEST(ClusterSimTest, sessions_that_end_and_nobody_is_told_are_found) {
+  EXPECT_NE(found_within(60, ClusterMistake::untold_sessions), "");
+}
+
+TEST(ClusterSimTest, shards_are_split_and_merged) {
+  std::uint64_t reshapes = 0, shards = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const ClusterSimReport report = run(seed, 5);
+    reshapes += report.reshapes;
+    shards += report.shards;
+  }
+  EXPECT_GT(reshapes, 10U);
+  EXPECT_GT(shards, 40U);   // that served
+}
 
 History history(std::vector<History::Operation> operations) {
   History made;
@@ -74,6 +88,29 @@ TEST(HistoryTest, what_can_not_have_been_is_found) {
   EXPECT_NE(history({get("a", 0, 1, 1), put("a", 2, 3, 1)}).violation(), "");                      // from the future
   EXPECT_NE(history({put("a", 0, 1, 1), get("x", 2, 3, 2)}).violation(), "");                      // never put
   EXPECT_NE(history({put("a", 0, 1, 1), put("b", 0, 1, 1)}).violation(), "");                      // one version for two
+}
+
+constexpr control::HashRange everything;
+
+TEST(ChangeLogTest, every_put_is_told_once_and_in_order) {
+  ChangeLog changes;
+  changes.changed("key", VersionId(1));
+  changes.changed("key", VersionId(2));
+  EXPECT_EQ(changes.violation(history({put("a", 0, 1, 1), put("b", 2, 3, 2)}), at(-1)), "");
+  EXPECT_NE(changes.violation(history({put("a", 0, 1, 1), put("b", 2, 3, 3)}), at(-1)), "");
+  EXPECT_EQ(changes.violation(history({put("a", 0, 1, 1), put("b", 2, 3, 3)}), at(2)), "");   // it did not follow then
+  changes.changed("key", VersionId(2));
+  EXPECT_NE(changes.violation(history({}), at(-1)), "");
+}
+
+TEST(ChangeLogTest, a_gap_covers_what_was_missed_around_it_and_no_more) {
+  ChangeLog changes;
+  changes.changed("key", VersionId(1));
+  changes.missed(everything);
+  changes.changed("key", VersionId(3));
+  changes.changed("key", VersionId(5));
+  EXPECT_EQ(changes.violation(history({put("a", 0, 1, 1), put("b", 2, 3, 2), put("c", 4, 5, 3)}), at(-1)), "");
+  EXPECT_NE(changes.violation(history({put("a", 0, 1, 4)}), at(-1)), "");
 }
 
 }  // namespace

@@ -10,10 +10,10 @@
 
 namespace skerry::sim {
 
-// What clients asked and were told of one shard's keys, and whether one store that does one thing at a time could have told them that.
-// Keys are only ever put, each time with a value of its own; a put's answer names its version, as a get's does. Versions rise in the
-// order in which writes took effect, so that order needs no search: no operation may take effect before it began or after it ended. A put
-// without an answer took effect if anybody saw its value.
+// What clients asked and were told of one shard's keys, and whether one store that does one thing at a time could have told them
+// that. Keys are only ever put, each time with a value of its own; a put's answer names its version, as a get's does. Versions
+// rise in the order in which writes took effect, so that order needs no search: no operation may take effect before it began or
+// after it ended. A put without an answer took effect if anybody saw its value.
 class History {
  public:
   static constexpr VersionId absent{-1};
@@ -26,7 +26,7 @@ class History {
   };
 
   void add(Operation operation) { operations_.push_back(std::move(operation)); }
-  std::size_t size() const { return operations_.size(); }
+  const std::vector<Operation>& operations() const { return operations_; }
   // What can't have been, in words; empty when all is well.
   std::string violation() const;
 

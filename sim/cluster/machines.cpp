@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/cluster/machines.hpp"
 
+#include "node/assignments.hpp"
+
 namespace skerry::sim {
 
 void Machine::boot() {
   ++life_;
-  core_ = &world_.start_core();
+  cores_ = &world_.start_process();
+  core_ = cores_->all().front().get();
   disk_ = std::make_unique<disk::SimulatedDisk>(*core_, platters);
   network_ = std::make_unique<net::testing::MemoryNetwork>(*core_, fabric_, host_);
   tasks_ = std::make_unique<TaskScope>(*core_);
@@ -39,6 +42,14 @@ void Machine::end() {
 
 // --- a node
 
+NodeMachine::Public::Public(Cores& cores, serve::ShardHost& host)
+    : hosts(cores), directory(*cores.all().front()), oxia(*cores.all().front(), hosts, directory, {}),
+      store_v1(*cores.all().front(), hosts, directory, serve::AuthorityCheck::off) {
+  hosts.set(CoreId{0}, &host);
+  oxia.register_in(methods);
+  store_v1.register_in(methods);
+}
+
 Task<Result<>> NodeMachine::open() {
   CO_TRYV(disk().make_folders("/node-0/log"));
   CO_TRYV(co_await disk().sync_folder("/"));
@@ -68,13 +79,36 @@ Task<Result<>> NodeMachine::open() {
   links_->register_in(*methods_);
   agent_->register_in(*methods_);
   server_ = rpc::Server::make(core(), network(), *methods_, {});
+  public_ = std::make_unique<Public>(cores(), static_cast<serve::ShardHost&>(*this));
+  public_->server = rpc::Server::make(core(), network(), public_->methods, {});
   co_await agent_->start();
   group_->start();
   CO_TRYV(server_->start(*net::Address::parse(internal_address())));
+  CO_TRYV(public_->server->start(*net::Address::parse(public_address())));
   co_return Result<>{};
 }
 
+void NodeMachine::on_assignments(const control::v1::Assignments& told) {
+  public_->directory.set(node::assignments_of(told, NodeId(record_->value().node()), core().id()));
+}
+
+std::vector<ShardId> NodeMachine::shards() const {
+  std::vector<ShardId> open;
+  if (!group_) return open;
+  for (const auto& [id, shard] : group_->shards()) open.push_back(id);
+  return open;
+}
+
+std::vector<ShardId> NodeMachine::serving() const {
+  std::vector<ShardId> ids;
+  if (!group_) return ids;
+  for (const auto& [id, shard] : group_->shards())
+    if (shard->serves()) ids.push_back(id);
+  return ids;
+}
+
 void NodeMachine::drop() {
+  public_.reset();
   server_.reset();
   methods_.reset();
   agent_.reset();

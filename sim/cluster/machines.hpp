@@ -10,13 +10,15 @@
 #include "disk/testing/simulated_disk.hpp"
 #include "net/testing/memory_network.hpp"
 #include "rpc/server.hpp"
+#include "serve/oxia_service.hpp"
+#include "serve/store_v1_service.hpp"
 #include "sim/world.hpp"
 #include "store/memory_engine.hpp"
 
 namespace skerry::sim {
 
-// A machine of a simulated cluster: a disk that outlives its processes, and at most one process at a time. Subclasses put the real code
-// of a role on it.
+// A machine of a simulated cluster: a disk that outlives its processes, and at most one process at a time. Subclasses put the
+// real code of a role on it.
 class Machine {
  public:
   Machine(World& world, net::testing::MemoryFabric& fabric, LogRegistry& log, std::string host)
@@ -34,6 +36,7 @@ class Machine {
   const std::optional<Error>& failure() const {
     return failure_;
   }   // it could not start, which a simulated disk's faults never explain
+  bool is(const Core* core) const { return core_ == core; }
   Core& core() { return *core_; }
   TaskScope& tasks() { return *tasks_; }
   disk::SimulatedDiskState platters;
@@ -42,6 +45,7 @@ class Machine {
   virtual Task<Result<>> open() = 0;
   virtual void drop() = 0;   // what the process has made, from the top down
   World& world() { return world_; }
+  Cores& cores() { return *cores_; }   // one
   net::Network& network() { return *network_; }
   disk::Disk& disk() { return *disk_; }
   Logger logger() { return log_.logger(host_); }
@@ -57,30 +61,48 @@ class Machine {
   const std::string host_;
   std::uint64_t life_ = 0;
   std::optional<Error> failure_;
+  Cores* cores_ = nullptr;
   Core* core_ = nullptr;
   std::unique_ptr<disk::SimulatedDisk> disk_;
   std::unique_ptr<net::testing::MemoryNetwork> network_;
   std::unique_ptr<TaskScope> tasks_;
 };
 
-// A storage node as node/cluster_node.hpp puts it together, without a port for clients.
-class NodeMachine final : public Machine, private control::NodeListener {
+// A storage node as node/cluster_node.hpp and node/public_server.hpp put it together.
+class NodeMachine final : public Machine, private control::NodeListener, private serve::ShardHost {
  public:
   using Machine::Machine;
   ~NodeMachine() override { end(); }
   std::string public_address() const { return host() + ":6648"; }
   std::string internal_address() const { return host() + ":6649"; }
   replica::Shard* shard(ShardId id) const { return group_ ? group_->find(id) : nullptr; }
+  std::vector<ShardId> shards() const;   // that are open
+  std::vector<ShardId> serving() const;
+  // What it tells clients; null: nothing yet.
+  std::shared_ptr<const serve::Assignments> assignments() const { return public_ ? public_->directory.assignments() : nullptr; }
   store::Engine& engine() { return *engine_; }
   disk::Durable durable = disk::Durable::yes;   // of its log; no: a mistake made on purpose
 
  private:
   Task<Result<>> open() override;
   void drop() override;
-  void on_assignments(const control::v1::Assignments&) override {}
+  void on_assignments(const control::v1::Assignments& told) override;
   void on_opened(const std::string&, replica::Shard&) override {}
   void on_closing(ShardId) override {}
   control::v1::Usage usage() override { return {}; }
+  void on_given_up() override {}   // its disk damages nothing
+  replica::Shard* find(ShardId id) override { return shard(id); }
+
+  // What answers clients.
+  struct Public {
+    Public(Cores& cores, serve::ShardHost& host);
+    Sharded<serve::ShardHost> hosts;
+    serve::ShardDirectory directory;
+    serve::OxiaService oxia;
+    serve::StoreV1Service store_v1;
+    rpc::Methods methods;
+    std::unique_ptr<rpc::Server> server;
+  };
 
   std::unique_ptr<control::NodeRecord> record_;
   std::unique_ptr<disk::Log> node_log_;
@@ -91,6 +113,7 @@ class NodeMachine final : public Machine, private control::NodeListener {
   std::unique_ptr<control::NodeAgent> agent_;
   std::unique_ptr<rpc::Methods> methods_;
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<Public> public_;
 };
 
 // A coordinator with the file provider.

@@ -28,9 +28,11 @@ bool run_seed(const Arguments& arguments, std::uint64_t seed) {
   const ClusterSimOptions options = options_of(arguments, seed);
   const ClusterSimReport report = ClusterSim(options).run();
   if (!arguments.quiet || !report.failure.empty()) {
-    fmt::print("seed {}: {} nodes, {} puts, {} refused, {} in doubt, {} gets, {} faults, term {}, membership {}, trace {:016x}\n",
-               seed, options.nodes, report.puts, report.refused, report.unknown, report.gets, report.faults, report.terms,
-               report.members_version, report.trace_hash);
+    fmt::print(
+        "seed {}: {} nodes, {} puts, {} refused, {} in doubt, {} gets, {} faults, term {}, {} shards and {} reshapes, {} ephemeral "
+        "puts, {} sessions lost, {} changes, {} gaps, trace {:016x}\n",
+        seed, options.nodes, report.puts, report.refused, report.unknown, report.gets, report.faults, report.terms, report.shards,
+        report.reshapes, report.ephemerals, report.sessions_lost, report.changes, report.gaps, report.trace_hash);
   }
   if (!report.failure.empty()) {
     fmt::print("seed {} FAILED: {}\nsee it again: skerry_cluster_sim --seed {} --seeds 1 --trace\n", seed, report.failure, seed);
@@ -51,7 +53,9 @@ int main(int argc, char** argv) {
   arguments.options.nodes = 0;
   const std::map<std::string, ClusterMistake> mistakes{{"none", ClusterMistake::nothing},
                                                        {"unsynced-writes", ClusterMistake::unsynced_writes},
-                                                       {"stale-reads", ClusterMistake::stale_reads}};
+                                                       {"stale-reads", ClusterMistake::stale_reads},
+                                                       {"untold-changes", ClusterMistake::untold_changes},
+                                                       {"untold-sessions", ClusterMistake::untold_sessions}};
   bool trace = false, keep_going = false;
   app.add_option("--seed", arguments.first, "The first seed")->capture_default_str();
   app.add_option("--seeds", arguments.count, "How many seeds to run")->capture_default_str();

@@ -9,8 +9,8 @@
 
 namespace skerry::sim {
 
-// How hard the life of a few coordinators is. Drawn from the seed: most runs know only some of the troubles, so that each is met alone
-// too, and some have those together that try one part of the rules.
+// How hard the life of a few coordinators is. Drawn from the seed: most runs know only some of the troubles, so that each is met
+// alone too, and some have those together that try one part of the rules.
 struct RaftPlan {
   std::uint32_t members = 3;
   Duration chaos = 10s;

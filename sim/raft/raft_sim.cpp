@@ -182,8 +182,8 @@ void RaftSim::settle() {
   }
 }
 
-// Without faults nobody has a reason to stand against the leader. What was sent before may still come for a while, and who was paused may
-// know of a later term.
+// Without faults nobody has a reason to stand against the leader. What was sent before may still come for a while, and who was
+// paused may know of a later term.
 void RaftSim::stay_settled() {
   run_until(schedule_.now() + plan_.lateness_max + pause_max);
   settle();

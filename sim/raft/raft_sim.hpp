@@ -15,8 +15,8 @@ struct RaftSimReport {
   std::int64_t entries = 0;   // committed
 };
 
-// One to five coordinators that agree on a log while messages, disks, clocks and processes fail; then everything heals, and within a
-// bound one must be in office, all must hold the same, and nobody may stand against it.
+// One to five coordinators that agree on a log while messages, disks, clocks and processes fail; then everything heals, and
+// within a bound one must be in office, all must hold the same, and nobody may stand against it.
 class RaftSim {
  public:
   explicit RaftSim(RaftSimOptions options);

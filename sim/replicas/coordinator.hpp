@@ -39,8 +39,8 @@ class GroupCoordinator {
   virtual bool is_settled(ShardId shard) const = 0;   // as it sees it
 };
 
-// Follows the rules of docs/adr/0014 and is otherwise as capricious as chance has it: elects when nothing is wrong, forgets what it was
-// doing, acts on what it read long ago. One of two that know nothing of each other.
+// Follows the rules of docs/adr/0014 and is otherwise as capricious as chance has it: elects when nothing is wrong, forgets what
+// it was doing, acts on what it read long ago. One of two that know nothing of each other.
 class SimCoordinator final : public GroupCoordinator {
  public:
   SimCoordinator(Surroundings& around, StatusStore& statuses, NodeId address, Mistake mistake);

@@ -17,8 +17,9 @@ struct GroupSimReport {
   std::int64_t entries = 0, steps = 0;   // committed; of membership
 };
 
-// Replicas of a few shards on three to seven nodes, moved by coordinators that follow the rules and are otherwise mad, while messages,
-// disks, clocks and processes fail; then everything heals, and within a bound the shards must serve and all their replicas be equal.
+// Replicas of a few shards on three to seven nodes, moved by coordinators that follow the rules and are otherwise mad, while
+// messages, disks, clocks and processes fail; then everything heals, and within a bound the shards must serve and all their
+// replicas be equal.
 class GroupSim {
  public:
   explicit GroupSim(GroupSimOptions options);

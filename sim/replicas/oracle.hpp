@@ -38,16 +38,16 @@ class Oracle {
   void acknowledged(ShardId shard, Offset offset);
   // A leader answers a read from its state after `applied`.
   void read(ShardId shard, Offset applied, std::uint64_t state);
-  // From now on these shards are what the children stand for: nothing is committed in them beyond their heads, and what a child begins with
-  // is all of them. Heard again, it must be the same.
+  // From now on these shards are what the children stand for: nothing is committed in them beyond their heads, and what a child
+  // begins with is all of them. Heard again, it must be the same.
   void reshaped(const std::vector<ShardId>& parents, const std::vector<Offset>& heads, const std::vector<ShardId>& children);
   // What the child of such parents begins with.
   std::uint64_t state_of_child(const std::vector<ShardId>& parents, const std::vector<Offset>& heads, std::size_t child) const;
   const std::vector<ShardId>& parents(ShardId shard) const { return of(shard).parents; }
   // Someone's state after this entry.
   void check_state(ShardId shard, Offset offset, std::uint64_t state);
-  // Whether a new leader's log holds what was committed in terms before its own. `entry_at` gives nothing for what it lacks, and an
-  // entry of no term for what is trimmed: it was applied, and so compared.
+  // Whether a new leader's log holds what was committed in terms before its own. `entry_at` gives nothing for what it lacks, and
+  // an entry of no term for what is trimmed: it was applied, and so compared.
   template <class EntryAt>
   void check_leader(ShardId shard, Term term, EntryAt entry_at) {
     const Shard& known = of(shard);

@@ -25,8 +25,8 @@ enum class ReshapeMistake : std::uint8_t {
   lease_wait_forgotten,     // of the parents' leaders
 };
 
-// How hard the life of a group is. Drawn from the seed: most runs know only some of the troubles, so that each is met alone too, and some
-// have those together that try one part of the rules.
+// How hard the life of a group is. Drawn from the seed: most runs know only some of the troubles, so that each is met alone too,
+// and some have those together that try one part of the rules.
 struct Plan {
   int nodes = 3, shards = 1, voters = 3;
   Duration chaos = 3s;

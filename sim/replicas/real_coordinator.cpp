@@ -250,8 +250,8 @@ void RealCoordinator::ask(const NodeCall& call) {
   later(call.patience, [this, number] { reply(number, Unanswered{"no answer in time"}); });
 }
 
-// A call with a deadline. A deletion is one that the node keeps; what concerns reshapes may also be carried out twice, or when nobody
-// thinks of it any more.
+// A call with a deadline. A deletion is one that the node keeps; what concerns reshapes may also be carried out twice, or when
+// nobody thinks of it any more.
 void RealCoordinator::call(std::uint64_t number, const NodeCall& call) {
   const bool is_kept = std::holds_alternative<DeleteReplica>(call.what);
   if (loses()) return later(100ms, [this, number] { reply(number, Unanswered{"the connection broke"}); });

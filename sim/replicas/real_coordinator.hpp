@@ -37,8 +37,8 @@ class SimMetadata {
   std::map<std::pair<ShardId, Term>, NodeId> told_to_lead_;
 };
 
-// The coordinator's core as it is, between the simulated replicas, a status that takes its time to be stored, and people who wish this and
-// that. Takes office when it pleases, and acts on until it notices that another has.
+// The coordinator's core as it is, between the simulated replicas, a status that takes its time to be stored, and people who wish
+// this and that. Takes office when it pleases, and acts on until it notices that another has.
 class RealCoordinator final : public GroupCoordinator {
  public:
   RealCoordinator(Surroundings& around, SimMetadata& metadata, std::vector<std::unique_ptr<SimNode>>& nodes, NodeId address);

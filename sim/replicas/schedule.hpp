@@ -9,7 +9,8 @@
 
 namespace skerry::sim {
 
-// What will happen, by true time, which no node of the simulation sees. Of two things at one time the one that was planned first is first.
+// What will happen, by true time, which no node of the simulation sees. Of two things at one time the one that was planned first
+// is first.
 class Schedule {
  public:
   TimePoint now() const { return now_; }

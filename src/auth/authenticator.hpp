@@ -23,8 +23,8 @@ struct IssuerOptions {
   std::string key_file;
 };
 
-// Oxia's provider parameters, as JSON: {"issuers": {URL: {"allowedAudiences", "userNameClaim", "staticKeyFile"}}}, or the older form
-// without "issuers". Ours in each: "rolesClaim" and "defaultRole".
+// Oxia's provider parameters, as JSON: {"issuers": {URL: {"allowedAudiences", "userNameClaim", "staticKeyFile"}}}, or the older
+// form without "issuers". Ours in each: "rolesClaim" and "defaultRole".
 Result<std::vector<IssuerOptions>> parse_provider_params(const std::string& text);
 
 struct Issuer {

@@ -43,4 +43,6 @@ std::uint32_t crc32c(BytesView bytes, std::uint32_t seed) {
 
 std::uint32_t key_hash(BytesView key) { return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size())); }
 
+std::uint64_t fingerprint(BytesView text) { return XXH3_64bits(text.data(), text.size()); }
+
 }  // namespace skerry

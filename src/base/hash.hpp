@@ -12,4 +12,7 @@ std::uint32_t crc32c(BytesView bytes, std::uint32_t seed = 0);
 // The low 32 bits of XXH3-64 with seed 0: where a key or partition key belongs in a namespace's hash ranges.
 std::uint32_t key_hash(BytesView key);
 
+// XXH3-64 with seed 0: whether two texts are the same.
+std::uint64_t fingerprint(BytesView text);
+
 }  // namespace skerry

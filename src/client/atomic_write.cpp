@@ -121,7 +121,11 @@ Task<Result<BatchResult>> AtomicWrite::run(std::vector<std::string> keys, Deadli
     const auto channel = co_await cluster_.leader(shard, deadline);
     if (!channel && channel.error() == ClientErrc::shard_moved) continue;   // and route() waits for its successor
     if (!channel) co_return fail(error_of(judge(channel.error()), {}));
-    CO_TRYV(co_await use_session(shard, deadline));
+    if (const auto ready = co_await use_session(shard, deadline); !ready) {
+      if (ready.error() != ClientErrc::shard_moved) co_return fail(ready.error());
+      co_await cluster_.pause(backoff.next(cluster_.core().random()), deadline);
+      continue;
+    }
     // A shard that this one was split or merged into knows the id as well.
     if (!std::exchange(sent, true)) {
       request_.mutable_request_id()->set_sequence(cluster_.next_batch_sequence());

@@ -291,7 +291,8 @@ Task<Result<std::unique_ptr<SequenceFollower>>> make_sequence(Client& client, st
 
 Task<Result<std::string>> page_token_of(const Scan& scan) { co_return scan.page_token(); }
 
-// Holds an object of the core, whose destructor may cancel calls and touch timers, in the caller's thread, and gives it back to the core in the end.
+// Holds an object of the core, whose destructor may cancel calls and touch timers, in the caller's thread, and gives it back to
+// the core in the end.
 template <class T, class Members>
 class Borrowed {
  public:

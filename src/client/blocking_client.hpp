@@ -34,8 +34,8 @@ class BlockingClient {
   void start_put(std::string key, std::string value, PutOptions options, std::function<void(Result<PutResult>)> done);
   void finish_puts();
 
-  // Calls `visit`, in the caller's thread, for every key or record in key order until it returns false. Returns the page token that
-  // takes the walk up again, when its limit has left something over; else "".
+  // Calls `visit`, in the caller's thread, for every key or record in key order until it returns false. Returns the page token
+  // that takes the walk up again, when its limit has left something over; else "".
   Result<std::string> list(KeyRange range, RangeOptions options, std::function<bool(const std::string&)> visit);
   Result<std::string> scan(KeyRange range, RangeOptions options, std::function<bool(const Record&)> visit);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "client/alarm.hpp"
 #include "client/change_queue.hpp"
@@ -111,8 +112,8 @@ bool overlap(const ChangeQueue::Shard& one, const ShardMap::Shard& other) {
   return one.hash_min <= other.hash_max && other.hash_min <= one.hash_max;
 }
 
-// Begins to follow what appears in the assignments, and ends the calls to what is no more there: what they would still bring, those
-// that took its place have as well.
+// Begins to follow what appears in the assignments, and ends the calls to what is no more there: what they would still bring,
+// those that took its place have as well.
 Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
   std::set<ShardId> orphaned;   // no more there, and not all that took their place was seen yet
   std::set<ShardId> live;
@@ -125,7 +126,13 @@ Task<> watch_shards(Cluster& cluster, TaskScope& tasks, QueuePtr queue) {
     }
     for (const ShardId id : orphaned) live.erase(id);
     for (const ShardMap::Shard& shard : cluster.shard_ranges()) {
-      if (queue->shards().contains(shard.id)) continue;
+      if (const auto known = queue->shards().find(shard.id); known != queue->shards().end()) {
+        live.insert(shard.id);
+        orphaned.erase(shard.id);
+        // A server whose assignments were older had made it seem to be gone.
+        if (std::exchange(known->second.ended, false)) tasks.spawn(follow_shard(cluster, queue, shard.id));
+        continue;
+      }
       std::vector<ShardId> predecessors;
       for (const ShardId id : orphaned)
         if (overlap(queue->shards().at(id), shard)) predecessors.push_back(id);
@@ -145,9 +152,9 @@ ChangeFollower::ChangeFollower(Cluster& cluster, std::shared_ptr<ChangeQueue> qu
 
 namespace {
 
-// Where each shard is followed from. A position in a shard that was split or merged since is one in those that took its place, as far as
-// none in them is known: they are younger, so their ids are higher. One in a shard that never was would never be reached, and its changes
-// never be missed: refused.
+// Where each shard is followed from. A position in a shard that was split or merged since is one in those that took its place, as
+// far as none in them is known: they are younger, so their ids are higher. One in a shard that never was would never be reached,
+// and its changes never be missed: refused.
 Result<Positions> starts(const Positions& asked, const std::vector<ShardMap::Shard>& shards) {
   Positions starts;
   std::vector<ShardId> unnamed;

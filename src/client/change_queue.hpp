@@ -34,8 +34,8 @@ class ChangeQueue {
   std::optional<Change> pop();
   bool has_room() const { return bytes_ < bytes_max_; }
 
-  // Where a shard begins that took the hashes of these: where they stopped. Of two that were merged the earlier place, so that a gap is
-  // told rather than a change left out. Nothing: from now on, as with them; of no shards: at the beginning.
+  // Where a shard begins that took the hashes of these: where they stopped. Of two that were merged the earlier place, so that a
+  // gap is told rather than a change left out. Nothing: from now on, as with them; of no shards: at the beginning.
   std::optional<Offset> start_after(const std::vector<ShardId>& predecessors) const;
 
   void fail(Error error);

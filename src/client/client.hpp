@@ -21,10 +21,10 @@ namespace skerry::client {
 // that it handed out must be gone before it is.
 //
 // What is retried: reads always, and writes too where the server offers skerry.store.v1: each carries a request id, so that it
-// happens once and every attempt brings the first answer. Where it speaks Oxia's protocol only, writes are retried as long as nothing was
-// sent, or the server said that it did nothing; after that only those which may be repeated without harm (puts and deletes without
-// expected version or sequence), and a plain delete that was retried counts as successful when the key is gone. The rest end
-// with outcome_unknown. So does a write whose deadline passes after it was sent.
+// happens once and every attempt brings the first answer. Where it speaks Oxia's protocol only, writes are retried as long as
+// nothing was sent, or the server said that it did nothing; after that only those which may be repeated without harm (puts and
+// deletes without expected version or sequence), and a plain delete that was retried counts as successful when the key is gone.
+// The rest end with outcome_unknown. So does a write whose deadline passes after it was sent.
 class Client {
  public:
   // Core and network must outlive it. Fails with invalid_argument and says which option is wrong.

@@ -302,6 +302,33 @@ TEST_F(OneShard, routes_again_after_a_split) {
   EXPECT_EQ(store.keys(ShardId{2}), (std::vector<std::string>{"bar"}));
 }
 
+TEST_F(OneShard, asks_another_server_when_what_one_tells_does_not_come_true) {
+  options.addresses = {"s2:6648", "s1:6648"};
+  run([](Fixture& f) -> Task<> {
+    CO_ASSERT(co_await f.client->put("foo", "1"));
+    f.store.leave("s2");
+    f.store.split(ShardId{0}, ShardId{1}, ShardId{2});
+    CO_ASSERT(co_await f.client->put("foo", "2"));
+    f.store.lead(ShardId{1}, "");
+    f.store.lead(ShardId{1}, "s2");
+    CO_ASSERT(co_await f.client->put("foo", "3"));
+  });
+}
+
+TEST_F(OneShard, believes_a_server_of_a_cluster_that_was_made_anew) {
+  options.addresses = {"s1:6648", "s2:6648"};
+  run([](Fixture& f) -> Task<> {
+    f.store.leave("s1");
+    f.store.split(ShardId{0}, ShardId{1}, ShardId{2});
+    f.store.leave("s2");
+    CO_ASSERT(co_await f.client->put("foo", "1"));
+    f.store.merge(ShardId{1}, ShardId{2}, ShardId{0});
+    f.store.leave("s1");
+    f.store.leave("s2");
+    CO_ASSERT(co_await f.client->put("foo", "2"));
+  });
+}
+
 // --- deadlines and refusals
 
 TEST_F(OneShard, says_that_nothing_was_changed_when_no_server_could_be_reached) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the client does with skerry.store.v1, and where a server has none of it. How the real server answers: tests/test_store_v1.py.
+// What the client does with skerry.store.v1, and where a server has none of it. How the real server answers:
+// tests/test_store_v1.py.
 #include "client/change_queue.hpp"
 #include "client/check.hpp"
 #include "client/testing/fixture.hpp"
@@ -96,6 +97,17 @@ TEST_F(StoreV1, of_a_batch_that_belongs_to_both_children_what_may_not_be_repeate
       }
     }
     EXPECT_EQ((co_await f.client->get("foo"))->version.modifications, 0);
+  });
+}
+
+// This store knows no batches, which it says to whoever reaches it.
+TEST_F(StoreV1, a_batch_of_ephemeral_records_goes_to_what_its_shard_was_split_into) {
+  store.before_session = [this](ShardId id) {
+    if (id == ShardId{0}) store.split(id, ShardId{1}, ShardId{2});
+  };
+  run([](Fixture& f) -> Task<> {
+    const auto committed = co_await f.client->commit(AtomicBatch().put("a", "1", {.ephemeral = Ephemeral::yes}));
+    EXPECT_EQ(committed.error(), Errc::unsupported);
   });
 }
 

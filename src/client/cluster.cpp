@@ -16,6 +16,20 @@ namespace pb = io::oxia::proto::v1;
 namespace {
 
 constexpr auto unreachable_after = 1s;   // then the user is told that nobody answers
+constexpr auto doubts_last = 1s;   // longer than elections mostly do
+constexpr std::size_t rounds_in_vain_max = 3;   // over all servers; then older assignments are taken, as of a cluster made anew
+
+// Knows of the call while it is open.
+class OpenAssignments {
+ public:
+  OpenAssignments(rpc::ClientCall*& place, rpc::ClientCall& call) : place_(place) { place_ = &call; }
+  OpenAssignments(const OpenAssignments&) = delete;
+  OpenAssignments& operator=(const OpenAssignments&) = delete;
+  ~OpenAssignments() { place_ = nullptr; }
+
+ private:
+  rpc::ClientCall*& place_;
+};
 
 std::string random_bytes(Random& random) {
   Bytes bytes;
@@ -23,7 +37,7 @@ std::string random_bytes(Random& random) {
   return bytes;
 }
 
-}  // namespace
+}   // namespace
 
 std::string method(std::string_view name) { return fmt::format("/io.oxia.proto.v1.OxiaClient/{}", name); }
 std::string v1_method(std::string_view name) { return fmt::format("/skerry.store.v1.Store/{}", name); }
@@ -81,7 +95,9 @@ Task<> Cluster::follow() {
   bool told = !options_.on_unreachable;
   for (std::size_t turn = 0;; ++turn) {
     const std::vector<std::string> all = candidates();
-    if (co_await follow_one(all[turn % all.size()])) backoff.reset();
+    const bool learned = co_await follow_one(all[turn % all.size()]);
+    turns_in_vain_ = learned ? 0 : turns_in_vain_ + 1;
+    if (learned) backoff.reset();
     told = told || map_.has_value();
     if (!told && core_.now() >= patience_ends) {
       told = true;
@@ -105,6 +121,8 @@ Task<bool> Cluster::follow_one(std::string address) {
     co_return false;
   }
   rpc::ClientCall& call = **opened;
+  const OpenAssignments open(doubt_.call, call);
+  doubt_.gave_up = false;
   pb::ShardAssignmentsRequest request;
   request.set_namespace_(options_.name_space);
   if (co_await call.write(request)) static_cast<void>(co_await call.finish_writing());
@@ -113,27 +131,33 @@ Task<bool> Cluster::follow_one(std::string address) {
   for (;;) {
     const auto more = co_await call.read(message);
     if (!more || !*more) break;
-    if (const auto taken = take(message); !taken) {
-      note_failure(address, judge(taken.error()));
-      co_return learned;
-    }
+    const auto taken = take(message);
+    if (!taken) note_failure(address, judge(taken.error()));
+    if (!taken || !*taken) co_return learned;
     learned = true;
   }
+  if (doubt_.gave_up) co_return learned;
   note_failure(address, judge(co_await call.finish()));
   co_return learned;
 }
 
-Result<> Cluster::take(const pb::ShardAssignments& message) {
+Result<bool> Cluster::take(const pb::ShardAssignments& message) {
   const auto found = message.namespaces().find(options_.name_space);
   if (found == message.namespaces().end()) {
     return fail(ClientErrc::namespace_not_found, "the server sends no assignments for namespace " + options_.name_space);
   }
   TRY(ShardMap map, ShardMap::from(found->second));
+  if (map_ && map.is_older_than(*map_) && turns_in_vain_ < rounds_in_vain_max * candidates().size()) return false;
   map_ = std::move(map);
+  doubt_.cancel();
   refused_.reset();
   trouble_.clear();
   notify();
-  return {};
+  return true;
+}
+
+void Cluster::doubt() {
+  if (!doubt_.armed()) core_.timers().arm(doubt_, core_.now() + doubts_last);
 }
 
 void Cluster::note_failure(const std::string& address, const Verdict& verdict) {
@@ -156,6 +180,7 @@ Task<Result<ShardId>> Cluster::route(std::uint32_t hash, Deadline deadline) {
   for (;;) {
     if (map_) {
       if (const ShardMap::Shard* shard = map_->route(hash)) co_return shard->id;
+      doubt();
     } else if (refused_) {
       co_return fail(*refused_);
     }
@@ -190,6 +215,7 @@ Task<Result<rpc::Channel*>> Cluster::leader(ShardId shard, Deadline deadline) {
       const ShardMap::Shard* found = map_->find(shard);
       if (found == nullptr) co_return fail(ClientErrc::shard_moved);
       if (!found->leader.empty()) co_return channel(found->leader);
+      doubt();
     }
     if (core_.now() >= deadline) co_return fail(unreachable(fmt::format("shard {} got no leader", shard.value())));
     const Alarm alarm(core_, changed_, deadline);
@@ -215,8 +241,8 @@ std::vector<ShardMap::Shard> Cluster::shard_ranges() const {
 }
 
 void Cluster::learn(const Verdict& verdict) {
-  if (!verdict.shard || !map_) return;
-  if (map_->set_leader(*verdict.shard, verdict.leader)) notify();
+  if (verdict.shard && map_ && map_->set_leader(*verdict.shard, verdict.leader)) return notify();
+  doubt();
 }
 
 Task<> Cluster::pause(Duration length, Deadline deadline) {
@@ -233,4 +259,4 @@ Task<> Cluster::stop() {
   channels_.clear();
 }
 
-}  // namespace skerry::client
+}   // namespace skerry::client

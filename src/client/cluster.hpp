@@ -30,6 +30,10 @@ std::string method(std::string_view name);   // of the store's public service, a
 std::string v1_method(std::string_view name);   // of skerry.store.v1.Store
 
 // Knows the servers of one namespace: follows the assignments, owns the connections. Owned by a Client, on its core.
+//
+// One server at a time tells the assignments, and may be cut off from the cluster, or have left it. So another is asked where
+// what they say has not come true and nothing new comes, and assignments that are older than those known are left alone: unless
+// no server has any other.
 class Cluster {
  public:
   Cluster(Core& core, net::Network& network, const ClientOptions& options, TokenSource token);   // the first three outlive it
@@ -55,7 +59,7 @@ class Cluster {
   std::string leader_address(ShardId shard) const;
   std::vector<ShardId> shards() const;
   std::vector<ShardMap::Shard> shard_ranges() const;   // a copy: the map may change at any await
-  // Follows the hint of an answer, if it has one.
+  // From an answer that is no success: follows its hint, if it has one; else the assignments may be out of date.
   void learn(const Verdict& verdict);
   // Returns after the pause, or early when assignments change; never after the deadline.
   Task<> pause(Duration length, Deadline deadline);
@@ -80,7 +84,8 @@ class Cluster {
  private:
   Result<rpc::Channel*> channel(const std::string& address);
   Task<bool> follow_one(std::string address);
-  Result<> take(const io::oxia::proto::v1::ShardAssignments& message);
+  Result<bool> take(const io::oxia::proto::v1::ShardAssignments& message);   // false: they are older than those known
+  void doubt();
   void note_failure(const std::string& address, const Verdict& verdict);
   std::vector<std::string> candidates() const;
   Error unreachable(std::string_view what) const;
@@ -99,6 +104,19 @@ class Cluster {
   std::string trouble_;
   Signal changed_;
   std::uint64_t revision_ = 0;
+
+  // Due when the doubts have lasted.
+  struct Doubt final : Timer {
+    void on_due() override {
+      if (call == nullptr) return;
+      gave_up = true;
+      call->cancel();
+    }
+    rpc::ClientCall* call = nullptr;   // that the assignments come from
+    bool gave_up = false;
+  };
+  Doubt doubt_;
+  std::size_t turns_in_vain_ = 0;   // servers asked in a row that told nothing to be believed
 };
 
 }   // namespace skerry::client

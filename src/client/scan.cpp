@@ -54,7 +54,8 @@ Task<Result<>> Scan::start() {
   // A list over an index names primary keys only, which cannot be put in the index's order; records bring their secondary keys.
   const bool needs_secondary = ids_.size() > 1 || options_.limit || !options_.page_token.empty();
   const Kind asked = options_.index && needs_secondary ? Kind::records : kind_;
-  for (const ShardId id : ids_) shards_.push_back(std::make_unique<ShardScan>(cluster_, id, range_, options_, asked));
+  const auto merged = ids_.size() > 1 ? ShardScan::Merged::yes : ShardScan::Merged::no;
+  for (const ShardId id : ids_) shards_.push_back(std::make_unique<ShardScan>(cluster_, id, range_, options_, asked, merged));
   for (const auto& shard : shards_) CO_TRYV(co_await shard->open(deadline));   // all servers work at the same time
   for (std::size_t i = 0; i < shards_.size(); ++i) CO_TRYV(co_await advance(i));
   co_return Result<>();
@@ -80,12 +81,15 @@ Task<Result<>> Scan::end_page() {
   co_return Result<>();
 }
 
-// All shards are walked in one order, so behind the record that was handed out last others can go on in the place of those that are no
-// more.
+// All shards are walked in one order, so behind the record that was handed out last others can go on in the place of those that
+// are no more.
 Task<Result<>> Scan::begin_again(Deadline deadline) {
   if (cluster_.core().now() >= deadline) co_return fail(Errc::deadline_exceeded, "a shard moved, and no other was found in time");
   if (position_ && options_.index && !position_->secondary_key) {
     co_return fail(Errc::aborted, "a shard moved during the walk over an index; start it again");
+  }
+  if (position_ && options_.internal_keys == InternalKeys::shown) {
+    co_return fail(Errc::aborted, "a shard moved during the walk over internal keys; start it again");
   }
   if (position_) {
     position_->shard = std::ranges::max(ids_);

@@ -33,17 +33,20 @@ Task<> Sessions::watch_shards() {
   }
 }
 
-// Shards that are no more have left their sessions to those that have their hashes now, under the same ids.
+// Shards that are no more have left their sessions to those that have their hashes now, under the same ids. Two that had one of
+// the same id can't have been merged before it had ended in one of them, of which nothing was heard.
 void Sessions::follow_shards() {
   std::vector<std::pair<ShardId, SessionId>> left;
   for (const auto& each : kept_)
     if (!cluster_.has_shard(each.first)) left.push_back(each);
   if (left.empty() || !cluster_.covers_all_hashes()) return;
+  std::set<std::pair<ShardId, SessionId>> taken, ended;
   for (const auto& [shard, session] : left) {
     kept_.erase({shard, session});
     const auto [min, max] = hashes_[shard];
     for (const ShardMap::Shard& heir : cluster_.shard_ranges()) {
       if (heir.hash_max < min || heir.hash_min > max) continue;
+      if (!taken.emplace(heir.id, session).second) ended.emplace(heir.id, session);
       keep(heir.id, session);
       sessions_.try_emplace(heir.id, Entry{session});
     }
@@ -53,6 +56,7 @@ void Sessions::follow_shards() {
     sessions_.erase(shard);
   }
   changed_.notify_all();
+  for (const auto& [shard, session] : ended) lost(shard, session);
 }
 
 Task<Result<SessionId>> Sessions::session(ShardId shard, Deadline deadline) {
@@ -83,7 +87,7 @@ class Cleanup {
   Undo undo_;
 };
 
-}  // namespace
+}   // namespace
 
 Task<Result<SessionId>> Sessions::create(ShardId shard, Deadline deadline) {
   sessions_[shard];
@@ -177,4 +181,4 @@ Task<> Sessions::close_all(Deadline deadline) {
   }
 }
 
-}  // namespace skerry::client
+}   // namespace skerry::client

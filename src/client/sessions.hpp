@@ -14,9 +14,9 @@ namespace skerry::client {
 // for two lost heartbeats, a third where it does not.
 Duration heartbeat_interval(Duration timeout);
 
-// The sessions of a client: one a shard, made when the shard's first ephemeral record is written, kept alive by a background task each
-// until closed. A shard that was split or merged took its sessions along, so they are kept alive on all that it became. Owned by a
-// Client, on its core.
+// The sessions of a client: one a shard, made when the shard's first ephemeral record is written, kept alive by a background task
+// each until closed. A shard that was split or merged took its sessions along, so they are kept alive on all that it became.
+// Owned by a Client, on its core.
 class Sessions {
  public:
   Sessions(Cluster& cluster, TaskScope& tasks);   // both outlive it

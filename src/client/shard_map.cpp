@@ -57,6 +57,15 @@ bool ShardMap::covers_all_hashes() const {
   return next == std::uint64_t{1} << 32;
 }
 
+bool ShardMap::is_older_than(const ShardMap& other) const {
+  return std::ranges::any_of(shards_, [&](const Shard& shard) {
+    if (other.find(shard.id) != nullptr) return false;
+    return std::ranges::any_of(other.shards_, [&](const Shard& its) {
+      return its.id > shard.id && its.hash_min <= shard.hash_max && shard.hash_min <= its.hash_max;
+    });
+  });
+}
+
 bool ShardMap::set_leader(ShardId id, const std::string& leader) {
   const auto found = std::ranges::find(shards_, id, &Shard::id);
   if (found == shards_.end() || found->leader == leader) return false;

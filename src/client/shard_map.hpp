@@ -32,6 +32,8 @@ class ShardMap {
   const Shard* find(ShardId id) const;
   std::span<const Shard> shards() const { return shards_; }
   bool covers_all_hashes() const;
+  // Whether it has shards whose hashes are those of others there that came later: numbers only rise.
+  bool is_older_than(const ShardMap& other) const;
   // A hint from a server that knows better. False when that changes nothing.
   bool set_leader(ShardId id, const std::string& leader);
 

@@ -89,5 +89,24 @@ TEST(ShardMap, follows_a_hint_only_for_shards_that_it_knows) {
   EXPECT_FALSE(map->set_leader(ShardId{9}, "b:2"));
 }
 
+ShardMap map_of(std::vector<std::pair<std::int64_t, std::uint32_t>> firsts) {
+  NamespaceShardsAssignment assignment;
+  for (std::size_t i = 0; i < firsts.size(); ++i)
+    add(assignment, firsts[i].first, firsts[i].second, i + 1 < firsts.size() ? firsts[i + 1].second - 1 : 0xFFFFFFFF);
+  return *ShardMap::from(assignment);
+}
+
+TEST(ShardMap, is_older_than_one_where_others_took_the_place_of_its_shards) {
+  const ShardMap whole = map_of({{0, 0}}), halves = map_of({{1, 0}, {2, 100}}), thirds = map_of({{1, 0}, {3, 100}, {4, 200}}),
+                 merged = map_of({{5, 0}, {4, 200}});
+  EXPECT_TRUE(whole.is_older_than(halves));
+  EXPECT_TRUE(whole.is_older_than(merged));
+  EXPECT_TRUE(halves.is_older_than(thirds));
+  EXPECT_TRUE(thirds.is_older_than(merged));
+  for (const ShardMap& each : {halves, thirds, merged}) EXPECT_FALSE(each.is_older_than(whole));
+  EXPECT_FALSE(merged.is_older_than(thirds));
+  EXPECT_FALSE(halves.is_older_than(halves));
+}
+
 }  // namespace
 }  // namespace skerry::client

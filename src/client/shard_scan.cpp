@@ -10,8 +10,9 @@ namespace skerry::client {
 
 namespace v1 = skerry::store::v1;
 
-ShardScan::ShardScan(Cluster& cluster, ShardId shard, const KeyRange& range, const RangeOptions& options, Scan::Kind kind)
-    : cluster_(cluster), shard_(shard), range_(range), options_(options), kind_(kind),
+ShardScan::ShardScan(Cluster& cluster, ShardId shard, const KeyRange& range, const RangeOptions& options, Scan::Kind kind,
+                     Merged merged)
+    : cluster_(cluster), shard_(shard), range_(range), options_(options), kind_(kind), merged_(merged == Merged::yes),
       backoff_(cluster.options().retry_pause_min, cluster.options().retry_pause_max) {}
 
 // Walks that show internal keys take no tokens: they are resumed from the last key, as with Oxia's service.
@@ -38,6 +39,10 @@ Result<Request> ShardScan::request() const {
   if (!uses_v1_) return request;
   if (options_.limit) request.set_limit(*options_.limit + 1);   // one more tells whether the page is the last
   request.set_reverse(options_.direction == Direction::backward);
+  if (merged_) {
+    const bool natural = cluster_.options().key_order == KeyOrder::natural;
+    request.set_key_sorting(natural ? v1::KEY_SORTING_NATURAL : v1::KEY_SORTING_HIERARCHICAL);
+  }
   return request;
 }
 

@@ -12,7 +12,8 @@ namespace skerry::client {
 // skerry.store.v1, with a page token; else over the primary keys from the last key on, over an index only while nothing had come.
 class ShardScan {
  public:
-  ShardScan(Cluster& cluster, ShardId shard, const KeyRange& range, const RangeOptions& options, Scan::Kind kind);
+  enum class Merged : bool { no, yes };   // yes: with other shards, in the order that the client takes for the namespace's
+  ShardScan(Cluster& cluster, ShardId shard, const KeyRange& range, const RangeOptions& options, Scan::Kind kind, Merged merged);
 
   // Sends the request, if it is not under way, without waiting for answers.
   Task<Result<>> open(Deadline deadline);
@@ -37,6 +38,7 @@ class ShardScan {
   const KeyRange& range_;   // of the Scan that owns us
   const RangeOptions& options_;
   Scan::Kind kind_;
+  const bool merged_;
   std::unique_ptr<rpc::ClientCall> call_;
   std::deque<Record> buffer_;
   std::optional<std::string> last_;   // the last key that came

@@ -14,17 +14,17 @@ class BatchRouter {
  public:
   enum class Handed { yes, not_yet, to_several };
   virtual ~BatchRouter() = default;
-  // Gives the batch, under the id that it has, to the writer of the shard where all its operations belong now. Not yet: nobody is known
-  // to have them.
+  // Gives the batch, under the id that it has, to the writer of the shard where all its operations belong now. Not yet: nobody is
+  // known to have them.
   virtual Handed hand_on(const std::shared_ptr<WriteBatch>& batch) = 0;
 };
 
 // Carries the writes of one shard: one stream, several batches in flight, answers in order. On an idle line a write leaves at
 // once; while the line is full others gather into the next batch.
 // When the stream breaks, what may safely be repeated is sent again, in its old order, before anything newer; the rest ends
-// with outcome_unknown. Batches carry request ids where the server knows them: then all may be repeated, in the same words; also by the
-// shard that this one was split or merged into, which remembers the ids, where the whole batch belongs to one.
-// Owned by a Client, on its core; run() is a background task that ends by cancellation.
+// with outcome_unknown. Batches carry request ids where the server knows them: then all may be repeated, in the same words; also
+// by the shard that this one was split or merged into, which remembers the ids, where the whole batch belongs to one. Owned by a
+// Client, on its core; run() is a background task that ends by cancellation.
 class ShardWriter {
  public:
   ShardWriter(Cluster& cluster, TaskScope& tasks, BatchRouter& router, ShardId shard);   // all outlive it

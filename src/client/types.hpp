@@ -144,8 +144,9 @@ struct Change {
 using Positions = std::map<ShardId, Offset>;
 
 struct FollowOptions {
-  // Continue after these. A shard that is not named is followed from now on. Those that a named one was split or merged into since are
-  // followed from its position; where several named ones are no more, from the earliest, so that changes may be told again.
+  // Continue after these. A shard that is not named is followed from now on. Those that a named one was split or merged into
+  // since are followed from its position; where several named ones are no more, from the earliest, so that changes may be told
+  // again.
   Positions after = {};
   // Only changes of keys that start with one of these; deleted ranges are told always. None: all changes.
   std::vector<std::string> prefixes = {};

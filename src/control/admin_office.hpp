@@ -16,8 +16,9 @@ using ConfigEdit = std::function<Result<>(ClusterConfig&)>;
 struct AdminOffice {
   Core& core;
   Coordinator& coordinator;
-  // Edits the configuration in force and its file, one after the other. Returns when both the file and what the status must know are
-  // durable. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed, and unavailable out of office.
+  // Edits the configuration in force and its file, one after the other. Returns when both the file and what the status must know
+  // are durable. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed, and unavailable out
+  // of office.
   std::function<Task<Result<>>(ConfigEdit)> change_config;
 
   // The coordinator's core. Out of office fails with how to answer: UNAVAILABLE, and who is in office where that is known.

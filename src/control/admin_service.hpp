@@ -6,8 +6,8 @@
 
 namespace skerry::control {
 
-// Oxia's admin service over a coordinator: namespaces and servers are the configuration's, their states the status's. One core's, the
-// coordinator's; outlives the methods.
+// Oxia's admin service over a coordinator: namespaces and servers are the configuration's, their states the status's. One core's,
+// the coordinator's; outlives the methods.
 class AdminService {
  public:
   explicit AdminService(AdminOffice office) : office_(std::move(office)) {}

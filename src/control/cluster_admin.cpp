@@ -34,6 +34,7 @@ void ClusterAdmin::register_in(rpc::Methods& methods) {
   add<v1::UndrainNodeRequest, v1::UndrainNodeResponse>(methods, "UndrainNode", &ClusterAdmin::undrain);
   add<v1::MoveReplicaRequest, v1::MoveReplicaResponse>(methods, "MoveReplica", &ClusterAdmin::move);
   add<v1::TransferLeaderRequest, v1::TransferLeaderResponse>(methods, "TransferLeader", &ClusterAdmin::transfer);
+  add<v1::CancelReshapeRequest, v1::CancelReshapeResponse>(methods, "CancelReshape", &ClusterAdmin::cancel_reshape);
   methods.unary<v1::MergeShardsRequest, v1::MergeShardsResponse>(
       admin_method("MergeShards"), [this](ServerCall&, const v1::MergeShardsRequest& request, v1::MergeShardsResponse& reply) {
         return merge(request, reply);
@@ -116,6 +117,14 @@ Task<rpc::Status> ClusterAdmin::merge(const v1::MergeShardsRequest& request, v1:
   if (!begun) co_return rpc::Status::from(begun.error());
   reply.set_shard(begun->children.front().value());
   co_return co_await office_.carry_out(begun->stored);
+}
+
+Task<rpc::Status> ClusterAdmin::cancel_reshape(const v1::CancelReshapeRequest& request) {
+  const auto core = office_.in_office();
+  if (!core) co_return core.error();
+  auto wish = (*core)->cancel_reshape(ShardId(request.shard()), office_.core.now());
+  if (!wish) co_return as_precondition(wish.error());
+  co_return co_await office_.carry_out(std::move(wish));
 }
 
 }  // namespace skerry::control

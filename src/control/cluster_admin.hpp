@@ -26,6 +26,7 @@ class ClusterAdmin {
   Task<rpc::Status> move(const v1::MoveReplicaRequest& request);
   Task<rpc::Status> transfer(const v1::TransferLeaderRequest& request);
   Task<rpc::Status> merge(const v1::MergeShardsRequest& request, v1::MergeShardsResponse& reply);
+  Task<rpc::Status> cancel_reshape(const v1::CancelReshapeRequest& request);
 
   AdminOffice office_;
 };

@@ -156,7 +156,7 @@ TEST_F(AdminTest, what_was_made_is_in_the_configuration_of_the_next_term_of_offi
   world.advance(100ms);
   ASSERT_EQ(coordinator.in_office(), nullptr);
   ASSERT_TRUE(coordinator.configuration());
-  EXPECT_NE(coordinator.configuration()->find_namespace("logs"), nullptr);
+  EXPECT_NE(coordinator.configuration()->config.find_namespace("logs"), nullptr);
   rival.oust();
   world.advance(100ms);
   ASSERT_NE(coordinator.in_office(), nullptr);
@@ -257,6 +257,9 @@ TEST_F(AdminTest, shards_that_are_not_there_are_neither_split_nor_merged) {
   merge.set_left(77);
   merge.set_right(78);
   EXPECT_EQ(ours<v1::MergeShardsResponse>("MergeShards", merge).code, rpc::Code::not_found);
+  v1::CancelReshapeRequest cancel;
+  cancel.set_shard(77);
+  EXPECT_EQ(ours<v1::CancelReshapeResponse>("CancelReshape", cancel).code, rpc::Code::not_found);
 }
 
 Task<> watch(rpc::Channel& channel, Deadline deadline, std::vector<v1::Cluster>& seen, std::optional<rpc::Status>& ended) {

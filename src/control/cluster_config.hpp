@@ -65,8 +65,8 @@ struct AutoSplit {
 
 using Labels = std::map<std::string, std::string>;
 
-// What people want of a cluster: its namespaces and servers, in the words and the YAML of Oxia's cluster configuration. A value; who
-// watches the file, and who writes what the admin API has changed, is elsewhere.
+// What people want of a cluster: its namespaces and servers, in the words and the YAML of Oxia's cluster configuration. A value;
+// who watches the file, and who writes what the admin API has changed, is elsewhere.
 struct ClusterConfig {
   std::vector<NamespaceConfig> namespaces;
   std::vector<ServerConfig> servers;
@@ -88,8 +88,8 @@ struct ClusterConfig {
   const ServerConfig* find_server(std::string_view identity) const;
   const Labels& labels_of(std::string_view identity) const;   // none: empty
 
-  // Changes of the admin API. They fail with already_exists, not_found and, when the whole would not pass check(), invalid_argument;
-  // nothing is changed then.
+  // Changes of the admin API. They fail with already_exists, not_found and, when the whole would not pass check(),
+  // invalid_argument; nothing is changed then.
   Result<> add(NamespaceConfig added);
   Result<> replace(NamespaceConfig changed);   // of this name; not shards and order, which are fixed at its creation
   Result<> remove_namespace(std::string_view name);

@@ -120,6 +120,7 @@ class Rendering {
     put("lost", node.lost);
     put("draining", node.draining);
     put("removed", node.removed);
+    put("damage", node.damage);
     out_ << YAML::EndMap;
   }
 

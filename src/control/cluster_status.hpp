@@ -33,6 +33,7 @@ struct NodeStatus {
   bool lost = false;       // its folder is gone: the server of its name is another node now
   bool draining = false;   // somebody wished it
   bool removed = false;    // the configuration no longer has it: leaves when it holds nothing
+  std::string damage{};    // for which it was given up as lost; empty: its folder was gone
   friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
 };
 
@@ -76,16 +77,16 @@ struct ShardStatus {
   replica::Membership members{};
   std::vector<NodeId> wanted{};    // the voters that its members are on the way to, in order; empty: as they are
   std::vector<NodeId> removed{};   // members no more; their replicas are to be deleted
-  // Their replicas were deleted in this term. What the former replica acknowledged may still be on its way to the leader, which would count it for
-  // the next one: not members again before a higher term.
+  // Their replicas were deleted in this term. What the former replica acknowledged may still be on its way to the leader, which
+  // would count it for the next one: not members again before a higher term.
   std::vector<NodeId> erased{};
   std::optional<ReshapeStatus> reshape{};   // of the first parent
   std::optional<ShardId> reshaped_with{};   // the first parent of the reshape that this is part of, as a parent or a child
   friend bool operator==(const ShardStatus&, const ShardStatus&) = default;
 };
 
-// All that a coordinator must not forget, as one value. Kept as items ("cluster", "configuration", "node/ID", "namespace/NAME",
-// "shard/ID") that change one by one.
+// All that a coordinator must not forget, as one value. Kept as items ("cluster", "configuration", "former-configurations",
+// "node/ID", "namespace/NAME", "shard/ID") that change one by one.
 struct ClusterStatus {
   std::string instance;   // of this cluster; random, made once. Empty: there is nothing yet
   NodeId next_node{1};
@@ -94,6 +95,7 @@ struct ClusterStatus {
   std::map<std::string, NamespaceStatus> namespaces{};
   std::map<ShardId, ShardStatus> shards{};
   std::string configuration{};   // what people want, as ClusterConfig's YAML; empty: none was given yet
+  std::vector<std::uint64_t> former_configurations{};   // fingerprints of the YAML of those before, the latest last
 
   // Fails with corrupt when an item can't be read or contradicts another; the text names it.
   static Result<ClusterStatus> from_items(const MetadataItems& items);
@@ -107,8 +109,12 @@ struct ClusterStatus {
 
 // Keys and values of the items. The change of a thing that is gone deletes its item.
 inline constexpr std::string_view configuration_key = "configuration";
+inline constexpr std::string_view former_configurations_key = "former-configurations";
 MetadataChange cluster_item(const ClusterStatus& status);
 MetadataChange configuration_item(const ClusterStatus& status);
+MetadataChange former_configurations_item(const ClusterStatus& status);
+// Of the item's value; none when it can't be read.
+std::vector<std::uint64_t> former_configurations(const std::string& item);
 MetadataChange node_item(const ClusterStatus& status, NodeId node);
 MetadataChange namespace_item(const ClusterStatus& status, const std::string& name);
 MetadataChange shard_item(const ClusterStatus& status, ShardId shard);

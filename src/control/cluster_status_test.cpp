@@ -8,7 +8,11 @@ namespace skerry::control {
 namespace {
 
 ClusterStatus two_namespaces() {
-  ClusterStatus status{.instance = "reef", .next_node = NodeId(5), .next_shard = ShardId(3), .configuration = "servers: []\n"};
+  ClusterStatus status{.instance = "reef",
+                       .next_node = NodeId(5),
+                       .next_shard = ShardId(3),
+                       .configuration = "servers: []\n",
+                       .former_configurations = {4, UINT64_MAX}};
   for (std::uint32_t id = 1; id <= 4; ++id) {
     status.nodes[NodeId(id)] = {
         .name = "n" + std::to_string(id), .public_address = "h:1", .internal_address = "h:2", .pool = "p"};
@@ -52,7 +56,7 @@ void expect_refusal(const ClusterStatus& status, const std::string& item, const 
 TEST(ClusterStatus, reads_back_its_items) {
   const ClusterStatus status = two_namespaces();
   const MetadataItems items = status.to_items();
-  EXPECT_EQ(items.size(), 2u + 4u + 2u + 3u);
+  EXPECT_EQ(items.size(), 3u + 4u + 2u + 3u);
   const auto read = ClusterStatus::from_items(items);
   ASSERT_TRUE(read) << read.error().text;
   EXPECT_EQ(*read, status);

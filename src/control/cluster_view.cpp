@@ -104,7 +104,11 @@ void Writer::write_node(NodeId id, const NodeStatus& node, v1::ClusterNode& writ
   written.set_public_(node.public_address);
   written.set_internal(node.internal_address);
   written.set_pool(node.pool);
-  if (const Greeting* greeting = core_.greeting(id)) written.set_version(greeting->version);
+  if (const Greeting* greeting = core_.greeting(id)) {
+    written.set_version(greeting->version);
+    written.set_kept_aside(greeting->kept_aside);
+  }
+  written.set_damage(node.damage);
   written.set_condition(write(core_.condition(id)));
   written.set_bound(node.bound);
   written.set_lost(node.lost);

@@ -5,8 +5,8 @@
 
 namespace skerry::control {
 
-// What operators see of a cluster: its status as decided, and what was last heard of nodes and replicas. All but the coordinator's own
-// epoch and address.
+// What operators see of a cluster: its status as decided, and what was last heard of nodes and replicas. All but the
+// coordinator's own epoch and address.
 v1::Cluster cluster_view(const CoordinatorCore& core);
 v1::Cluster nodes_view(const CoordinatorCore& core);   // its nodes alone
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/config_file.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "base/hash.hpp"
 
 namespace skerry::control {
 
 void ConfigFile::read(ClusterConfig content) {
+  untouched_ = !seen_;
   saved_ = std::exchange(seen_, true) || keeper_ == Keeper::alone;
   in_step_ = in_step_ && content == content_;
   content_ = std::move(content);
@@ -29,11 +33,15 @@ void ConfigFile::wrote(ClusterConfig content) {
   saved_ = false;
 }
 
-ConfigFile::Step ConfigFile::next(const std::optional<ClusterConfig>& stored, Office office) {
+bool ConfigFile::follows(const Stored& stored) const {
+  return in_step_ || (untouched_ && std::ranges::count(stored.former, fingerprint(content_->to_yaml())) > 0);
+}
+
+ConfigFile::Step ConfigFile::next(const std::optional<Stored>& stored, Office office) {
   if (!content_) return {};
   if (!stored && office == Office::out) return {};
   const bool saved = office == Office::in || keeper_ == Keeper::several ? std::exchange(saved_, false) : false;
-  if (stored && *stored == *content_) {
+  if (stored && stored->config == *content_) {
     in_step_ = true;
     told_ = false;
     return {};
@@ -43,7 +51,10 @@ ConfigFile::Step ConfigFile::next(const std::optional<ClusterConfig>& stored, Of
     told_ = true;
     return Take{*content_};
   }
-  if (std::exchange(in_step_, false)) return Write{*stored};
+  if (follows(*stored)) {
+    in_step_ = untouched_ = false;
+    return Write{stored->config};
+  }
   if (std::exchange(told_, true)) return {};
   return Tell{};
 }

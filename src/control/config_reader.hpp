@@ -12,7 +12,8 @@
 
 namespace skerry::control {
 
-// Reads a YAML document field by field and keeps the first thing that is wrong with it, with its line; what is read after that means nothing.
+// Reads a YAML document field by field and keeps the first thing that is wrong with it, with its line; what is read after that
+// means nothing.
 class ConfigReader {
  public:
   // Whole numbers between these, both included.

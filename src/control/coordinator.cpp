@@ -57,6 +57,9 @@ class Coordinator::Office final : public ServerLinkListener {
     for (const std::string& name : effects.bind) {
       if (const auto link = links_.find(name); link != links_.end()) link->second->bind();
     }
+    for (const auto& [name, node] : effects.give_up) {
+      if (const auto link = links_.find(name); link != links_.end()) link->second->give_up(node);
+    }
     if (effects.commit) tasks_.spawn(store(*std::move(effects.commit)));
     for (NodeCall& call : effects.calls) ask(std::move(call));
     for (const Publication& each : effects.publish) {
@@ -169,14 +172,19 @@ Result<CommitNumber> Coordinator::configure(ClusterConfig config) {
   return number;
 }
 
-const std::optional<ClusterConfig>& Coordinator::configuration() {
+const std::optional<ConfigFile::Stored>& Coordinator::configuration() {
   static const std::string none;
-  const std::string* const found = parts_.metadata.find(std::string(configuration_key));
-  const std::string& yaml = found == nullptr ? none : *found;
+  const auto find = [this](std::string_view key) -> const std::string& {
+    const std::string* const found = parts_.metadata.find(std::string(key));
+    return found == nullptr ? none : *found;
+  };
+  const std::string& yaml = find(configuration_key);
   if (yaml == kept_yaml_) return kept_;
   kept_yaml_ = yaml;
   kept_.reset();
-  if (auto config = ClusterConfig::from_yaml(yaml)) kept_ = *std::move(config);
+  if (auto config = ClusterConfig::from_yaml(yaml)) {
+    kept_ = {*std::move(config), former_configurations(find(former_configurations_key))};
+  }
   return kept_;
 }
 
@@ -187,8 +195,8 @@ void Coordinator::act() {
 }
 
 Task<Result<>> Coordinator::wait_stored(CommitNumber number) {
-  const Office* const office = office_.get();
-  while (office != nullptr && office == office_.get()) {
+  const std::int64_t epoch = epoch_;
+  while (office_ && epoch == epoch_) {
     if (office_->core().durable() >= number) co_return Result<>{};
     co_await changed_.wait();
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "control/config_file.hpp"
 #include "control/coordinator_core.hpp"
 #include "control/metadata.hpp"
 #include "net/stream.hpp"
@@ -16,8 +17,8 @@
 
 namespace skerry::control {
 
-// A coordinator: waits for its office, then carries out what a CoordinatorCore decides, until another takes over; then waits again.
-// One core's.
+// A coordinator: waits for its office, then carries out what a CoordinatorCore decides, until another takes over; then waits
+// again. One core's.
 class Coordinator {
  public:
   struct Parts {
@@ -32,12 +33,12 @@ class Coordinator {
   void start();
   Task<> stop();
 
-  // What people want now. Tells what has to be stored until it is certain. Fails with invalid_argument when it can't be followed, with
-  // unavailable out of office.
+  // What people want now. Tells what has to be stored until it is certain. Fails with invalid_argument when it can't be followed,
+  // with unavailable out of office.
   Result<CommitNumber> configure(ClusterConfig config);
 
   // The cluster's, as it is kept, in office and out of it. Nothing: there is none, or none is known here.
-  const std::optional<ClusterConfig>& configuration();
+  const std::optional<ConfigFile::Stored>& configuration();
 
   // Null: not in office. Valid until the next await.
   CoordinatorCore* in_office();
@@ -57,7 +58,7 @@ class Coordinator {
 
   Parts parts_;
   std::string kept_yaml_;   // what `kept_` was read from
-  std::optional<ClusterConfig> kept_;
+  std::optional<ConfigFile::Stored> kept_;
   std::unique_ptr<Office> office_;
   std::int64_t epoch_ = 0;
   WaitList changed_;   // something was stored, or the office is taken or lost

@@ -14,13 +14,15 @@
 #include "control/member_steps.hpp"
 #include "control/planning.hpp"
 #include "control/publisher.hpp"
+#include "control/repairs.hpp"
 #include "control/reshapes.hpp"
 #include "control/roster.hpp"
 
 namespace skerry::control {
 
 bool Effects::empty() const {
-  return attend.empty() && bind.empty() && let_go.empty() && !commit && calls.empty() && publish.empty() && notes.empty();
+  return attend.empty() && bind.empty() && give_up.empty() && let_go.empty() && !commit && calls.empty() && publish.empty() &&
+         notes.empty();
 }
 
 // The parts, in the order in which they need each other; and how an event goes through them.
@@ -40,6 +42,7 @@ struct CoordinatorCore::Parts {
   Reshapes reshapes{desk, elections, steps};
   Roster roster{desk};
   Planning planning{desk, leadership};
+  Repairs repairs{desk, leadership, roster};
   Growth growth{desk, reshapes};
   Publisher publisher;
 };
@@ -68,6 +71,7 @@ void CoordinatorCore::Parts::settle() {
     while (const auto shard = desk.next_due()) look(*shard);
     if (!desk.take_plan_soon() && desk.now < planning.next_look()) break;
     planning.look();
+    repairs.look();
     roster.sweep();
   }
   publisher.publish();
@@ -186,6 +190,7 @@ void CoordinatorCore::reported(const std::string& name, NodeReport report, TimeP
     const bool responded = desk.detector.responds(*node);
     desk.detector.heard(*node, report.disk_silence, report.unheard, now);
     desk.reports.reported(*node, report, now);
+    parts_->roster.reported(*node, report.damage);
     for (const ReplicaReport& each : report.replicas) {
       parts_->elections.reported(each.shard, *node, each);
       desk.look_at(each.shard);
@@ -313,6 +318,14 @@ Result<CoordinatorCore::Begun> CoordinatorCore::merge_shards(Neighbours parents,
   return Begun{parts_->desk.book.changed(), std::move(children)};
 }
 
+Result<CommitNumber> CoordinatorCore::cancel_reshape(ShardId shard, TimePoint now) {
+  TRYV(check_shard(shard));
+  parts_->begin(now);
+  TRYV(parts_->reshapes.cancel(shard));
+  parts_->settle();
+  return parts_->desk.book.changed();
+}
+
 Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, TimePoint now) {
   const NamespaceStatus* known = parts_->desk.book.find(name);
   if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no namespace {}", name));
@@ -339,7 +352,12 @@ NodeCondition CoordinatorCore::condition(NodeId node) const { return parts_->des
 const NodeUsage* CoordinatorCore::usage(NodeId node) const { return parts_->desk.reports.usage(node); }
 const Greeting* CoordinatorCore::greeting(NodeId node) const { return parts_->desk.reports.greeting(node); }
 const ReplicaReport* CoordinatorCore::report(ShardId shard, NodeId node) const { return parts_->desk.reports.find(shard, node); }
-std::string CoordinatorCore::trouble(const std::string& name) const { return parts_->roster.trouble(name); }
+std::string CoordinatorCore::trouble(const std::string& name) const {
+  const std::string trouble = parts_->roster.trouble(name);
+  const auto node = parts_->desk.book.node_of(name);
+  const std::string kept = node ? parts_->repairs.why_kept(*node) : std::string();
+  return kept.empty() ? trouble : fmt::format("{}; kept as it is: {}", trouble, kept);
+}
 std::string CoordinatorCore::why_missing(const std::string& name_space) const { return parts_->planning.why_missing(name_space); }
 
 std::string CoordinatorCore::why_not_yet(ShardId id) const {

@@ -16,14 +16,17 @@
 
 namespace skerry::control {
 
-// Decides for a whole cluster who leads, who is a member and who is gone, by the rules of docs/adr/0015. Pure: it is told what happened
-// and says what to do; it knows no clock, disk or network. One lives for one term of office; its driver owns it, on one core.
+// Decides for a whole cluster who leads, who is a member and who is gone, by the rules of docs/adr/0015. Pure: it is told what
+// happened and says what to do; it knows no clock, disk or network. One lives for one term of office; its driver owns it, on one
+// core.
 //
-// The driver tells what happens as it happens, then takes the effects: after each event, or after all of one loop turn. One commit is
-// under way at a time; what changes meanwhile is in the next. What depends on a change comes out when the change is stored.
+// The driver tells what happens as it happens, then takes the effects: after each event, or after all of one loop turn. One
+// commit is under way at a time; what changes meanwhile is in the next. What depends on a change comes out when the change is
+// stored.
 //
-// The standing call to a server: greeted() for each greeting, reported() for each report of a bound node (with all replicas in the first
-// after a greeting), broke() when it ends, connect_failed() when none can be made. After broke() the next attempt is made at once.
+// The standing call to a server: greeted() for each greeting, reported() for each report of a bound node (with all replicas in
+// the first after a greeting), broke() when it ends, connect_failed() when none can be made. After broke() the next attempt is
+// made at once.
 class CoordinatorCore {
  public:
   struct Options {
@@ -39,8 +42,8 @@ class CoordinatorCore {
   Effects take_effects();
 
   // --- what happens
-  // What people want from now on; kept with the status, also for later terms of office. Fails with invalid_argument when it can't be
-  // followed: the one before keeps acting. Without any, nothing is placed or moved.
+  // What people want from now on; kept with the status, also for later terms of office. Fails with invalid_argument when it can't
+  // be followed: the one before keeps acting. Without any, nothing is placed or moved.
   Result<CommitNumber> configured(ClusterConfig config, TimePoint now);
   void stored(CommitNumber number, TimePoint now);
   void greeted(const std::string& name, Greeting greeting, TimePoint now);
@@ -73,6 +76,8 @@ class CoordinatorCore {
     ShardId left, right;
   };
   Result<Begun> merge_shards(Neighbours parents, TimePoint now);
+  // The split or merge that the shard is part of is given up; invalid_argument once there is no way back.
+  Result<CommitNumber> cancel_reshape(ShardId shard, TimePoint now);
   // For good. A configuration that no longer has a namespace does not delete it, a configuration that still has it makes it anew.
   Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
 

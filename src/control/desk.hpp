@@ -15,8 +15,8 @@
 
 namespace skerry::control {
 
-// What the parts of a coordinator's core share: what is known, what comes out, and which shards must be looked at. A part that changes
-// something that another decides by asks for a look at the shard; so none calls another back.
+// What the parts of a coordinator's core share: what is known, what comes out, and which shards must be looked at. A part that
+// changes something that another decides by asks for a look at the shard; so none calls another back.
 class Desk {
  public:
   explicit Desk(ClusterStatus status) : book(std::move(status)) {}

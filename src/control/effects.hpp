@@ -12,8 +12,8 @@
 // What a CoordinatorCore wants done.
 namespace skerry::control {
 
-// A standing call to hold, for as long as it isn't let go of: after it breaks, and after each failed attempt, another is made. Its first
-// Hello names the node and does not bind.
+// A standing call to hold, for as long as it isn't let go of: after it breaks, and after each failed attempt, another is made.
+// Its first Hello names the node and does not bind.
 struct Attendance {
   std::string name;   // the identity of a server in the configuration; one call for each
   std::string internal_address;
@@ -30,9 +30,15 @@ struct Note {
 
 // What the driver must do. The parts don't depend on each other, except that attending comes first.
 struct Effects {
-  // Begin; with another address than before: there, and at the former no more; with another node only: the call stands for that now.
+  // Begin; with another address than before: there, and at the former no more; with another node only: the call stands for that
+  // now.
   std::vector<Attendance> attend;
   std::vector<std::string> bind;   // by name: the next order is a Hello that binds to the attendance's node
+  struct GiveUp {
+    std::string name;
+    NodeId node;
+  };
+  std::vector<GiveUp> give_up;   // the server of that name, if it is this node, is to put its folder aside
   std::vector<std::string> let_go;   // by name: end the standing call and what is asked of its node
   std::optional<StatusCommit> commit;   // then call stored(); when it fails, this core is of no use any more
   std::vector<NodeCall> calls;   // each is answered by replied()

@@ -20,9 +20,9 @@ struct ElectionWish {
 // How long somebody may still serve, after these have been fenced.
 Duration lease_wait(const std::map<NodeId, replica::NewTermAnswer>& answers);
 
-// Carries elections out: the term is stored, the members are fenced, the one with the highest head is told to lead. One of each shard at a
-// time, and few enough at once; the others wait their turn. An election that finds no majority is given up: whoever watches the leaders
-// begins another when there is one.
+// Carries elections out: the term is stored, the members are fenced, the one with the highest head is told to lead. One of each
+// shard at a time, and few enough at once; the others wait their turn. An election that finds no majority is given up: whoever
+// watches the leaders begins another when there is one.
 class Elections {
  public:
   explicit Elections(Desk& desk) : desk_(desk) {}

@@ -19,11 +19,11 @@ enum class NodeCondition : std::uint8_t {
   failed,
 };
 
-// Judges from what is heard of the nodes, and what is not, which of them are there, and which may be trusted with leading. Pure. A
-// coordinator's, for one term of office; all nodes are unknown at its beginning.
+// Judges from what is heard of the nodes, and what is not, which of them are there, and which may be trusted with leading. Pure.
+// A coordinator's, for one term of office; all nodes are unknown at its beginning.
 //
-// A broken call is suspicion; a failed attempt to make another one, or another node that does not hear it either, makes it a failure.
-// So does silence. Time in which the coordinator itself stood still is nobody's silence.
+// A broken call is suspicion; a failed attempt to make another one, or another node that does not hear it either, makes it a
+// failure. So does silence. Time in which the coordinator itself stood still is nobody's silence.
 class FailureDetector {
  public:
   void set_distrust_max(Duration longest) { distrust_max_ = longest; }

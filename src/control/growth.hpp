@@ -9,8 +9,8 @@
 
 namespace skerry::control {
 
-// Splits shards that have been too large or too busy for a while, as the configuration's autoSplit says; one of a namespace at a time, and the next
-// one not before a pause. A coordinator that takes office begins to count anew.
+// Splits shards that have been too large or too busy for a while, as the configuration's autoSplit says; one of a namespace at a
+// time, and the next one not before a pause. A coordinator that takes office begins to count anew.
 class Growth {
  public:
   Growth(Desk& desk, Reshapes& reshapes) : desk_(desk), reshapes_(reshapes) {}

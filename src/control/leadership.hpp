@@ -9,8 +9,8 @@
 
 namespace skerry::control {
 
-// Watches over the leaders of all shards, and begins an election where one is missing, has failed or should lead no more; but only where as
-// many voters answer as it needs: an election without them would end what may still be served.
+// Watches over the leaders of all shards, and begins an election where one is missing, has failed or should lead no more; but
+// only where as many voters answer as it needs: an election without them would end what may still be served.
 class Leadership {
  public:
   Leadership(Desk& desk, Elections& elections) : desk_(desk), elections_(elections) {}

@@ -9,9 +9,10 @@
 
 namespace skerry::control {
 
-// Takes shards to the members that are wanted, step by step: learners in; when they have caught up, joint; when the leader confirms that,
-// out of it; when it confirms that, the replicas of those that left are deleted. Each step is stored before the leader hears of it. Only
-// a shard with a leader moves; an election in the middle changes nothing. Few shards take learners at a time.
+// Takes shards to the members that are wanted, step by step: learners in; when they have caught up, joint; when the leader
+// confirms that, out of it; when it confirms that, the replicas of those that left are deleted. Each step is stored before the
+// leader hears of it. Only a shard with a leader moves; an election in the middle changes nothing. Few shards take learners at a
+// time.
 class MemberSteps {
  public:
   explicit MemberSteps(Desk& desk) : desk_(desk) {}

@@ -6,7 +6,8 @@
 
 namespace skerry::control {
 
-// One thing that a coordinator keeps: "cluster", "configuration", "namespace/NAME", "shard/ID", "node/ID". Nothing: it is deleted.
+// One thing that a coordinator keeps: "cluster", "configuration", "namespace/NAME", "shard/ID", "node/ID". Nothing: it is
+// deleted.
 struct MetadataChange {
   std::string key;
   std::optional<std::string> value;

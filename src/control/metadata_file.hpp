@@ -13,12 +13,12 @@
 
 namespace skerry::control {
 
-// Keeps the status in one file of a folder: for a coordinator alone, or for several on a file system that they share and whose locks
-// hold. Who holds the folder's lock is in office.
+// Keeps the status in one file of a folder: for a coordinator alone, or for several on a file system that they share and whose
+// locks hold. Who holds the folder's lock is in office.
 //   cluster-status         a line with format, size and checksum, then epoch and items; replaced whole
 //   cluster-status.holder  the address of who took office last
-// Changes that come while the file is being written go together into the next one. A file that is cut, changed, empty, gone or of a
-// newer format is refused: none of it means that there is no cluster yet.
+// Changes that come while the file is being written go together into the next one. A file that is cut, changed, empty, gone or of
+// a newer format is refused: none of it means that there is no cluster yet.
 class MetadataFile final : public Metadata {
  public:
   struct Options {

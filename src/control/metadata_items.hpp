@@ -14,8 +14,8 @@ class MetadataTable {
   MetadataTable() = default;
   explicit MetadataTable(MetadataItems items);
 
-  // Fails with resource_exhausted when the changes, or all items after them, would be larger than limits allow; `coming` bytes of others
-  // may be added before.
+  // Fails with resource_exhausted when the changes, or all items after them, would be larger than limits allow; `coming` bytes of
+  // others may be added before.
   Result<> check(const std::vector<MetadataChange>& changes, std::size_t coming = 0) const;
   void apply(const std::vector<MetadataChange>& changes);
 

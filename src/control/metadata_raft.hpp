@@ -21,9 +21,10 @@
 
 namespace skerry::control {
 
-// Keeps the status on several coordinators, which elect one of themselves and store every change on a majority: the driver of a RaftCore
-// over a RaftDisk and RaftLinks. Whoever leads is in office. A process that nobody asks to take office votes and stores, and doesn't lead.
-// Opens its folder with the first take_office(); register_in() before the server of the internal port starts, stop() after that.
+// Keeps the status on several coordinators, which elect one of themselves and store every change on a majority: the driver of a
+// RaftCore over a RaftDisk and RaftLinks. Whoever leads is in office. A process that nobody asks to take office votes and stores,
+// and doesn't lead. Opens its folder with the first take_office(); register_in() before the server of the internal port starts,
+// stop() after that.
 class MetadataRaft final : public Metadata, private RaftListener, private RaftDiskListener, private TurnHook {
  public:
   struct Options {
@@ -40,7 +41,8 @@ class MetadataRaft final : public Metadata, private RaftListener, private RaftDi
 
   void register_in(rpc::Methods& methods) { links_.register_in(methods); }
 
-  // Fails with what RaftDisk::open() says; with io_failed when the disk is full or has failed; with closed when stopped meanwhile.
+  // Fails with what RaftDisk::open() says; with io_failed when the disk is full or has failed; with closed when stopped
+  // meanwhile.
   Task<Result<Office>> take_office() override;
   Task<Result<>> commit(std::vector<MetadataChange> changes) override;
   Task<> wait_ousted() override;

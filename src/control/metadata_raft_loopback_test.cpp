@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The coordinators' agreement over the machine's own disk and connections; everything else about it is tried in metadata_raft_test.cpp.
+// The coordinators' agreement over the machine's own disk and connections; everything else about it is tried in
+// metadata_raft_test.cpp.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>

@@ -343,7 +343,8 @@ TEST(MetadataRaft, who_does_not_want_the_office_any_more_votes_for_others) {
   EXPECT_TRUE(world.commit(*second, "key", "value"));
 }
 
-// What a life of crashes, cuts and slow disks must not change: numbers are given in order, and none that was answered is forgotten.
+// What a life of crashes, cuts and slow disks must not change: numbers are given in order, and none that was answered is
+// forgotten.
 struct HardLife {
   RaftWorld world;
   Random random;

@@ -4,10 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <vector>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "control/node_greeting.hpp"
 #include "control/node_messages.hpp"
 #include "rpc/status.hpp"
 #include "runtime/core.hpp"
@@ -22,16 +23,6 @@ bool is_news(const v1::Revision& revision, std::pair<std::int64_t, std::int64_t>
   if (pair_of(revision) <= known) return false;
   known = pair_of(revision);
   return true;
-}
-
-rpc::Status outdated(const Error& error, Term term) {
-  return rpc::Status::with_info(rpc::Code::aborted, error.message(),
-                                {error_domain, outdated_reason, {{term_field, fmt::to_string(term.value())}}});
-}
-
-// What replicas refuse, told so that the coordinator can act on it.
-rpc::Status status_of(const Error& error, Term known, Term asked) {
-  return known > asked ? outdated(error, known) : rpc::Status::from(error);
 }
 
 v1::ReplicaReport::Role role_of(const replica::ReplicaStatus& status) {
@@ -106,13 +97,26 @@ struct NodeAgent::Attendance {
     TimePoint at;
     std::uint64_t round = 0;   // in which the node had it last
   };
+  // As of the last look at the replicas: unless one of these has changed, or something was left to be told, all would be found as
+  // it was.
+  struct Look {
+    std::uint64_t changes = 0;   // of replicas, and of those that can't be opened
+    std::size_t failed = 0;
+    std::vector<NodeId> lapsed;   // leases
+    bool obstructed = false;
+    bool whole = false;   // nothing was left to be told
+    friend bool operator==(const Look&, const Look&) = default;
+  };
+  Look look;
   std::map<ShardId, Told> replicas;
   std::uint64_t rounds = 0;
   std::optional<TimePoint> usage_at;
 };
 
 NodeAgent::NodeAgent(Parts parts)
-    : parts_(std::move(parts)), opened_(parts_.core), reshaper_({parts_.core, parts_.log, parts_.group}), tasks_(parts_.core) {}
+    : parts_(std::move(parts)), freed_(parts_.core),
+      reshaper_({parts_.core, parts_.log, parts_.group, [this](ShardId id) { return taken_.contains(id); }}),
+      tasks_(parts_.core) {}
 NodeAgent::~NodeAgent() = default;
 
 void NodeAgent::register_in(rpc::Methods& methods) {
@@ -180,6 +184,7 @@ Task<rpc::Status> NodeAgent::attend(rpc::ServerCall&, rpc::Requests<v1::Order>& 
     if (parts_.record.bound()) {
       take(order);
       report(attendance, answer);
+      answer.set_damage(damage());
     }
     if (auto written = co_await reports.write(answer); !written) co_return rpc::Status::from(written.error());
   }
@@ -189,25 +194,47 @@ Task<Result<>> NodeAgent::greet(const v1::Hello& hello, v1::Greeting& greeting) 
   const v1::NodeRecord& record = parts_.record.value();
   if (!parts_.record.bound() && hello.bind()) {
     if (hello.instance().empty()) co_return fail(Errc::invalid_argument, "the hello names no cluster");
-    CO_TRYV(co_await parts_.record.bind(hello.instance(), hello.node(), hello.name()));
-    parts_.logger.info("joined a cluster", {{"cluster", hello.instance()}, {"node", hello.node()}, {"name", hello.name()}});
-    join();
+    if (!binding_) {
+      binding_ = std::make_shared<Binding>();
+      tasks_.spawn(bind(hello, binding_));
+    }
+    const std::shared_ptr<Binding> binding = binding_;   // to this coordinator, or to another that was there first
+    while (!binding->result) co_await freed_.wait();
+    CO_TRYV(*binding->result);
   }
-  if (parts_.record.bound() && hello.instance() != record.instance()) {
-    co_return fail(Errc::invalid_argument,
-                   fmt::format("this node belongs to the cluster {}, the coordinator to {}: an address in its "
-                               "configuration is wrong, or the node's data folder is another cluster's",
-                               record.instance(), hello.instance()));
-  }
-  greeting.set_incarnation(record.incarnation());
+  CO_TRY(greeting, greeting_of(record, hello));
   greeting.set_pool(parts_.pool);
   greeting.set_version(parts_.version);
-  greeting.set_bound(parts_.record.bound());
-  greeting.set_node(record.node());
+  greeting.set_kept_aside(parts_.kept_aside);
   co_return Result<>{};
 }
 
+// Goes on though the call that asks for it breaks: a node that has half an identity would be nobody.
+Task<> NodeAgent::bind(v1::Hello hello, std::shared_ptr<Binding> binding) {
+  auto bound = co_await parts_.record.bind(hello.instance(), hello.node(), hello.name());
+  if (bound) {
+    parts_.logger.info("joined a cluster", {{"cluster", hello.instance()}, {"node", hello.node()}, {"name", hello.name()}});
+    join();
+  }
+  binding->result = std::move(bound);
+  binding_.reset();
+  freed_.wake_all();
+}
+
+// What its disk has damaged, found by reading it or by opening a replica. A second time nothing is put aside for it: such a disk
+// is for people to judge.
+std::string NodeAgent::damage() const {
+  if (!parts_.kept_aside.empty()) return {};
+  if (const auto& found = parts_.log.damage()) return found->message();
+  for (const auto& [id, error] : failed_) {
+    if (error == Errc::corrupt) return error.message();
+  }
+  const auto health = parts_.group.engine().health();
+  return !health && health.error() == Errc::corrupt ? health.error().message() : std::string();
+}
+
 void NodeAgent::take(const v1::Order& order) {
+  if (order.has_give_up() && order.give_up().node() == parts_.record.value().node()) parts_.listener.on_given_up();
   if (order.has_nodes() && is_news(order.nodes().revision(), nodes_revision_)) {
     take_nodes(order.nodes());
     tasks_.spawn(save(parts_.record.keep(order.nodes())));
@@ -238,7 +265,7 @@ void NodeAgent::take_nodes(const v1::Nodes& nodes) {
 void NodeAgent::take_holdings(const v1::Holdings& holdings) {
   for (const auto& each : holdings.replicas()) {
     const ShardId id(each.shard());
-    const bool known = parts_.group.find(id) != nullptr || opening_.contains(id) || failed_.contains(id);
+    const bool known = parts_.group.find(id) != nullptr || taken_.contains(id) || failed_.contains(id);
     if (!known) tasks_.spawn(open_quietly(id, {each.namespace_(), read(each.key_order()), each.notifications()}));
     if (replica::Shard* shard = parts_.group.find(id)) shard->allow_followers(each.notifications());
   }
@@ -270,6 +297,13 @@ void NodeAgent::report(Attendance& attendance, v1::Report& report) {
 
 void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Report& report) {
   const TimePoint now = parts_.core.now();
+  const std::optional<Error> obstruction = parts_.group.obstruction();
+  Attendance::Look look{.changes = parts_.group.changes(),
+                        .failed = failed_.size(),
+                        .lapsed = parts_.leases.lapsed(parts_.core.clock().now()),
+                        .obstructed = obstruction.has_value(),
+                        .whole = true};
+  if (!with_load && !obstruction && look == attendance.look) return;
   ++attendance.rounds;
   const auto tell = [&](ShardId id, v1::ReplicaReport each) {   // false: later
     auto& told = attendance.replicas[id];
@@ -282,12 +316,11 @@ void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Repo
     std::string encoded = each.SerializeAsString();
     if (encoded == told.encoded) return true;
     const bool due = now - told.at >= limits::replica_report_interval;
-    if (!due && same(substance(told.report), substance(each))) return false;
+    if (!due && same(substance(told.report), substance(each))) return look.whole = false;
     told = {std::nullopt, each, std::move(encoded), now, attendance.rounds};
     *report.add_replicas() = std::move(each);
     return true;
   };
-  const std::optional<Error> obstruction = parts_.group.obstruction();
   for (const auto& [id, shard] : parts_.group.shards()) {
     Seen seen(*shard);
     Attendance::Told& told = attendance.replicas[id];
@@ -309,6 +342,7 @@ void NodeAgent::report_replicas(Attendance& attendance, bool with_load, v1::Repo
     each.set_role(v1::ReplicaReport::GONE);
     return true;
   });
+  attendance.look = std::move(look);
 }
 
 v1::ReplicaReport NodeAgent::report_of(ShardId id, const Seen& seen) {
@@ -333,127 +367,4 @@ v1::ReplicaReport NodeAgent::report_of(ShardId id, const Seen& seen) {
   return report;
 }
 
-// --- replicas
-
-Task<Result<replica::Shard*>> NodeAgent::open(ShardId id, Wanted wanted) {
-  while (opening_.contains(id)) co_await opened_.wait();
-  if (replica::Shard* found = parts_.group.find(id)) co_return found;
-  if (const auto failed = failed_.find(id); failed != failed_.end()) co_return fail(failed->second);
-  struct Opening {
-    NodeAgent& agent;
-    ShardId id;
-    ~Opening() {   // also when it is cancelled
-      agent.opening_.erase(id);
-      agent.opened_.wake_all();
-    }
-  };
-  opening_.insert(id);
-  const Opening opening{*this, id};
-  co_await reshaper_.abandon(id);   // what there is of it can be opened
-  replica::ShardOptions options = parts_.shard_options;
-  options.order = wanted.order;
-  options.notifications = wanted.notifications;
-  options.seat = replica::Seat{NodeId(parts_.record.value().node()), &parts_.leases, &parts_.links};
-  const auto opened = co_await parts_.group.open(id, std::move(options));
-  if (!opened) {
-    failed_.insert_or_assign(id, opened.error());
-    parts_.logger.error("a replica can't be opened; the others of its shard go on without it",
-                        {{"shard", id}, {"namespace", wanted.name_space}, {"reason", opened.error()}});
-    co_return fail(opened.error());
-  }
-  parts_.listener.on_opened(wanted.name_space, **opened);
-  co_return *opened;
-}
-
-Task<> NodeAgent::open_quietly(ShardId id, Wanted wanted) {
-  static_cast<void>(co_await open(id, std::move(wanted)));   // a failure is logged and reported
-}
-
-std::optional<rpc::Status> NodeAgent::refuse_stranger(const rpc::ServerCall& call) {
-  const auto refused = [](std::string why) { return rpc::Status{rpc::Code::failed_precondition, std::move(why), {}}; };
-  const v1::NodeRecord& record = parts_.record.value();
-  if (!parts_.record.bound()) return refused("this node belongs to no cluster yet: attend it first");
-  if (call.header(instance_header) != record.instance()) {
-    return refused(fmt::format("this node belongs to the cluster {}, the caller to {}", record.instance(),
-                               call.header(instance_header).value_or("none")));
-  }
-  if (call.header(to_header) != fmt::to_string(record.node())) {
-    return refused(
-        fmt::format("this is node {}, the caller looks for {}", record.node(), call.header(to_header).value_or("none")));
-  }
-  return refuse_outdated(call);
-}
-
-// What a coordinator did that holds office no more may be undone already: its words could bring back what was deleted.
-std::optional<rpc::Status> NodeAgent::refuse_outdated(const rpc::ServerCall& call) {
-  const std::int64_t known = std::max({epoch_, nodes_revision_.first, holdings_revision_.first});
-  const std::string_view text = call.header(epoch_header).value_or("");
-  std::int64_t epoch = known;
-  std::from_chars(text.data(), text.data() + text.size(), epoch);
-  if (epoch < known) {
-    return rpc::Status{rpc::Code::failed_precondition,
-                       fmt::format("the coordinator of epoch {} is known, the caller is of epoch {}", known, epoch),
-                       {}};
-  }
-  epoch_ = epoch;
-  return std::nullopt;
-}
-
-Task<rpc::Status> NodeAgent::new_term(rpc::ServerCall& call, const v1::NewTermRequest& request, v1::NewTermReply& reply) {
-  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
-  const auto opened =
-      co_await open(ShardId(request.shard()), {request.namespace_(), read(request.key_order()), request.notifications()});
-  if (!opened) co_return rpc::Status::from(opened.error());
-  const replica::ShardUse shard = (*opened)->use();
-  const auto answer = co_await shard->new_term({Term(request.term()), MembershipVersion(request.version())});
-  if (!answer) co_return status_of(answer.error(), shard->term(), Term(request.term()));
-  reply = write(*answer);
-  co_return rpc::Status();
-}
-
-Task<rpc::Status> NodeAgent::become_leader(rpc::ServerCall& call, const v1::BecomeLeaderRequest& request) {
-  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
-  replica::Shard* shard = parts_.group.find(ShardId(request.shard()));
-  if (shard == nullptr) co_return not_held(ShardId(request.shard()));
-  const auto done = shard->become_leader(read(request));
-  co_return done ? rpc::Status() : status_of(done.error(), shard->term(), Term(request.term()));
-}
-
-Task<rpc::Status> NodeAgent::change_members(rpc::ServerCall& call, const v1::ChangeMembersRequest& request,
-                                            v1::ChangeMembersReply& reply) {
-  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
-  replica::Shard* shard = parts_.group.find(ShardId(request.shard()));
-  if (shard == nullptr) co_return not_held(ShardId(request.shard()));
-  const auto confirmed = shard->change_members(read(request));
-  if (!confirmed) co_return status_of(confirmed.error(), shard->term(), Term(request.term()));
-  reply.set_confirmed(*confirmed);
-  co_return rpc::Status();
-}
-
-Task<rpc::Status> NodeAgent::delete_replica(rpc::ServerCall& call, const v1::DeleteReplicaRequest& request) {
-  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
-  const ShardId id(request.shard());
-  while (opening_.contains(id)) co_await opened_.wait();
-  const replica::Shard* shard = parts_.group.find(id);
-  const Term known = shard != nullptr ? shard->term() : parts_.log.shard(id).term;
-  if (known > Term(request.term())) {
-    co_return outdated({Errc::aborted, fmt::format("term {} of shard {} is known", known.value(), id.value())}, known);
-  }
-  co_await reshaper_.abandon(id);
-  const auto removed = co_await remove(id);
-  co_return removed ? rpc::Status() : rpc::Status::from(removed.error());
-}
-
-Task<Result<>> NodeAgent::remove(ShardId id) {
-  parts_.listener.on_closing(id);
-  co_await parts_.group.retire(id);
-  CO_TRYV(co_await parts_.group.forget(id, parts_.core.now() + limits::replica_release_patience));
-  failed_.erase(id);
-  v1::Holdings holdings = parts_.record.value().holdings();
-  auto& replicas = *holdings.mutable_replicas();
-  replicas.erase(std::remove_if(replicas.begin(), replicas.end(), [id](const auto& each) { return each.shard() == id.value(); }),
-                 replicas.end());
-  co_return co_await parts_.record.keep(std::move(holdings));
-}
-
-}  // namespace skerry::control
+}   // namespace skerry::control

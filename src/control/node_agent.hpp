@@ -26,11 +26,15 @@ class NodeListener {
   virtual void on_opened(const std::string& name_space, replica::Shard& shard) = 0;
   virtual void on_closing(ShardId shard) = 0;                            // it is about to be deleted
   virtual v1::Usage usage() = 0;
+  // The node is lost to its cluster for the damage that it reported: what it keeps is to be put aside, and begun anew without.
+  virtual void on_given_up() = 0;
 };
 
-// What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in elections,
-// makes replicas of shards that others are split or merged into, deletes what it holds no more. Obeys whoever names its cluster and itself; terms, memberships and revisions keep an outdated
-// coordinator from doing harm. One core's, the node's; between the node's storage, which must outlive it, and its internal port.
+// What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in
+// elections, makes replicas of shards that others are split or merged into, deletes what it holds no more. Obeys whoever names
+// its cluster and itself, but nobody who holds office no more; terms, memberships and revisions see to the rest. What must not
+// end half-way goes on when the call that asked for it has gone. One core's, the node's; between the node's storage, which must
+// outlive it, and its internal port.
 class NodeAgent {
  public:
   struct Parts {
@@ -44,6 +48,7 @@ class NodeAgent {
     Logger logger;
     std::string pool;   // of this process
     std::string version;   // of this program
+    std::string kept_aside{};   // the damaged folder of the node before this one: while it is there no damage is reported
     replica::ShardOptions shard_options;   // without what is the replica's own
   };
   explicit NodeAgent(Parts parts);
@@ -57,6 +62,14 @@ class NodeAgent {
  private:
   struct Seen;
   struct Attendance;   // of one coordinator's standing call
+  class Taken;
+  class Removing;
+  struct Binding {
+    std::optional<Result<>> result;
+  };
+  struct Removal {
+    std::optional<Result<>> result;
+  };
   struct Wanted {
     std::string name_space;
     store::KeyOrder order;
@@ -67,6 +80,8 @@ class NodeAgent {
   std::optional<rpc::Status> refuse_outdated(const rpc::ServerCall& call);
   Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
   Task<Result<>> greet(const v1::Hello& hello, v1::Greeting& greeting);
+  Task<> bind(v1::Hello hello, std::shared_ptr<Binding> binding);
+  std::string damage() const;
   void join();
   void take(const v1::Order& order);
   void take_nodes(const v1::Nodes& nodes);
@@ -75,6 +90,7 @@ class NodeAgent {
   static v1::ReplicaReport report_of(ShardId id, const Seen& seen);
   void report_replicas(Attendance& attendance, bool with_load, v1::Report& report);
 
+  // --- its replicas (node_agent_replicas.cpp)
   Task<Result<replica::Shard*>> open(ShardId id, Wanted wanted);
   Task<> open_quietly(ShardId id, Wanted wanted);
   Task<> save(Task<Result<>> saving);
@@ -83,6 +99,7 @@ class NodeAgent {
   Task<rpc::Status> become_leader(rpc::ServerCall& call, const v1::BecomeLeaderRequest& request);
   Task<rpc::Status> change_members(rpc::ServerCall& call, const v1::ChangeMembersRequest& request, v1::ChangeMembersReply& reply);
   Task<rpc::Status> delete_replica(rpc::ServerCall& call, const v1::DeleteReplicaRequest& request);
+  Task<> remove(std::unique_ptr<Removing> removing);
   Task<Result<>> remove(ShardId id);
 
   // --- splitting and merging (node_agent_reshape.cpp)
@@ -96,9 +113,11 @@ class NodeAgent {
   static rpc::Status not_held(ShardId shard);
 
   Parts parts_;
-  std::set<ShardId> opening_;
+  std::set<ShardId> taken_;   // are being opened or deleted
   std::map<ShardId, Error> failed_;   // could not be opened
-  WaitList opened_;
+  std::map<ShardId, std::shared_ptr<Removal>> removals_;   // under way
+  std::shared_ptr<Binding> binding_;   // the same
+  WaitList freed_;   // woken when one of these has ended
   std::int64_t epoch_ = 0;   // the highest of a coordinator that has called
   std::pair<std::int64_t, std::int64_t> nodes_revision_{}, holdings_revision_{}, assignments_revision_{};
   replica::Reshaper reshaper_;

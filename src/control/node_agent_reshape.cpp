@@ -26,11 +26,6 @@ rpc::Status refusal(rpc::Code code, const char* reason, const Error& error) {
   return rpc::Status::with_info(code, error.message(), {error_domain, reason, {}});
 }
 
-rpc::Status outdated_reshape(const Error& error, Term known) {
-  return rpc::Status::with_info(rpc::Code::aborted, error.message(),
-                                {error_domain, outdated_reason, {{term_field, fmt::to_string(known.value())}}});
-}
-
 }  // namespace
 
 void NodeAgent::register_reshapes(rpc::Methods& methods) {
@@ -61,7 +56,7 @@ rpc::Status NodeAgent::status_of_reshape(const Error& error, const replica::Resh
     const replica::Shard* shard = parts_.group.find(each.shard);
     if (shard != nullptr && shard->term() > each.term) known = std::max(known, shard->term());
   }
-  return outdated_reshape(error, known);
+  return outdated(error, known);
 }
 
 Task<rpc::Status> NodeAgent::prepare_reshape(rpc::ServerCall& call, const v1::ReshapeRequest& request) {
@@ -102,7 +97,7 @@ Task<rpc::Status> NodeAgent::unseal_shard(rpc::ServerCall& call, const v1::SealS
 }
 
 rpc::Status NodeAgent::status_of_seal(const Error& error, Term known, Term asked) {
-  if (known > asked) return outdated_reshape(error, known);
+  if (known > asked) return outdated(error, known);
   if (error == make_error_code(replica::ShardError::not_leader))
     return refusal(rpc::Code::failed_precondition, not_leader_reason, error);
   return rpc::Status::from(error);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/node_messages.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -17,6 +19,11 @@ std::uint64_t to_microseconds(Duration value) {   // up: a promise must not beco
 }
 
 }  // namespace
+
+rpc::Status outdated(const Error& error, Term known) {
+  return rpc::Status::with_info(rpc::Code::aborted, error.message(),
+                                {error_domain, outdated_reason, {{term_field, fmt::to_string(known.value())}}});
+}
 
 v1::EntryId write(const replica::EntryId& entry) {
   v1::EntryId written;

@@ -5,6 +5,7 @@
 
 #include "control/node_call.hpp"
 #include "replica/messages.hpp"
+#include "rpc/status.hpp"
 #include "skerry/control/v1/control.pb.h"
 #include "store/key_order.hpp"
 
@@ -18,6 +19,9 @@ constexpr auto error_domain = "skerry.control";
 constexpr auto outdated_reason = "OUTDATED", term_field = "term";   // the caller knows a lower term than the node
 constexpr auto behind_reason = "BEHIND", foreign_records_reason = "FOREIGN_RECORDS", sessions_collide_reason = "SESSIONS_COLLIDE",
                not_leader_reason = "NOT_LEADER";
+
+// The refusal of who knows a higher term than the caller.
+rpc::Status outdated(const Error& error, Term known);
 
 v1::EntryId write(const replica::EntryId& entry);
 replica::EntryId read(const v1::EntryId& entry);

@@ -48,20 +48,28 @@ Task<Result<>> NodeRecord::save() {
   CO_TRY(const SemaphoreUnits turn, co_await turn_.acquire());
   if (saved_ >= wanted) co_return Result<>{};   // went with one before
   const std::uint64_t now = changes_;
-  std::string text(heading), body;
-  SKERRY_ASSERT(google::protobuf::TextFormat::PrintToString(value_, &body));
-  text += body;
-  CO_TRYV(co_await disk::replace_file(disk_, path_, text + checksum_line(text)));
+  CO_TRYV(co_await write(value_));
   saved_ = now;
   co_return Result<>{};
 }
 
+Task<Result<>> NodeRecord::write(v1::NodeRecord value) {
+  std::string text(heading), body;
+  SKERRY_ASSERT(google::protobuf::TextFormat::PrintToString(value, &body));
+  text += body;
+  co_return co_await disk::replace_file(disk_, path_, text + checksum_line(text));
+}
+
 Task<Result<>> NodeRecord::bind(std::string instance, std::uint32_t node, std::string name) {
+  CO_TRY(const SemaphoreUnits turn, co_await turn_.acquire());
   SKERRY_ASSERT(!bound());
-  value_.set_instance(std::move(instance));
-  value_.set_node(node);
-  value_.set_name(std::move(name));
-  co_return co_await save();
+  v1::NodeRecord wanted = value_;
+  wanted.set_instance(std::move(instance));
+  wanted.set_node(node);
+  wanted.set_name(std::move(name));
+  CO_TRYV(co_await write(wanted));
+  value_ = std::move(wanted);
+  co_return Result<>{};
 }
 
 Task<Result<>> NodeRecord::keep(v1::Nodes nodes) {

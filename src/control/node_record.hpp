@@ -11,9 +11,9 @@
 
 namespace skerry::control {
 
-// What a node keeps of itself in its folder: which cluster it belongs to and as whom, how often it was started, where the others are
-// and which replicas it holds. So it can start, follow and answer others while no coordinator is there. A text file with a checksum,
-// replaced as a whole. One core's, the node's.
+// What a node keeps of itself in its folder: which cluster it belongs to and as whom, how often it was started, where the others
+// are and which replicas it holds. So it can start, follow and answer others while no coordinator is there. A text file with a
+// checksum, replaced as a whole. One core's, the node's.
 class NodeRecord {
  public:
   // Reads the file, or begins a new one, and counts the start: the new incarnation is durable when this returns.
@@ -23,8 +23,10 @@ class NodeRecord {
   const v1::NodeRecord& value() const { return value_; }
   bool bound() const { return !value_.instance().empty(); }
 
+  // Bound once that is durable; a failure leaves all as it was. Requires: not bound, and nobody binds or keeps anything
+  // meanwhile.
+  Task<Result<>> bind(std::string instance, std::uint32_t node, std::string name);
   // Durable when they return. A failure leaves on disk what was there; value() has the new one, and the next keep tries again.
-  Task<Result<>> bind(std::string instance, std::uint32_t node, std::string name);   // requires: not bound
   Task<Result<>> keep(v1::Nodes nodes);
   Task<Result<>> keep(v1::Holdings holdings);
 
@@ -32,6 +34,7 @@ class NodeRecord {
   NodeRecord(Core& core, disk::Disk& disk, std::string path) : disk_(disk), path_(std::move(path)), turn_(core, 1) {}
   Result<> load();
   Task<Result<>> save();
+  Task<Result<>> write(v1::NodeRecord value);
 
   disk::Disk& disk_;
   const std::string path_;

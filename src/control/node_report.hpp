@@ -17,6 +17,8 @@ struct Greeting {
   std::string pool;                   // of the process; nodes of one pool share a failure
   std::string version;
   std::optional<NodeId> bound;   // as whom; nobody: it belongs to no cluster, and waits to be bound
+  std::string damage{};       // for which it can't open what it keeps; empty: it can
+  std::string kept_aside{};   // the folder of the node before it that was damaged; empty: there is none
 };
 
 struct ReplicaReport {
@@ -60,6 +62,7 @@ struct NodeReport {
   std::optional<NodeUsage> usage;
   Duration disk_silence{};       // how long the oldest write has been waiting for its sync
   std::vector<NodeId> unheard;   // nodes whose heartbeats have stopped
+  std::string damage{};          // found in what it keeps; empty: none
 };
 
 }   // namespace skerry::control

@@ -12,8 +12,8 @@
 namespace skerry::control {
 namespace {
 
-// What a move must take off the fuller node's load at least: half an average replica, and a twentieth of what it carries. A replica that is copied for
-// less costs more than it brings, and would soon be copied back.
+// What a move must take off the fuller node's load at least: half an average replica, and a twentieth of what it carries. A
+// replica that is copied for less costs more than it brings, and would soon be copied back.
 constexpr double gain_min = 0.5, gain_part_min = 0.05;
 // A search for voters ends here; what it looks at is ordered so that it rarely tries more than a few.
 constexpr int search_steps_max = 20'000;

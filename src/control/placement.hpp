@@ -31,12 +31,13 @@ struct PlacementRules {
   std::vector<AntiAffinity> anti_affinities{};
 };
 
-// Why these nodes can't be a shard's voters: not as many as wanted, one that does not take replicas, two of one pool, two that strict rules keep
-// apart. Empty: they can.
+// Why these nodes can't be a shard's voters: not as many as wanted, one that does not take replicas, two of one pool, two that
+// strict rules keep apart. Empty: they can.
 std::string why_misplaced(const std::vector<NodeId>& voters, const PlacementNodes& nodes, const PlacementRules& rules);
 
-// The voters that a shard should have, in order: as many as possible of `current`, its first before the others, then where relaxed rules hold, then those that are present, then where the load is least.
-// Fails with unavailable when there is no such set; the text says which rule leaves too few.
+// The voters that a shard should have, in order: as many as possible of `current`, its first before the others, then where
+// relaxed rules hold, then those that are present, then where the load is least. Fails with unavailable when there is no such
+// set; the text says which rule leaves too few.
 Result<std::vector<NodeId>> choose_voters(const std::vector<NodeId>& current, const PlacementNodes& nodes,
                                           const PlacementRules& rules);
 
@@ -55,8 +56,8 @@ struct BalancingStep {
   NodeId from, to;
 };
 
-// The replica whose move from a fuller to an emptier node helps most, when it helps at least by the stated gain. Between nodes that are present:
-// one that is away comes back.
+// The replica whose move from a fuller to an emptier node helps most, when it helps at least by the stated gain. Between nodes
+// that are present: one that is away comes back.
 std::optional<BalancingStep> propose_move(const std::vector<PlacedShard>& shards, const PlacementNodes& nodes);
 // The same of leaders, between a shard's voters. A node that does not take leaders gives its own away whatever the gain.
 std::optional<BalancingStep> propose_transfer(const std::vector<PlacedShard>& shards, const PlacementNodes& nodes);

@@ -10,8 +10,9 @@
 
 namespace skerry::control {
 
-// Decides where replicas and leaders should be: creates the namespaces that are configured, gives shards other voters where theirs can't stay,
-// and evens out the load a few steps at a time. A node that only failed keeps its replicas. Without a configuration nothing is planned.
+// Decides where replicas and leaders should be: creates the namespaces that are configured, gives shards other voters where
+// theirs can't stay, and evens out the load a few steps at a time. A node that only failed keeps its replicas. Without a
+// configuration nothing is planned.
 class Planning {
  public:
   Planning(Desk& desk, Leadership& leadership) : desk_(desk), leadership_(leadership) {}

@@ -8,8 +8,8 @@
 
 namespace skerry::control {
 
-// Tells the nodes whose calls stand what they should know of the cluster: all of it when they greet, then what changes. What exists and where
-// is told when it is stored; who leads at once, as that binds nobody.
+// Tells the nodes whose calls stand what they should know of the cluster: all of it when they greet, then what changes. What
+// exists and where is told when it is stored; who leads at once, as that binds nobody.
 class Publisher {
  public:
   Publisher(Desk& desk, std::int64_t epoch) : desk_(desk), revision_{epoch, 0} {}

@@ -39,16 +39,16 @@ struct RaftRecovered {
   RaftLog log{};                  // up to what was synced or later
 };
 
-// How far the disk has come: keep it beside what is written, and give it back when that is synced. Cutting reuses offsets; `cuts` tells
-// which of them is meant.
+// How far the disk has come: keep it beside what is written, and give it back when that is synced. Cutting reuses offsets; `cuts`
+// tells which of them is meant.
 struct RaftPosition {
   std::uint64_t cuts = 0;
   Offset last = no_offset;
   Term term = no_term;
 };
 
-// What the driver must do, in this order, and before the next event. What goes to the disk goes there in this order too; after it, take
-// position().
+// What the driver must do, in this order, and before the next event. What goes to the disk goes there in this order too; after
+// it, take position().
 struct RaftEffects {
   struct Outgoing {
     RaftMember to;
@@ -65,13 +65,13 @@ struct RaftEffects {
   bool flush = false;   // followers lack something: at the end of the turn send appends()
 };
 
-// One coordinator's part in the agreement on a log, in the manner of Raft (Ongaro, Ousterhout 2014). Pure: it is told what happened and
-// says what to do; it knows no clock, disk, network or meaning of entries. Owned by its driver.
+// One coordinator's part in the agreement on a log, in the manner of Raft (Ongaro, Ousterhout 2014). Pure: it is told what
+// happened and says what to do; it knows no clock, disk, network or meaning of entries. Owned by its driver.
 //
-// Unlike there, a term belongs to one candidate: the member at its place modulo their number. Who has made a term durable has thereby
-// voted, if it votes at all, for the only one who may ask; nobody's vote need be stored. Before anybody's term rises it asks for trial
-// votes. Voters that hear a leader refuse others for election_min, and a leader whom no majority has answered within its lease steps
-// down: there are never two in office, as long as clocks run alike.
+// Unlike there, a term belongs to one candidate: the member at its place modulo their number. Who has made a term durable has
+// thereby voted, if it votes at all, for the only one who may ask; nobody's vote need be stored. Before anybody's term rises it
+// asks for trial votes. Voters that hear a leader refuse others for election_min, and a leader whom no majority has answered
+// within its lease steps down: there are never two in office, as long as clocks run alike.
 class RaftCore {
  public:
   enum class Role : std::uint8_t { follower, trying, candidate, leader };   // trying: asks for trial votes

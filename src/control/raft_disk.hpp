@@ -33,7 +33,8 @@ class RaftDiskListener {
 //   raft-identity   whose it is; another cluster's or coordinator's is refused
 //   raft-snapshot   the status after some entry; replaced whole
 //   raft-log/       the entries, and the highest term, as disk::Log keeps them
-// What is given goes to the disk in that order, and is durable when the listener hears its position. On a full disk it waits. One core's.
+// What is given goes to the disk in that order, and is durable when the listener hears its position. On a full disk it waits. One
+// core's.
 class RaftDisk final : private disk::LogListener {
  public:
   struct Found {
@@ -45,7 +46,8 @@ class RaftDisk final : private disk::LogListener {
     RaftMembers members;
     std::uint64_t segment_bytes = 16 << 20;
   };
-  // Fails with already_exists (another process), invalid_argument (not this coordinator's folder), unsupported, corrupt, io_failed.
+  // Fails with already_exists (another process), invalid_argument (not this coordinator's folder), unsupported, corrupt,
+  // io_failed.
   static Task<Result<std::unique_ptr<RaftDisk>>> open(Core& core, disk::Disk& disk, Options options, RaftDiskListener& listener);
   RaftDisk(const RaftDisk&) = delete;
   RaftDisk& operator=(const RaftDisk&) = delete;
@@ -54,7 +56,8 @@ class RaftDisk final : private disk::LogListener {
 
   // What a core's effects and `log` say; `state` with an install. `position` is the core's after it.
   void write(const RaftEffects& effects, const RaftLog& log, Bytes state, const RaftPosition& position);
-  // The status after this committed entry; the log needs nothing before `first_kept` when it is durable. False: another is being written.
+  // The status after this committed entry; the log needs nothing before `first_kept` when it is durable. False: another is being
+  // written.
   bool snapshot(EntryId entry, Bytes state, Offset first_kept);
 
   bool full() const { return full_; }

@@ -26,8 +26,8 @@ class RaftListener {
   virtual void on_refused(RaftMember by, const std::string& why) = 0;
 };
 
-// The streams between one coordinator and the others: one to each, with all that it says to it, and one from each. A stream that breaks
-// is made again; what it carried is lost. One core's; stop() after the server in which it is registered.
+// The streams between one coordinator and the others: one to each, with all that it says to it, and one from each. A stream that
+// breaks is made again; what it carried is lost. One core's; stop() after the server in which it is registered.
 class RaftLinks {
  public:
   struct Identity {

@@ -11,8 +11,8 @@
 
 namespace skerry::control {
 
-// The coordinators that agree, as the configuration names them. All of them are given the same names; addresses may differ, since each
-// may see another network. A value.
+// The coordinators that agree, as the configuration names them. All of them are given the same names; addresses may differ, since
+// each may see another network. A value.
 class RaftMembers {
  public:
   struct Entry {
@@ -20,8 +20,8 @@ class RaftMembers {
     net::Address address;
   };
 
-  // "name=host:port" or "host:port", which is then its name too, separated by commas; 1, 3 or 5 of them, in any order. `self` is one of
-  // the names. Fails with invalid_argument.
+  // "name=host:port" or "host:port", which is then its name too, separated by commas; 1, 3 or 5 of them, in any order. `self` is
+  // one of the names. Fails with invalid_argument.
   static Result<RaftMembers> parse(std::string_view list, std::string_view self);
 
   RaftMember self() const { return self_; }

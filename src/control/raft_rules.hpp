@@ -4,8 +4,8 @@
 
 namespace skerry::control {
 
-// The rules by which coordinators agree, one name for each that can be broken alone. The simulation builds the core once more with
-// SKERRY_BREAKABLE_RULES, breaks them one by one and must notice; elsewhere kept() is a constant.
+// The rules by which coordinators agree, one name for each that can be broken alone. The simulation builds the core once more
+// with SKERRY_BREAKABLE_RULES, breaks them one by one and must notice; elsewhere kept() is a constant.
 enum class RaftRule : std::uint8_t {
   one_candidate_for_a_term,
   older_term_refused,

@@ -60,7 +60,9 @@ Greeting read(const v1::Greeting& greeting) {
   Greeting read{.incarnation = replica::Incarnation(greeting.incarnation()),
                 .pool = greeting.pool(),
                 .version = greeting.version(),
-                .bound = std::nullopt};
+                .bound = std::nullopt,
+                .damage = greeting.damage(),
+                .kept_aside = greeting.kept_aside()};
   if (greeting.bound()) read.bound = NodeId(greeting.node());
   return read;
 }
@@ -71,6 +73,7 @@ NodeReport read(const v1::Report& report) {
   if (report.has_usage()) read.usage = read_usage(report.usage());
   read.disk_silence = std::chrono::milliseconds(report.disk_silence_ms());
   for (const std::uint32_t node : report.unheard()) read.unheard.emplace_back(node);
+  read.damage = report.damage();
   return read;
 }
 

@@ -55,6 +55,19 @@ Result<std::vector<ShardId>> Reshapes::merge(ShardId left, ShardId right) {
   return begin({left, right}, {{one.hashes.min, other.hashes.max}});
 }
 
+Result<> Reshapes::cancel(ShardId shard) {
+  const ReshapeStatus* reshape = desk_.reshape_of(shard);
+  if (reshape == nullptr)
+    return fail(Errc::invalid_argument, fmt::format("{} is not being split or merged", desk_.name_of(shard)));
+  if (reshape->phase == Phase::electing) {
+    return fail(Errc::invalid_argument,
+                fmt::format("{} can't be stopped any more: the new shards stand on a majority of the nodes and get their leaders",
+                            words_for(*reshape)));
+  }
+  give_up(reshape->parents.front(), "somebody wished it");
+  return {};
+}
+
 Result<std::vector<ShardId>> Reshapes::begin(std::vector<ShardId> parents, std::vector<HashRange> ranges) {
   const ShardId first = parents.front();
   if (desk_.book.status().next_shard.value() + static_cast<std::int64_t>(ranges.size()) > limits::shard_ids_max) {

@@ -13,8 +13,6 @@
 namespace skerry::control {
 namespace {
 
-bool holds(const std::vector<ShardId>& shards, ShardId shard) { return std::ranges::find(shards, shard) != shards.end(); }
-
 bool is_for_good(const Refused& refused) {
   return refused.reason == Refused::Reason::foreign_records || refused.reason == Refused::Reason::sessions_collide;
 }
@@ -441,7 +439,7 @@ void Reshapes::take_seal(const NodeCall& call, const NodeReply& reply) {
 
 void Reshapes::take_fence(const NodeCall& call, const NodeReply& reply) {
   const ReshapeStatus* reshape = desk_.reshape_of(call.shard);
-  if (reshape == nullptr || reshape->phase != Phase::reshaping || !holds(reshape->parents, call.shard)) return;
+  if (reshape == nullptr || reshape->phase != Phase::reshaping || std::ranges::count(reshape->parents, call.shard) == 0) return;
   if (call.term() != desk_.book.find(call.shard)->term) return;
   const ShardId first = reshape->parents.front();
   Fences& fences = work_of(first).fences[call.shard];

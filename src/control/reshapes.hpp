@@ -11,9 +11,9 @@
 
 namespace skerry::control {
 
-// Splits shards and merges neighbours: takes parents through the phases of ReshapeStatus to their children, by the rules of docs/adr/0017.
-// Until the copies stand on a majority anything that goes wrong gives the reshape up, and the parents go on. Each phase is stored before
-// a node hears of it, and begun anew by whoever takes office meanwhile.
+// Splits shards and merges neighbours: takes parents through the phases of ReshapeStatus to their children, by the rules of
+// docs/adr/0017. Until the copies stand on a majority anything that goes wrong gives the reshape up, and the parents go on. Each
+// phase is stored before a node hears of it, and begun anew by whoever takes office meanwhile.
 class Reshapes {
  public:
   Reshapes(Desk& desk, Elections& elections, MemberSteps& steps) : desk_(desk), elections_(elections), steps_(steps) {}
@@ -24,6 +24,10 @@ class Reshapes {
   // `point` is the first hash of the right child; nothing: the middle.
   Result<std::vector<ShardId>> split(ShardId shard, std::optional<std::uint32_t> point);
   Result<std::vector<ShardId>> merge(ShardId left, ShardId right);
+
+  // Gives up what the shard is part of, as a parent or a child. Fails with invalid_argument where there is no reshape, or no way
+  // back.
+  Result<> cancel(ShardId shard);
 
   void look(ShardId shard);
   void forget(ShardId shard);

@@ -29,6 +29,7 @@ void Roster::let_go(const std::string& name) {
   if (attended_.erase(name) == 0) return;
   standing_.erase(name);
   binding_.erase(name);
+  giving_up_.erase(name);
   unconfirmed_.erase(name);
   troubles_.erase(name);
   unreached_.erase(name);
@@ -85,6 +86,7 @@ std::optional<NodeId> Roster::greeted(const std::string& name, const Greeting& g
   unreached_.erase(name);
   std::optional<NodeId> id = desk_.book.node_of(name);
   if (!id || !attended_.contains(name)) return std::nullopt;
+  if (!greeting.damage.empty()) return greeted_damaged(name, *id, greeting);
   if (!greeting.bound) {
     begin_binding(name, *id, greeting);
     return std::nullopt;
@@ -92,6 +94,7 @@ std::optional<NodeId> Roster::greeted(const std::string& name, const Greeting& g
   if (*greeting.bound != *id) id = adopt(name, *id, *greeting.bound);
   if (!id) return std::nullopt;
   const NodeStatus& node = *desk_.book.find(*id);
+  damaged_.erase(*id);
   if (!node.bound || node.pool != greeting.pool) {
     NodeStatus& edited = desk_.book.edit(*id);
     edited.bound = true;
@@ -107,17 +110,9 @@ std::optional<NodeId> Roster::greeted(const std::string& name, const Greeting& g
 void Roster::begin_binding(const std::string& name, NodeId id, const Greeting& greeting) {
   standing_.erase(name);
   if (desk_.book.find(id)->bound && !unconfirmed_.contains(name)) {
-    NodeStatus next = *desk_.book.find(id);
     desk_.warn(fmt::format("{} came back empty: node {} is lost with all that it held, and the server becomes a new node", name,
                            id.value()));
-    desk_.look_at_shards_of(id);
-    desk_.book.lose(id);
-    desk_.detector.forget(id);
-    desk_.reports.forget(id);
-    next.bound = false;
-    id = desk_.book.add(next);
-    attend(id);
-    desk_.plan_soon();
+    id = lose(id);
   }
   if (!desk_.book.find(id)->bound) {
     NodeStatus& node = desk_.book.edit(id);
@@ -130,11 +125,73 @@ void Roster::begin_binding(const std::string& name, NodeId id, const Greeting& g
   stored();
 }
 
+// The server stands for another node from now on.
+NodeId Roster::lose(NodeId id) {
+  NodeStatus next = *desk_.book.find(id);
+  desk_.look_at_shards_of(id);
+  desk_.book.lose(id);
+  desk_.detector.forget(id);
+  desk_.reports.forget(id);
+  damaged_.erase(id);
+  next.bound = false;
+  next.damage.clear();
+  const NodeId fresh = desk_.book.add(std::move(next));
+  attend(fresh);
+  desk_.plan_soon();
+  return fresh;
+}
+
 void Roster::stored() {
+  for (const auto& [name, given_up] : giving_up_) {
+    if (desk_.is_stored(given_up.by)) desk_.effects.give_up.push_back({name, given_up.node});
+  }
+  std::erase_if(giving_up_, [this](const auto& each) { return desk_.is_stored(each.second.by); });
   for (const auto& [name, by] : binding_) {
     if (desk_.is_stored(by)) desk_.effects.bind.push_back(name);
   }
   std::erase_if(binding_, [this](const auto& each) { return desk_.is_stored(each.second); });
+}
+
+// --- damage
+
+void Roster::reported(NodeId node, const std::string& damage) {
+  if (damage.empty() || damaged_.contains(node)) return;
+  desk_.warn(fmt::format("the disk of {} has damaged what it keeps: {}", desk_.name_of(node), damage));
+  damaged_[node] = damage;
+  desk_.plan_soon();
+}
+
+// It holds nothing that it can use: as good as not there.
+std::optional<NodeId> Roster::greeted_damaged(const std::string& name, NodeId id, const Greeting& greeting) {
+  const NodeId self = greeting.bound.value_or(id);
+  if (given_up(name, self) != nullptr) {
+    giving_up_[name] = {self, desk_.book.changed()};
+    stored();
+  } else if (self == id && desk_.book.find(id)->bound) {
+    damaged_[id] = greeting.damage;
+    desk_.plan_soon();
+  }
+  return refuse(name, id, fmt::format("is damaged: {}", greeting.damage));
+}
+
+// Null: it was not, or is not the server's.
+const NodeStatus* Roster::given_up(const std::string& name, NodeId id) const {
+  const NodeStatus* node = desk_.book.find(id);
+  return node != nullptr && node->lost && !node->damage.empty() && node->name == name ? node : nullptr;
+}
+
+void Roster::give_up(NodeId id) {
+  NodeStatus& node = desk_.book.edit(id);
+  node.damage = damaged_.at(id);
+  const std::string name = node.name;
+  desk_.warn(
+      fmt::format("node {} of {} is given up, since all its shards can do without it: the server puts the damaged folder aside, "
+                  "becomes a new node and is filled by the others",
+                  id.value(), name));
+  standing_.erase(name);
+  lose(id);
+  giving_up_[name] = {id, desk_.book.changed()};
+  stored();
 }
 
 // The server is a node already: one that the configuration calls otherwise now, and has at another address; or one that had left.
@@ -143,13 +200,19 @@ std::optional<NodeId> Roster::adopt(const std::string& name, NodeId placeholder,
   if (node == nullptr && bound >= desk_.book.status().next_node) {
     return refuse(name, placeholder, fmt::format("is node {}, which this cluster has never had", bound.value()));
   }
+  if (given_up(name, bound) != nullptr) {
+    giving_up_[name] = {bound, desk_.book.changed()};
+    stored();
+    return refuse(name, placeholder,
+                  fmt::format("is node {}, which was given up as damaged: it puts its folder aside", bound.value()));
+  }
   if (node != nullptr && node->lost) {
     return refuse(name, placeholder, fmt::format("is node {}, which was given up as lost: empty its data folder", bound.value()));
   }
   if (node != nullptr && (!desk_.config || is_configured(node->name))) {
     return refuse(name, placeholder, fmt::format("is the server {}: correct the configuration's addresses", node->name));
   }
-  if (desk_.book.find(placeholder)->bound || is_named(placeholder)) {
+  if (desk_.book.find(placeholder)->bound) {
     return refuse(name, placeholder,
                   fmt::format("is node {} and was node {}: it has another's data folder", bound.value(), placeholder.value()));
   }
@@ -162,7 +225,12 @@ std::optional<NodeId> Roster::adopt(const std::string& name, NodeId placeholder,
     let_go(node->name);
   }
   desk_.detector.forget(placeholder);
-  desk_.book.erase(placeholder);
+  if (is_named(placeholder)) {   // nobody was it: what was to be there finds another place
+    desk_.look_at_shards_of(placeholder);
+    desk_.book.lose(placeholder);
+  } else {
+    desk_.book.erase(placeholder);
+  }
   if (node != nullptr) desk_.book.erase(bound);
   desk_.book.restore(bound, std::move(wanted));
   desk_.structure_changed();
@@ -192,6 +260,9 @@ std::optional<NodeId> Roster::standing(const std::string& name) const {
 
 std::string Roster::trouble(const std::string& name) const {
   if (const auto found = troubles_.find(name); found != troubles_.end()) return found->second;
+  if (const auto node = desk_.book.node_of(name); node && damaged_.contains(*node)) {
+    return fmt::format("is damaged: {}", damaged_.at(*node));
+  }
   const auto found = unreached_.find(name);
   return found == unreached_.end() ? std::string() : fmt::format("can't be called: {}", found->second);
 }
@@ -208,12 +279,14 @@ bool Roster::is_named(NodeId node) const {
 void Roster::sweep() {
   std::vector<NodeId> leaving;
   for (const auto& [id, node] : desk_.book.status().nodes) {
-    if (node.removed && !node.lost && !is_named(id)) leaving.push_back(id);
+    // One that was lost is remembered, should its folder appear again; one that never had a folder need not be.
+    const bool leaves = node.lost ? !node.bound : node.removed;
+    if (leaves && !is_named(id)) leaving.push_back(id);
   }
   for (const NodeId id : leaving) {
     const NodeStatus node = *desk_.book.find(id);
     desk_.inform(fmt::format("{} (node {}) holds nothing any more and is forgotten", node.name, id.value()));
-    let_go(node.name);
+    if (!node.lost) let_go(node.name);
     desk_.detector.forget(id);
     desk_.reports.forget(id);
     desk_.book.erase(id);

@@ -69,6 +69,11 @@ void ServerLink::bind() {
   news_.wake_all();
 }
 
+void ServerLink::give_up(NodeId node) {
+  give_up_ = node;
+  news_.wake_all();
+}
+
 void ServerLink::publish(const Publication& publication) {
   if (publication.nodes) nodes_.set(write(*publication.nodes));
   if (publication.holdings) holdings_.set(write(*publication.holdings));
@@ -123,6 +128,7 @@ v1::Order ServerLink::next_order(bool first) {
     hello.set_name(attendance_.name);
     hello.set_bind(bind);
   }
+  if (const auto node = std::exchange(give_up_, std::nullopt)) order.mutable_give_up()->set_node(node->value());
   const auto due = [first](auto& told) { return std::exchange(told.due, false) || (first && told.message); };
   if (due(nodes_)) *order.mutable_nodes() = *nodes_.message;
   if (due(holdings_)) *order.mutable_holdings() = *holdings_.message;

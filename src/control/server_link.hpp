@@ -40,6 +40,7 @@ class ServerLink {
   const Attendance& attendance() const { return attendance_; }
   void stands_for(NodeId node) { attendance_.node = node; }   // from now on
   void bind();                                                // with the next order
+  void give_up(NodeId node);                                  // with the next order
   void publish(const Publication& publication);
   void ask(NodeCall call);
 
@@ -49,7 +50,7 @@ class ServerLink {
   Task<> run();
   Task<std::string> serve(rpc::ClientCall& call);
   v1::Order next_order(bool first);
-  bool has_news() const { return bind_ || nodes_.due || holdings_.due || assignments_.due; }
+  bool has_news() const { return bind_ || give_up_ || nodes_.due || holdings_.due || assignments_.due; }
   void take(const v1::Report& report);
   Task<> carry(NodeCall call);
   Task<NodeReply> send(const NodeCall& call);
@@ -71,6 +72,7 @@ class ServerLink {
     }
   };
   bool bind_ = false;    // with the next order
+  std::optional<NodeId> give_up_;   // the same
   bool heard_ = false;   // a report on the present or the last call
   bool bound_ = false;   // so it says; else its reports say nothing
   Told<v1::Nodes> nodes_;

@@ -2,9 +2,12 @@
 #include "control/status_book.hpp"
 
 #include "base/assert.hpp"
+#include "base/hash.hpp"
 
 namespace skerry::control {
 namespace {
+
+constexpr std::size_t former_configurations_max = 64;   // that are remembered
 
 template <class Map, class Key>
 typename Map::mapped_type& at(Map& map, const Key& key) {
@@ -53,8 +56,17 @@ void StatusBook::set_instance(std::string instance) {
 
 void StatusBook::set_configuration(std::string yaml) {
   if (status_.configuration == yaml) return;
+  if (!status_.configuration.empty()) remember(status_.configuration);
   status_.configuration = std::move(yaml);
   configuration_changed_ = true;
+}
+
+void StatusBook::remember(std::string_view configuration) {
+  auto& former = status_.former_configurations;
+  const std::uint64_t print = fingerprint(configuration);
+  std::erase(former, print);
+  if (former.size() == former_configurations_max) former.erase(former.begin());
+  former.push_back(print);
 }
 
 NodeStatus& StatusBook::edit(NodeId node) {
@@ -153,7 +165,10 @@ std::optional<StatusCommit> StatusBook::take_commit() {
   begun_ = begun_.next();
   StatusCommit commit{begun_, {}};
   if (std::exchange(cluster_changed_, false)) commit.changes.push_back(cluster_item(status_));
-  if (std::exchange(configuration_changed_, false)) commit.changes.push_back(configuration_item(status_));
+  if (std::exchange(configuration_changed_, false)) {
+    commit.changes.push_back(configuration_item(status_));
+    if (!status_.former_configurations.empty()) commit.changes.push_back(former_configurations_item(status_));
+  }
   for (const NodeId node : std::exchange(nodes_changed_, {})) commit.changes.push_back(node_item(status_, node));
   for (const std::string& name : std::exchange(namespaces_changed_, {})) commit.changes.push_back(namespace_item(status_, name));
   shards_storing_ = std::exchange(shards_changed_, {});

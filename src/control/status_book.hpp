@@ -18,8 +18,8 @@ struct StatusCommit {
   std::vector<MetadataChange> changes;
 };
 
-// The status of a coordinator in office, and how far it is durable. What is edited goes into the next commit; one is under way at a
-// time, so that what changes meanwhile is stored together.
+// The status of a coordinator in office, and how far it is durable. What is edited goes into the next commit; one is under way at
+// a time, so that what changes meanwhile is stored together.
 class StatusBook {
  public:
   explicit StatusBook(ClusterStatus status);
@@ -57,6 +57,8 @@ class StatusBook {
   void stored(CommitNumber number);   // requires: it is the one under way
 
  private:
+  void remember(std::string_view configuration);   // as a former one
+
   ClusterStatus status_;
   std::map<std::string, NodeId> node_of_;
   std::map<NodeId, int> leaders_;

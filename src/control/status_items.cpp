@@ -45,6 +45,7 @@ std::string encode(const NodeStatus& node) {
   item.set_removed(node.removed);
   item.set_bound(node.bound);
   item.set_lost(node.lost);
+  item.set_damage(node.damage);
   return item.SerializeAsString();
 }
 
@@ -109,7 +110,8 @@ NodeStatus decode(const v1::NodeItem& item) {
           .bound = item.bound(),
           .lost = item.lost(),
           .draining = item.draining(),
-          .removed = item.removed()};
+          .removed = item.removed(),
+          .damage = item.damage()};
 }
 
 NamespaceStatus decode(const v1::NamespaceItem& item) {
@@ -199,6 +201,10 @@ class Decoder {
     if (key == cluster_key) return take_cluster(key, value);
     if (key == configuration_key) {
       status_.configuration = value;
+      return {};
+    }
+    if (key == former_configurations_key) {
+      status_.former_configurations = former_configurations(value);
       return {};
     }
     if (key.starts_with(node_prefix)) {
@@ -302,6 +308,18 @@ MetadataChange cluster_item(const ClusterStatus& status) {
 
 MetadataChange configuration_item(const ClusterStatus& status) { return {std::string(configuration_key), status.configuration}; }
 
+MetadataChange former_configurations_item(const ClusterStatus& status) {
+  v1::FormerConfigurationsItem item;
+  for (const std::uint64_t each : status.former_configurations) item.add_fingerprints(each);
+  return {std::string(former_configurations_key), item.SerializeAsString()};
+}
+
+std::vector<std::uint64_t> former_configurations(const std::string& item) {
+  v1::FormerConfigurationsItem read;
+  if (!read.ParseFromString(item)) return {};
+  return {read.fingerprints().begin(), read.fingerprints().end()};
+}
+
 MetadataChange node_item(const ClusterStatus& status, NodeId node) {
   const NodeStatus* found = find(status.nodes, node);
   return {node_key(node), found != nullptr ? std::optional(encode(*found)) : std::nullopt};
@@ -324,6 +342,7 @@ MetadataItems ClusterStatus::to_items() const {
   const auto add = [&items](MetadataChange change) { items[std::move(change.key)] = *std::move(change.value); };
   if (!instance.empty()) add(cluster_item(*this));
   if (!configuration.empty()) add(configuration_item(*this));
+  if (!former_configurations.empty()) add(former_configurations_item(*this));
   for (const auto& [id, node] : nodes) add(node_item(*this, id));
   for (const auto& [name, space] : namespaces) add(namespace_item(*this, name));
   for (const auto& [id, shard] : shards) add(shard_item(*this, id));

@@ -113,6 +113,9 @@ class Log {
   // Fails with not_found when `from` has been trimmed.
   virtual Task<Result<std::vector<LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) = 0;
 
+  // What read() has first found damaged of what was synced; nothing: nothing was.
+  virtual const std::optional<Error>& damage() const = 0;
+
   virtual std::uint64_t bytes() const = 0;                        // of all segments in use
   virtual std::uint64_t bytes_since(ShardId shard, Offset offset) const = 0;   // roughly what a replay would read
   virtual std::optional<ShardId> oldest_holder() const = 0;       // the shard that pins the oldest segment

@@ -110,6 +110,23 @@ TEST(LogDamage, any_flipped_bit_is_a_torn_tail_in_the_last_batch_and_refused_bef
   }
 }
 
+TEST(LogDamage, what_rots_while_it_is_open_is_met_by_who_reads_it_and_remembered) {
+  LogWorld world;
+  ASSERT_TRUE(world.open());
+  for (std::int64_t offset = 0; offset < 3; ++offset)
+    ASSERT_TRUE(world.append(shard, term, Offset(offset), torn_payload(offset)));
+  ASSERT_TRUE(world.sync());
+  ASSERT_TRUE(world.read(shard, Offset(0)));
+  EXPECT_FALSE(world.log().damage());
+  world.state.flip_bit(first_file, world.state.content(first_file).find(torn_payload(1)) * 8);
+  const auto read = world.read(shard, Offset(0));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error(), Errc::corrupt);
+  ASSERT_TRUE(world.log().damage());
+  EXPECT_THAT(world.log().damage()->message(), testing::HasSubstr(first_file + ": damaged at byte "));
+  EXPECT_TRUE(world.append(shard, term, Offset(3), torn_payload(3)));   // what is new can be kept
+}
+
 TEST(LogDamage, any_flipped_bit_of_a_segment_header_is_refused) {
   const Image image = make_image();
   for (std::uint64_t bit = 0; bit < segment_header_bytes * 8; ++bit) {

@@ -43,14 +43,19 @@ Task<Result<std::vector<LogEntry>>> SegmentedLog::read(ShardId shard, Offset fro
     // What was met while the shard changed underneath says nothing, neither entries nor damage.
     const LogShard after = table_.shard(shard);
     if (table_.incarnation(shard) != walk.incarnation || after.first > from || after.first == no_offset) continue;
-    if (!whole) co_return fail(whole.error());
+    if (!whole) co_return unreadable(whole.error());
     if (*whole) co_return std::move(walk.entries);
     if (segments_.front()->header.generation == oldest) {   // nothing was let go: the footer that told of the entry was wrong
-      co_return fail(Errc::corrupt,
-                     fmt::format("shard {}: the log knows of entry {} and not where it is: `skerry wal verify` tells more",
-                                 shard.value(), walk.wanted.value()));
+      co_return unreadable(
+          {Errc::corrupt, fmt::format("shard {}: the log knows of entry {} and not where it is: `skerry wal verify` tells more",
+                                      shard.value(), walk.wanted.value())});
     }
   }
+}
+
+std::unexpected<Error> SegmentedLog::unreadable(Error error) {
+  if (error == Errc::corrupt && !damage_) damage_ = error;
+  return fail(std::move(error));
 }
 
 // False when the place was let go meanwhile.

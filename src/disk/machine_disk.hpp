@@ -35,8 +35,6 @@ class MachineDisk final : public Disk {
   Result<std::unique_ptr<FolderLock>> lock(const std::string& folder) override;
   Result<std::uint64_t> free_bytes(const std::string& folder) const override;
 
-  bool syncs_by_io_uring() const { return ring_ != nullptr; }
-
  private:
   std::unique_ptr<HelperThread> helper_;
   std::unique_ptr<SyncRing> ring_;   // null: the helper thread syncs

@@ -43,6 +43,7 @@ class SegmentedLog final : public Log, private TurnHook {
   LogShard shard(ShardId shard) const override { return table_.shard(shard); }
   Task<Result<std::vector<LogEntry>>> read(ShardId shard, Offset from, std::size_t bytes_max) override;
 
+  const std::optional<Error>& damage() const override { return damage_; }
   std::uint64_t bytes() const override;
   std::uint64_t bytes_since(ShardId shard, Offset offset) const override;
   std::optional<ShardId> oldest_holder() const override;
@@ -96,6 +97,7 @@ class SegmentedLog final : public Log, private TurnHook {
 
   // Reading, in log_reader.cpp.
   struct Walk;
+  std::unexpected<Error> unreadable(Error error);
   Task<Result<bool>> walk(Walk& walk);
   Task<Result<Bytes>> fetch(LogPlace place, std::size_t bytes) const;
   const Batch* gathered_at(LogPlace place) const;
@@ -116,7 +118,7 @@ class SegmentedLog final : public Log, private TurnHook {
   std::deque<Release> releases_;
   std::uint64_t released_up_to_;                    // releases up to here are durable, and may be carried out
   std::vector<LogListener*> listeners_;
-  std::optional<Error> failure_;
+  std::optional<Error> failure_, damage_;
   bool stopping_ = false;
   Signal work_, durable_, made_, chores_;
   TaskScope tasks_;

@@ -10,6 +10,7 @@
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "runtime/core.hpp"
@@ -266,8 +267,9 @@ class HttpServer::Connection final : private HttpReply {
     const std::array<BytesView, 1> pieces = {text};
     co_return co_await write_pieces(pieces);
   }
-  // A client that doesn't read is left.
+  // A client that doesn't read is left. So is one to which a write was cut short: what follows would not be understood.
   Task<bool> write_pieces(std::span<const BytesView> pieces) {
+    if (std::exchange(gone_, true)) co_return false;
     const auto written =
         co_await with_deadline(server_.core_, stream_.write(pieces), server_.core_.now() + server_.options_.request_timeout);
     gone_ = !written;

@@ -66,9 +66,9 @@ struct HttpServerOptions {
   std::function<void(const Address& peer, const Error& why)> on_handshake_failed = {};
 };
 
-// A small HTTP/1.1 server for operators and scripts: metrics, health, log levels. One core's. Handlers are coroutines that get the
-// request by value; what they refer to must outlive stop(). A path that ends in '/' matches all below it; the longest match wins.
-// Bad requests, unknown paths and wrong methods are answered here, with a text that says what is expected.
+// A small HTTP/1.1 server for operators and scripts: metrics, health, log levels. One core's. Handlers are coroutines that get
+// the request by value; what they refer to must outlive stop(). A path that ends in '/' matches all below it; the longest match
+// wins. Bad requests, unknown paths and wrong methods are answered here, with a text that says what is expected.
 class HttpServer {
  public:
   using Handler = std::function<Task<HttpResponse>(HttpRequest)>;

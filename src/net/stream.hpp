@@ -37,7 +37,8 @@ class Stream {
   // Writes all pieces as one stretch. They must stay alive until it returns.
   virtual Task<Result<>> write(std::span<const BytesView> pieces) = 0;
   // Takes what it can at once, from the front of `bytes`, and says how much; 0 when it would have to wait or is broken (then
-  // write() tells why). Not while a write() is under way. For the end of a loop turn, where a coroutine would cost more than the write.
+  // write() tells why). Not while a write() is under way. For the end of a loop turn, where a coroutine would cost more than the
+  // write.
   virtual std::size_t try_write(BytesView bytes) {
     static_cast<void>(bytes);
     return 0;

@@ -37,9 +37,9 @@ struct TlsOptions {
   std::vector<std::string> alpn = {};   // protocols, the preferred first; both sides must have one in common
 };
 
-// What connections are made from: certificate, key, CAs and parameters, read from their files at one moment. Immutable, and shared
-// by all cores: a session that one core began may be resumed on another. A new one has new ticket keys, so nothing that the old
-// files allowed is resumed under the new ones.
+// What connections are made from: certificate, key, CAs and parameters, read from their files at one moment. Immutable, and
+// shared by all cores: a session that one core began may be resumed on another. A new one has new ticket keys, so nothing that
+// the old files allowed is resumed under the new ones.
 class TlsContext {
  public:
   // Reads files. The text of a failure names the file and what is wrong with it.

@@ -52,8 +52,8 @@ class TlsStream final : public Stream {
   Task<Result<>> handshake(Deadline deadline) override;
   Task<Result<std::size_t>> read_some(std::span<char> into) override;
   Task<Result<>> write(std::span<const BytesView> pieces) override;
-  // When what is below takes only a part, the records are made and one byte is said to be left: the next write must begin with it,
-  // and sends it no second time.
+  // When what is below takes only a part, the records are made and one byte is said to be left: the next write must begin with
+  // it, and sends it no second time.
   std::size_t try_write(BytesView bytes) override;
   void close() override;
   Address peer() const override { return inner_->peer(); }

@@ -25,8 +25,8 @@ struct NewNamespace {
 
 class NamespaceAdmin;
 
-// A namespace that is being restored. Whoever holds it takes it to its end, or lets go of it: then nothing is left of it. Of the first
-// core; hold it there, or by a ForeignPtr.
+// A namespace that is being restored. Whoever holds it takes it to its end, or lets go of it: then nothing is left of it. Of the
+// first core; hold it there, or by a ForeignPtr.
 class NamespaceRestore {
  public:
   NamespaceRestore(std::shared_ptr<NamespaceAdmin*> admin, std::string name) : name_(std::move(name)), admin_(std::move(admin)) {}
@@ -41,8 +41,8 @@ class NamespaceRestore {
   bool planned_ = false;   // there is something to let go of
 };
 
-// Makes, changes and deletes namespaces while the process serves. All of it happens on the first core, one change after the other;
-// ask through Sharded::invoke_on(CoreId{0}, …). A change goes on when its caller goes away.
+// Makes, changes and deletes namespaces while the process serves. All of it happens on the first core, one change after the
+// other; ask through Sharded::invoke_on(CoreId{0}, …). A change goes on when its caller goes away.
 //
 // What is said to exist is durable before it exists: a namespace stands in the status document before its shards are opened, and
 // its shards are entered there as to be deleted, the namespace gone, before anything of theirs is. So a crash in between leaves a
@@ -64,8 +64,8 @@ class NamespaceAdmin {
   // them. Fails with not_found, and with invalid_argument for "default".
   Task<Result<>> remove(std::string name);
 
-  // A namespace whose shards get their state from elsewhere. Until it is finished it does not exist for anybody, and its shards are
-  // among those to be deleted, so that a crash leaves nothing of it. Fails as create() does.
+  // A namespace whose shards get their state from elsewhere. Until it is finished it does not exist for anybody, and its shards
+  // are among those to be deleted, so that a crash leaves nothing of it. Fails as create() does.
   using RestorePlace = std::shared_ptr<ForeignPtr<NamespaceRestore>>;
   struct Restore {
     RestorePlace place;

@@ -8,8 +8,8 @@ namespace skerry::node {
 
 class NamespaceAdmin;
 
-// Oxia's admin service of a standalone, on one core: every call goes to the first one. It has namespaces; servers and splits are for
-// clusters, and refused. Lives on its core as long as the rpc server.
+// Oxia's admin service of a standalone, on one core: every call goes to the first one. It has namespaces; servers and splits are
+// for clusters, and refused. Lives on its core as long as the rpc server.
 class AdminService {
  public:
   explicit AdminService(const Sharded<NamespaceAdmin>& namespaces) : namespaces_(namespaces) {}

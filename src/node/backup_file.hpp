@@ -17,7 +17,8 @@ constexpr std::size_t preface_head_bytes = 20;
 constexpr std::size_t manifest_bytes_max = 1 << 20;
 
 Bytes encode_preface(const admin::v1::BackupManifest& manifest);
-// How many bytes of manifest follow. Fails with corrupt, and with unsupported where a newer program wrote it. Requires: preface_head_bytes.
+// How many bytes of manifest follow. Fails with corrupt, and with unsupported where a newer program wrote it. Requires:
+// preface_head_bytes.
 Result<std::size_t> manifest_length(BytesView head);
 Result<admin::v1::BackupManifest> decode_preface(BytesView head, BytesView manifest);
 

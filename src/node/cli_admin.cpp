@@ -24,7 +24,7 @@ void add_admin_command(CLI::App& app, Command& chosen, const ConnectionFlags& de
   admin.require_subcommand(1);
   const auto shared = std::make_shared<AdminFlags>();
   static_cast<ConnectionFlags&>(*shared) = defaults;
-  add_connection_options(admin, *shared, "-a,--admin-address");
+  add_connection_options(admin, *shared, "-a,--admin-address", "SKERRY_ADMIN_ADDRESS");
   const auto take_format = [shared = shared.get()](const std::string& name) { shared->format = parse_admin_format(name); };
   admin.add_option_function<std::string>("-o,--output", take_format, "How answers are printed")
       ->type_name("table|json|yaml|name")

@@ -60,7 +60,7 @@ int create(const AdminFlags& flags, const ServerFlags& own) {
   pb::CreateDataServerRequest request;
   *request.mutable_data_server() = *std::move(wish);
   pb::CreateDataServerResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("CreateDataServer"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("CreateDataServer"), request, reply);
   return done ? print_admin(data_servers_text({reply.data_server()}, flags.format)) : report(done.error());
 }
 
@@ -73,7 +73,7 @@ int patch(const AdminFlags& flags, const ServerFlags& own) {
   pb::PatchDataServerRequest request;
   *request.mutable_data_server() = *std::move(wish);
   pb::PatchDataServerResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("PatchDataServer"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("PatchDataServer"), request, reply);
   return done ? print_admin(data_servers_text({reply.data_server()}, flags.format)) : report(done.error());
 }
 
@@ -81,7 +81,7 @@ int remove(const AdminFlags& flags, const ServerFlags& own) {
   pb::DeleteDataServerRequest request;
   request.set_data_server(own.name);
   pb::DeleteDataServerResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("DeleteDataServer"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("DeleteDataServer"), request, reply);
   if (!done) return report(done.error());
   fmt::print(stderr, "{} is no longer configured; it leaves when its replicas are on others (`skerry admin node list`).\n",
              own.name);

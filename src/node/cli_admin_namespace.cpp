@@ -7,6 +7,7 @@
 
 #include "node/cli_admin_words.hpp"
 #include "node/cli_call.hpp"
+#include "node/cli_number.hpp"
 
 // Below `admin namespace`.
 namespace skerry::node {
@@ -46,7 +47,7 @@ int create(const AdminFlags& flags, const NamespaceFlags& own) {
   wish.set_notifications_enabled(own.notifications);
   wish.set_key_sorting(own.key_sorting);
   pb::CreateNamespaceResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("CreateNamespace"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("CreateNamespace"), request, reply);
   return done ? print_admin(namespaces_text({reply.namespace_()}, flags.format)) : report(done.error());
 }
 
@@ -61,7 +62,7 @@ int patch(const AdminFlags& flags, const NamespaceFlags& own) {
   if (own.notifications_given) wish.set_notifications_enabled(own.notifications);
   if (own.replication != 0) wish.set_replication_factor(own.replication);
   pb::PatchNamespaceResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("PatchNamespace"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("PatchNamespace"), request, reply);
   return done ? print_admin(namespaces_text({reply.namespace_()}, flags.format)) : report(done.error());
 }
 
@@ -84,7 +85,7 @@ int remove(const AdminFlags& flags, const NamespaceFlags& own) {
   pb::DeleteNamespaceRequest request;
   request.set_namespace_(own.name);
   pb::DeleteNamespaceResponse reply;
-  const Result<> done = ask_server(flags, oxia_admin_method("DeleteNamespace"), request, reply);
+  const Result<> done = change_server(flags, oxia_admin_method("DeleteNamespace"), request, reply);
   if (!done) return report(done.error());
   fmt::print(stderr, "Deleted namespace {}.\n", own.name);
   return exit_ok;
@@ -106,9 +107,12 @@ void add_words(CLI::App& parent, Command& chosen, const std::shared_ptr<const Ad
       "  skerry admin -a localhost:6651 namespace create logs --initial-shards 4 --replication-factor 3");
   take_name(creating);
   creating.app.add_option("--initial-shards", creating.flags->shards, "How many shards; fixed from then on")
+      ->transform(whole_number<std::uint32_t>())
       ->capture_default_str();
-  creating.app.add_option("--replication-factor", creating.flags->replication,
-                          "Copies of each shard; without it 1 on one machine, in a cluster 3 or as many as it has servers");
+  creating.app
+      .add_option("--replication-factor", creating.flags->replication,
+                  "Copies of each shard; without it 1 on one machine, in a cluster 3 or as many as it has servers")
+      ->transform(whole_number<std::uint32_t>());
   creating.app.add_flag("--notifications", creating.flags->notifications, "Let clients follow changes; on unless =false");
   creating.app.add_option("--key-sorting", creating.flags->key_sorting, "Order of its keys; fixed from then on")
       ->check(CLI::IsMember({"hierarchical", "natural"}))
@@ -123,7 +127,8 @@ void add_words(CLI::App& parent, Command& chosen, const std::shared_ptr<const Ad
   NamespaceFlags& patched = *patching.flags;
   patching.app.add_flag("--notifications", patched.notifications, "Let clients follow changes, or with =false not")
       ->each([&patched](const std::string&) { patched.notifications_given = true; });
-  patching.app.add_option("--replication-factor", patched.replication, "Copies of each shard, made or removed from now on");
+  patching.app.add_option("--replication-factor", patched.replication, "Copies of each shard, made or removed from now on")
+      ->transform(whole_number<std::uint32_t>());
   patching.runs(chosen, shared, patch);
 
   NamespaceWord deleting(parent, "delete", "Delete a namespace with all its records");

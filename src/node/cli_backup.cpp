@@ -159,7 +159,9 @@ Task<Talked> send(rpc::Channel& channel, rpc::Metadata metadata, Restore& restor
   admin_pb::RestoreResponse reply;
   static_cast<void>(co_await (*call)->read(reply));
   rpc::Status status = co_await (*call)->finish();
-  co_return Talked{std::move(status), restore.check.bytes() > 0};
+  co_return Talked{.status = std::move(status),
+                   .begun = restore.check.bytes() > 0,
+                   .change_sent = taken};   // of half a backup nothing is made
 }
 
 Result<> only_check(Restore& restore) {
@@ -207,7 +209,7 @@ CLI::App& add_command(CLI::App& app, const char* name, const char* help, const s
 void add_backup_commands(CLI::App& app, Command& chosen) {
   const auto saved = std::make_shared<BackupFlags>();
   saved->name_space = "default";
-  CLI::App& backup = add_command(app, "backup", "Save a namespace while it serves", saved);
+  CLI::App& backup = add_command(app, "backup", "Save a namespace of a standalone while it serves", saved);
   backup.footer("Example:\n  skerry backup -n default -f default.skerry\n  skerry backup | zstd > default.skerry.zst\n\n" +
                 exit_statuses_text());
   backup.add_option("-n,--namespace", saved->name_space, "The namespace")->capture_default_str();
@@ -217,7 +219,7 @@ void add_backup_commands(CLI::App& app, Command& chosen) {
   backup.callback([&chosen, saved] { chosen = [saved] { return run_backup(*saved); }; });
 
   const auto back = std::make_shared<BackupFlags>();
-  CLI::App& restore = add_command(app, "restore", "Make a namespace from a backup", back);
+  CLI::App& restore = add_command(app, "restore", "Make a namespace of a standalone from a backup", back);
   restore.footer(
       "Example:\n  skerry restore -n copy -f default.skerry\n  zstd -dc default.skerry.zst | skerry restore -n copy\n\n" +
       exit_statuses_text());

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "node/cli_connection.hpp"
+
 namespace skerry::node {
 namespace {
 
@@ -30,6 +32,9 @@ Result<> BackupOutput::open(const std::string& path, Existing existing) {
     return {};
   }
   path_ = path;
+  if (std::filesystem::is_directory(path)) {
+    return fail(Errc::invalid_argument, fmt::format("{} is a folder: name a file for the backup", path));
+  }
   if (existing == Existing::kept && std::filesystem::exists(path)) {
     return fail(Errc::already_exists, fmt::format("{} exists already: choose another file, or say --force", path));
   }
@@ -77,8 +82,7 @@ BackupInput::~BackupInput() {
 
 Result<admin::v1::BackupManifest> BackupInput::open(const std::string& path) {
   path_ = path == "-" ? "standard input" : path;
-  file_ = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
-  if (file_ == nullptr) return fail(Errc::io_failed, fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
+  TRY(file_, open_named(path));
   TRY(const Bytes head, read_whole(preface_head_bytes));
   TRY(const std::size_t length, manifest_length(head));
   TRY(const Bytes manifest, read_whole(length));

@@ -29,8 +29,7 @@ class Lines {
   }
   Result<> open(const std::string& path) {
     path_ = path == "-" ? "standard input" : path;
-    file_ = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
-    if (file_ == nullptr) return failed();
+    TRY(file_, open_named(path));
     return {};
   }
   // False at the end.
@@ -125,8 +124,11 @@ Result<> load(client::BlockingClient& client, Lines& lines, Tally& tally, const 
 }  // namespace
 
 int run_bulk_put(const ClientFlags& shared, const PutFlags& flags) {
-  if (flags.key || flags.from_stdin || flags.ephemeral || flags.expected_version || !flags.deltas.empty() ||
-      !flags.indexes.empty()) {
+  if (flags.from_stdin) {
+    return report(
+        Error{Errc::invalid_argument, "--json-lines reads standard input by itself, unless --file names a file: leave out -c"});
+  }
+  if (flags.key || flags.ephemeral || flags.expected_version || !flags.deltas.empty() || !flags.indexes.empty()) {
     return report(Error{Errc::invalid_argument,
                         "--json-lines takes keys, values, versions and indexes from its lines; beside it only "
                         "--file, -p and --keep-going have a meaning"});

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "node/cli_client_flags.hpp"
+#include "node/cli_number.hpp"
 
 namespace skerry::node {
 namespace {
@@ -27,11 +28,6 @@ struct Subcommand {
 };
 using Shared = std::shared_ptr<const ClientFlags>;
 
-// The parser alone would take -1 for the greatest number there is.
-std::string refuse_negative(const std::string& text) {
-  return text.starts_with('-') ? "expected 0 or more, not " + text : std::string();
-}
-
 constexpr const char* partition_help =
     "Partition key: decides the shard in place of the key; a record is found with the one it was put with";
 
@@ -43,8 +39,10 @@ void add_put(CLI::App& client, Command& chosen, Shared shared) {
   PutFlags& flags = *put.flags;
   put.app.add_option("KEY", flags.key, "The record's key");
   put.app.add_option("VALUE", flags.value, "Its value; or take it from -c or --file");
-  put.app.add_option("-e,--expected-version", flags.expected_version,
-                     "Only if the record is of this version; -1: only if there is none");
+  put.app
+      .add_option("-e,--expected-version", flags.expected_version,
+                  "Only if the record is of this version; -1: only if there is none")
+      ->transform(whole_number<std::int64_t>(-1));
   put.app.add_flag("-c,--std-in", flags.from_stdin, "Read the value from standard input");
   put.app.add_option("--file", flags.file, "Read the value from a file; with --json-lines, the lines");
   put.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
@@ -52,6 +50,7 @@ void add_put(CLI::App& client, Command& chosen, Shared shared) {
       .add_option("-d,--sequence-keys-deltas", flags.deltas,
                   "Append numbers to the key, each the highest so far plus a delta; needs -p")
       ->delimiter(',')
+      ->transform(whole_number<std::uint64_t>())
       ->allow_extra_args(false);
   put.app.add_option("--index", flags.indexes, "Secondary index entry, NAME=KEY; may be repeated")->allow_extra_args(false);
   CLI::Option* ephemeral =
@@ -76,8 +75,15 @@ void add_get(CLI::App& client, Command& chosen, Shared shared) {
   get.app.description("Get one record's value.\nExample: skerry client get -v /config/retries");
   GetFlags& flags = *get.flags;
   get.app.add_option("KEY", flags.key, "The key to look for")->required();
-  get.app.add_flag("-v,--include-version", flags.show.version, "Print the record's version too, as JSON after a line ---");
-  get.app.add_flag("--hex", flags.show.hex, "Print the value as a hex dump");
+  CLI::Option* version =
+      get.app.add_flag("-v,--include-version", flags.show.version, "Print the record's version too, as JSON after a line ---");
+  CLI::Option* hex = get.app.add_flag("--hex", flags.show.hex, "Print the value as a hex dump");
+  get.app.add_flag("--raw", flags.show.raw, "Print the value's bytes and no newline after them")
+      ->excludes(hex)
+      ->excludes(version);
+  get.app.add_option("--output-file", flags.output_file, "Write the value's bytes to this file")
+      ->excludes(hex)
+      ->excludes(version);
   get.app.add_option("-p,--partition-key", flags.partition_key, partition_help);
   get.app.add_option("--index", flags.index, "Look the key up in this secondary index");
   get.app
@@ -92,7 +98,8 @@ void add_delete(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<DeleteFlags> one(client, "delete", "Delete one record");
   one.app.description("Delete one record.\nExample: skerry client delete -e 3 /config/retries");
   one.app.add_option("KEY", one.flags->key, "The record's key")->required();
-  one.app.add_option("-e,--expected-version", one.flags->expected_version, "Only if the record is of this version");
+  one.app.add_option("-e,--expected-version", one.flags->expected_version, "Only if the record is of this version")
+      ->transform(whole_number<std::int64_t>(-1));
   one.app.add_option("-p,--partition-key", one.flags->partition_key, partition_help);
   one.runs(chosen, shared, run_delete);
 
@@ -146,7 +153,8 @@ void add_range_options(CLI::App& app, RangeFlags& flags) {
   app.add_option("-p,--partition-key", flags.partition_key, "Ask only the shard of this partition key");
   app.add_option("--index", flags.index, "Walk in the order of this secondary index; the range is of its keys");
   app.add_flag("--internal-keys", flags.internal_keys, "Show the store's own records below __oxia/ too");
-  app.add_option("--limit", flags.limit, "Stop after so many; what takes it up again is told at the end")->check(refuse_negative);
+  app.add_option("--limit", flags.limit, "Stop after so many; what takes it up again is told at the end")
+      ->transform(whole_number<std::uint64_t>());
   app.add_flag("--reverse", flags.reverse, "From the last to the first");
   app.add_option("--page-token", flags.page_token, "Go on where the same command with a --limit stopped");
 }
@@ -181,7 +189,7 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
       .add_option("--after", changes.flags->after,
                   "Continue after a position, SHARD=OFFSET as -o json prints them; may be repeated")
       ->allow_extra_args(false);
-  changes.app.add_option("--limit", changes.flags->limit, "Stop after so many")->check(refuse_negative);
+  changes.app.add_option("--limit", changes.flags->limit, "Stop after so many")->transform(whole_number<std::uint64_t>());
   changes.runs(chosen, shared, run_notifications);
 
   Subcommand<SequenceFlags> sequence(client, "sequence-updates", "Follow a sequence");
@@ -190,14 +198,16 @@ void add_followers(CLI::App& client, Command& chosen, Shared shared) {
       "Example: skerry client sequence-updates -p orders /orders/id");
   sequence.app.add_option("KEY", sequence.flags->key, "The sequence's prefix: the key that was put with deltas")->required();
   sequence.app.add_option("-p,--partition-key", sequence.flags->partition_key, partition_help)->required();
-  sequence.app.add_option("--limit", sequence.flags->limit, "Stop after so many")->check(refuse_negative);
+  sequence.app.add_option("--limit", sequence.flags->limit, "Stop after so many")->transform(whole_number<std::uint64_t>());
   sequence.runs(chosen, std::move(shared), run_sequence_updates);
 }
 
 }  // namespace
 
 void add_client_options(CLI::App& client, ClientFlags& flags) {
-  client.add_option("-n,--namespace", flags.name_space, "The namespace to use")->capture_default_str();
+  client.add_option("-n,--namespace", flags.name_space, "The namespace to use")
+      ->envname("SKERRY_CLIENT_NAMESPACE")
+      ->capture_default_str();
   client.add_option("--key-sorting", flags.key_sorting, "The namespace's key order: decides how several shards are merged")
       ->check(CLI::IsMember({"hierarchical", "natural"}))
       ->capture_default_str();

@@ -6,8 +6,8 @@
 
 namespace skerry::node {
 
-// skerry client put | get | delete | delete-range | list | range-scan | notifications | sequence-updates, with the words and flags of
-// Oxia's `oxia client`, and ours beside them.
+// skerry client put | get | delete | delete-range | list | range-scan | notifications | sequence-updates, with the words and
+// flags of Oxia's `oxia client`, and ours beside them.
 void add_client_command(CLI::App& app, Command& chosen);
 
 // Flags of everything that reads and writes records, beside those of the connection.

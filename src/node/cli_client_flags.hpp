@@ -13,6 +13,7 @@ namespace skerry::node {
 struct Show {
   bool version = false;
   bool hex = false;
+  bool raw = false;   // the value's bytes, and nothing after them
 };
 
 struct PutFlags {
@@ -32,7 +33,7 @@ struct BatchFlags {
 };
 struct GetFlags {
   std::string key, comparison = "equal";
-  std::optional<std::string> partition_key, index;
+  std::optional<std::string> partition_key, index, output_file;
   Show show;
 };
 struct DeleteFlags {

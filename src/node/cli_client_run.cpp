@@ -2,14 +2,17 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 
+#include "base/bytes.hpp"
 #include "client/error.hpp"
 #include "node/cli_client_flags.hpp"
 #include "node/cli_command.hpp"
 #include "node/cli_output.hpp"
 #include "node/cli_parse.hpp"
 #include "runtime/setting_value.hpp"
+#include "store/key_order.hpp"
 
 namespace skerry::node {
 namespace {
@@ -25,12 +28,22 @@ Result<ClientPtr> connect_anew(const ClientFlags& shared) {
 void print_value(Output& out, const client::Record& record, Show show) {
   if (show.hex) {
     out.raw(hex_dump(record.value));
+  } else if (show.raw) {
+    out.raw(record.value);
   } else {
     out.line(record.value);
   }
   if (!show.version) return;
   out.line("---");
   out.line(version_json(record.key, record.version));
+}
+
+int write_value(const std::string& path, const std::string& value) {
+  std::ofstream file(path, std::ios::binary);
+  file << value;
+  file.close();
+  if (file) return exit_ok;
+  return report({Errc::io_failed, fmt::format("{} can't be written: check the path and its permissions", path)});
 }
 
 // --- put
@@ -47,11 +60,7 @@ Result<std::string> value_of(const PutFlags& flags) {
 
 Result<client::PutOptions> put_options(const PutFlags& flags) {
   client::PutOptions options;
-  if (flags.expected_version) {
-    if (*flags.expected_version < -1)
-      return fail(Errc::invalid_argument, "the expected version is a version id, or -1: no record");
-    options.expected_version = VersionId{*flags.expected_version};
-  }
+  if (flags.expected_version) options.expected_version = VersionId{*flags.expected_version};
   options.partition_key = flags.partition_key;
   options.sequence_deltas = flags.deltas;
   if (flags.ephemeral) options.ephemeral = client::Ephemeral::yes;
@@ -145,6 +154,14 @@ std::pair<client::KeyRange, client::RangeOptions> range_of(const RangeFlags& fla
   return std::pair(client::KeyRange{flags.min, flags.max}, std::move(options));
 }
 
+// In either order of keys: which one the namespace has is not known here.
+bool ends_before_it_begins(const RangeFlags& flags) {
+  const auto inverted = [&](store::KeyOrder order) {
+    return store::encode_key(order, flags.max) < store::encode_key(order, flags.min);
+  };
+  return !flags.max.empty() && inverted(store::KeyOrder::hierarchical) && inverted(store::KeyOrder::natural);
+}
+
 // How a walk that its limit ended goes on: for scripts among the output, for people beside it.
 void tell_next_page(Output& out, Format format, const std::string& token) {
   if (token.empty()) return;
@@ -175,6 +192,9 @@ int run_put(const ClientFlags& shared, const PutFlags& flags) {
 }
 
 int run_get(const ClientFlags& shared, const GetFlags& flags) {
+  if (shared.format == Format::json && (flags.show.raw || flags.output_file)) {
+    return report({Errc::invalid_argument, "--raw and --output-file are of the value alone: leave out -o json"});
+  }
   client::GetOptions options;
   const auto comparison = parse_comparison(flags.comparison);
   if (!comparison) return report(comparison.error());
@@ -185,6 +205,7 @@ int run_get(const ClientFlags& shared, const GetFlags& flags) {
   if (!made) return report(made.error());
   const auto record = (*made)->get(flags.key, std::move(options));
   if (!record) return report(record.error());
+  if (flags.output_file) return write_value(*flags.output_file, record->value);
   Output out;
   if (shared.format == Format::json) {
     out.line(record_json(*record));
@@ -207,6 +228,11 @@ int run_delete(const ClientFlags& shared, const DeleteFlags& flags) {
 }
 
 int run_delete_range(const ClientFlags& shared, const RangeFlags& flags) {
+  if (ends_before_it_begins(flags)) {
+    return report(
+        {Errc::invalid_argument, fmt::format("no key is from {} on and before {}: -s is the lower end, -e the upper one",
+                                             printable(flags.min), printable(flags.max))});
+  }
   client::DeleteOptions options;
   options.partition_key = flags.partition_key;
   const auto made = connect(shared);

@@ -9,6 +9,7 @@
 
 #include "node/cli_cluster_control.hpp"
 #include "node/cli_cluster_up.hpp"
+#include "node/cli_number.hpp"
 
 namespace skerry::node {
 namespace {
@@ -48,12 +49,18 @@ void add_up(CLI::App& cluster, Command& chosen) {
       "  skerry admin -a localhost:6651 cluster status\n"
       "  skerry cluster kill 2                         and watch who leads then\n"
       "  skerry cluster restart 2");
-  up.add_option("--nodes", flags->options.nodes, "How many servers")->capture_default_str();
-  up.add_option("--shards", flags->options.shards, "How many shards the namespace default gets, when it is made")
+  up.add_option("--nodes", flags->options.nodes, "How many servers")
+      ->transform(whole_number<std::uint32_t>())
       ->capture_default_str();
-  up.add_option("--replication-factor", flags->options.replicas, "Copies of each shard; without it 3, or one on each node");
+  up.add_option("--shards", flags->options.shards, "How many shards the namespace default gets, when it is made")
+      ->transform(whole_number<std::uint32_t>())
+      ->capture_default_str();
+  up.add_option("--replication-factor", flags->options.replicas, "Copies of each shard; without it 3, or one on each node")
+      ->transform(whole_number<std::uint32_t>());
   add_folder(up, flags->options.folder);
-  up.add_option("--base-port", flags->options.base_port, "The first port")->capture_default_str();
+  up.add_option("--base-port", flags->options.base_port, "The first port")
+      ->transform(whole_number<std::uint32_t>(1, UINT16_MAX))
+      ->capture_default_str();
   up.add_flag("--once", flags->once, "End when every shard has a leader: a trial of whether it can run here");
   up.callback([&chosen, flags] { chosen = [flags] { return run_cluster_up(flags->options, flags->once); }; });
 }

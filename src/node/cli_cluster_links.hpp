@@ -14,9 +14,9 @@
 
 namespace skerry::node {
 
-// The wires of a local cluster: everybody reaches a node's internal port through a link, and what goes from one member to another can
-// be cut. As on a network, nobody is told: bytes wait until the cut is healed, and a connection that is made meanwhile says nothing.
-// One core's; outlives its tasks through stop().
+// The wires of a local cluster: everybody reaches a node's internal port through a link, and what goes from one member to another
+// can be cut. As on a network, nobody is told: bytes wait until the cut is healed, and a connection that is made meanwhile says
+// nothing. One core's; outlives its tasks through stop().
 class ClusterLinks {
  public:
   using Member = std::uint32_t;

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/bytes.hpp"
 #include "node/cli_connection.hpp"
 
 namespace skerry::node {
@@ -27,6 +28,16 @@ std::map<ClusterLinks::Member, ClusterLinks::Link> links_of(const ClusterPlan& p
     if (each.number != 0) links[each.number] = {each.link, each.internal_address};
   }
   return links;
+}
+
+// What is there stays.
+Result<> write_once(const std::string& path, const std::string& text) {
+  if (std::filesystem::exists(path)) return {};
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (file) return {};
+  return fail(Errc::io_failed, fmt::format("{} can't be written: check the path and its permissions", path));
 }
 
 }  // namespace
@@ -44,25 +55,39 @@ LocalCluster::~LocalCluster() {
 // --- start and stop
 
 Result<> LocalCluster::start() {
-  TRYV(prepare());
+  TRYV(check_folder());
   TRYV(claim());
-  TRYV(configure());
+  TRYV(check_plan());
   TRYV(check_ports());
+  TRYV(prepare());
   TRYV(links_.start());
   for (const ClusterPlan::Member& each : plan_.members) TRYV(launch(each.number));
   return {};
 }
 
-Result<> LocalCluster::prepare() {
+// A new one, or a cluster's: what another program keeps is not mixed with ours.
+Result<> LocalCluster::check_folder() const {
+  const std::string& folder = plan_.options.folder;
+  std::error_code none;
+  if (std::filesystem::exists(plan_.made_with_file(), none) || std::filesystem::exists(plan_.config_file(), none)) return {};
   std::error_code error;
-  for (const ClusterPlan::Member& each : plan_.members) {
-    std::filesystem::create_directories(each.number == 0 ? each.folder + "/metadata" : each.folder, error);
-    if (error) return fail(Errc::io_failed, fmt::format("{} can't be made: {}", each.folder, error.message()));
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (const std::string name = entry.path().filename(); !ClusterPlan::owns(name)) {
+      return fail(Errc::invalid_argument,
+                  fmt::format("{} is no folder of a cluster and not empty (it holds {}): choose an empty or a new --dir", folder,
+                              printable(name)));
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(Errc::io_failed, fmt::format("{} can't be read: {}", folder, error.message()));
   }
   return {};
 }
 
 Result<> LocalCluster::claim() {
+  std::error_code error;
+  std::filesystem::create_directories(plan_.options.folder, error);
+  if (error) return fail(Errc::io_failed, fmt::format("{} can't be made: {}", plan_.options.folder, error.message()));
   const std::string path = plan_.options.folder + "/lock";
   claim_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (claim_ < 0) return fail(Errc::io_failed, fmt::format("{} can't be opened: {}", path, std::strerror(errno)));
@@ -70,23 +95,26 @@ Result<> LocalCluster::claim() {
   return fail(Errc::already_exists, fmt::format("`skerry cluster up` runs in {} already", plan_.options.folder));
 }
 
-// What an earlier run left goes on, with what the admin commands have changed.
-Result<> LocalCluster::configure() {
-  const std::string path = plan_.config_file();
-  if (std::filesystem::exists(path)) {
-    TRY(const std::string text, read_all(path));
-    if (plan_.fits(text)) return {};
-    return fail(
-        Errc::invalid_argument,
-        fmt::format("{} has a cluster with other nodes or ports: give the --nodes and --base-port it was made with, or another "
-                    "--dir",
-                    plan_.options.folder));
+// What an earlier run left goes on, with what the admin commands have changed since: which servers are configured is theirs to
+// say.
+Result<> LocalCluster::check_plan() const {
+  const std::string path = plan_.made_with_file();
+  if (!std::filesystem::exists(path)) return {};
+  TRY(const std::string made_with, read_all(path));
+  if (made_with == plan_.made_with() + "\n") return {};
+  return fail(Errc::invalid_argument,
+              fmt::format("{} has a cluster that was made with {}, not with {}: give those, or another --dir",
+                          plan_.options.folder, made_with.substr(0, made_with.find('\n')), plan_.made_with()));
+}
+
+Result<> LocalCluster::prepare() const {
+  std::error_code error;
+  for (const ClusterPlan::Member& each : plan_.members) {
+    std::filesystem::create_directories(each.number == 0 ? each.folder + "/metadata" : each.folder, error);
+    if (error) return fail(Errc::io_failed, fmt::format("{} can't be made: {}", each.folder, error.message()));
   }
-  std::ofstream file(path, std::ios::binary);
-  file << plan_.config_yaml();
-  file.close();
-  if (file) return {};
-  return fail(Errc::io_failed, fmt::format("{} can't be written: check the path and its permissions", path));
+  TRYV(write_once(plan_.made_with_file(), plan_.made_with() + "\n"));
+  return write_once(plan_.config_file(), plan_.config_yaml());
 }
 
 Result<> LocalCluster::check_ports() {
@@ -251,4 +279,4 @@ Result<std::string> LocalCluster::heal(std::optional<std::uint32_t> member) {
   return member ? fmt::format("{} is cut from nobody", name_of(*member)) : "nobody is cut from anybody";
 }
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -19,13 +19,14 @@ class LocalCluster {
   LocalCluster(Core& core, net::Network& network, ClusterPlan plan, std::function<void(std::string)> say);
   ~LocalCluster();
 
-  // Fails with already_exists when a port is taken, or another one runs in that folder; invalid_argument when the folder has a cluster
-  // with other members; io_failed. Nothing runs then.
+  // Fails with already_exists when a port is taken, or another one runs in that folder; invalid_argument when the folder has a
+  // cluster with other members, or another program's files; io_failed. Nothing runs then, and nothing of a cluster was made.
   Result<> start();
   // Ends the processes as a person would, and kills those that don't end.
   Task<> stop();
 
-  // Tells of members that have ended by themselves since the last time, and gives the last of what it said; empty: there were none.
+  // Tells of members that have ended by themselves since the last time, and gives the last of what it said; empty: there were
+  // none.
   std::string look();
   Task<Result<std::string>> carry_out(ControlRequest request);
 
@@ -39,10 +40,11 @@ class LocalCluster {
     bool expected = false;   // to run
     bool killed = false;
   };
-  Result<> prepare();
+  Result<> check_folder() const;
   Result<> claim();
-  Result<> configure();
+  Result<> check_plan() const;
   Result<> check_ports();
+  Result<> prepare() const;
   Result<> launch(std::uint32_t member);
   Task<Result<std::string>> restart(std::uint32_t member);
   Result<std::string> kill(std::uint32_t member);

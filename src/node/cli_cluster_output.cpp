@@ -31,7 +31,13 @@ std::string_view kind_mark(v1::ClusterReplica::Kind kind) {
   }
 }
 
-std::string waits_for(const v1::ClusterNode& node) { return node.trouble().empty() ? node.why_not_drained() : node.trouble(); }
+std::string waits_for(const v1::ClusterNode& node) {
+  if (!node.trouble().empty()) return node.trouble();
+  if (node.why_not_drained().empty() && !node.kept_aside().empty()) {
+    return fmt::format("nothing; what was damaged is kept in {} until somebody deletes it", node.kept_aside());
+  }
+  return node.why_not_drained();
+}
 
 json::object value_of(const v1::ClusterNode& node) {
   json::object value{{"node", node.node()},
@@ -48,7 +54,9 @@ json::object value_of(const v1::ClusterNode& node) {
                      {"replicas", node.replicas()},
                      {"leaders", node.leaders()},
                      {"why_not_drained", node.why_not_drained()},
-                     {"trouble", node.trouble()}};
+                     {"trouble", node.trouble()},
+                     {"damage", node.damage()},
+                     {"kept_aside", node.kept_aside()}};
   if (!node.has_usage()) return value;
   const v1::Usage& usage = node.usage();
   value["usage"] = json::object{{"cpu", usage.cpu()},
@@ -183,7 +191,7 @@ std::string node_name(const v1::Cluster& cluster, std::uint32_t node) {
 
 std::string condition_text(const v1::ClusterNode& node) {
   std::string text = lower(v1::ClusterNode::Condition_Name(node.condition()));
-  if (node.lost()) text = "lost its folder";
+  if (node.lost()) text = node.damage().empty() ? "lost its folder" : "was damaged";
   if (node.draining()) text += node.why_not_drained().empty() ? ", drained" : ", draining";
   if (node.removed()) text += ", leaving";
   return text;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
@@ -109,11 +110,11 @@ std::string ClusterPlan::config_yaml() const {
   return text + authorities;
 }
 
-bool ClusterPlan::fits(const std::string& config_text) const {
-  return std::ranges::all_of(members, [&](const Member& each) {
-    return each.number == 0 ||
-           (config_text.find(each.name) != std::string::npos && config_text.find(each.link.text()) != std::string::npos);
-  });
+std::string ClusterPlan::made_with() const { return fmt::format("--nodes {} --base-port {}", options.nodes, options.base_port); }
+
+bool ClusterPlan::owns(std::string_view name) {
+  constexpr std::array<std::string_view, 5> names{"lock", "control", "made-with", "coordinator", "lost+found"};
+  return name.starts_with("node-") || std::ranges::find(names, name) != names.end();
 }
 
 }  // namespace skerry::node

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -17,9 +18,9 @@ struct ClusterUpOptions {
   std::uint32_t base_port = 6648;
 };
 
-// Who is part of a local cluster, and where: what `skerry cluster up` starts. Pure. Ten ports for each node, from the base port on: the
-// first is for its clients, the second its own internal one, the third the link by which others reach that, the fifth its metrics'. The
-// coordinator takes the fourth, sixth and seventh of the first ten.
+// Who is part of a local cluster, and where: what `skerry cluster up` starts. Pure. Ten ports for each node, from the base port
+// on: the first is for its clients, the second its own internal one, the third the link by which others reach that, the fifth its
+// metrics'. The coordinator takes the fourth, sixth and seventh of the first ten.
 struct ClusterPlan {
   struct Member {
     std::uint32_t number = 0;   // 0: the coordinator
@@ -39,8 +40,10 @@ struct ClusterPlan {
   const Member& coordinator() const { return members.front(); }
   std::string config_file() const;
   std::string config_yaml() const;   // of the cluster
-  // Whether a configuration names these nodes at these addresses.
-  bool fits(const std::string& config_text) const;
+  // The flags that a folder keeps to, and where it has them written down.
+  std::string made_with() const;
+  std::string made_with_file() const { return options.folder + "/made-with"; }
+  static bool owns(std::string_view name);   // in the folder
   std::string control_file() const { return options.folder + "/control"; }
 };
 

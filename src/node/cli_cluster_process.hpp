@@ -11,8 +11,8 @@
 
 namespace skerry::node {
 
-// Another process of this very program, which writes its log to a file. It is killed when this one ends, however that is, and when it
-// is destroyed. Signals of the terminal don't reach it.
+// Another process of this very program, which writes its log to a file. It is killed when this one ends, however that is, and
+// when it is destroyed. Signals of the terminal don't reach it.
 class ChildProcess {
  public:
   ChildProcess() = default;
@@ -40,7 +40,8 @@ class ChildProcess {
   std::string how_it_ended_;
 };
 
-// Which of these processes has the TCP connection from 127.0.0.1:`port` to 127.0.0.1:`to_port`, by position; nothing: none of them.
+// Which of these processes has the TCP connection from 127.0.0.1:`port` to 127.0.0.1:`to_port`, by position; nothing: none of
+// them.
 std::optional<std::size_t> owner_of_connection(std::span<const pid_t> processes, std::uint16_t port, std::uint16_t to_port);
 
 // The last line of a file that is not empty; empty: there is none.

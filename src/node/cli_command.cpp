@@ -36,7 +36,7 @@ std::string exit_statuses_text() {
       {exit_not_found, "There is no such key, namespace or other thing that was named"},
       {exit_version_conflict, "The record is not of the expected version, or a batch was rejected"},
       {exit_unavailable, "No server answered in time, and nothing was changed"},
-      {exit_outcome_unknown, "A write was sent, and whether it took effect is not known"},
+      {exit_outcome_unknown, "A write or a change was sent, and whether it took effect is not known"},
       {exit_not_allowed, "The server does not let this caller do it: no or unknown token, or a role that is too low"},
   };
   std::string text = "Exit Status:\n";
@@ -45,8 +45,23 @@ std::string exit_statuses_text() {
   return text;
 }
 
+namespace {
+
+// Says what the thing is, where a coordinator's address was given for a server's.
+std::string words_of(const Error& error) {
+  std::string text = error.message();
+  if (error != Errc::unsupported || text.find("no method") == std::string::npos ||
+      text.find("OxiaClient/") == std::string::npos) {
+    return text;
+  }
+  return "what answers there holds no records: give -a the public address of a standalone or of a cluster's server; a coordinator's "
+         "is for `skerry admin`";
+}
+
+}  // namespace
+
 int report(const Error& error) {
-  fmt::print(stderr, "Error: {}\n", error.message());
+  fmt::print(stderr, "Error: {}\n", words_of(error));
   return exit_status(error);
 }
 

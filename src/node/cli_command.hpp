@@ -24,7 +24,7 @@ enum ExitStatus : int {
   exit_not_found = 3,         // no such key, namespace or other thing that was named
   exit_version_conflict = 4,  // the record is not of the expected version
   exit_unavailable = 5,       // no server answered in time; nothing was changed
-  exit_outcome_unknown = 6,   // a write was sent, and whether it took effect is not known
+  exit_outcome_unknown = 6,   // a write or a change was sent, and whether it took effect is not known
   exit_not_allowed = 7,       // the server doesn't let this caller do it: no or unknown proof, or a role that is too low
 };
 ExitStatus exit_status(const Error& error);

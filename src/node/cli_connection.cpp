@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -29,6 +30,12 @@ Result<std::string> read_token(const std::string& path) {
   return token;
 }
 
+Result<> check_readable(const std::string& path) {
+  TRY(std::FILE * file, open_named(path));
+  std::fclose(file);
+  return {};
+}
+
 // People try what they know from other tools.
 Result<> refuse_url(const std::string& address) {
   const std::size_t scheme = address.find("://");
@@ -41,13 +48,16 @@ Result<> refuse_url(const std::string& address) {
 
 }  // namespace
 
-void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names) {
-  app.add_option(address_names, flags.address, "Address of any server; several with commas between")->capture_default_str();
+void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names, const char* variable) {
+  app.add_option(address_names, flags.address, "Address of any server; several with commas between")
+      ->envname(variable)
+      ->capture_default_str();
   app.add_option("--request-timeout", flags.request_timeout, "How long each request may take, retries included")
       ->capture_default_str();
   app.add_option("--auth-token,--token", flags.auth_token,
                  "Token that the server asks for. Others on this machine can see it: a file is better");
-  app.add_option("--auth-token-file,--token-file", flags.auth_token_file, "File that holds the token");
+  app.add_option("--auth-token-file,--token-file", flags.auth_token_file,
+                 "File that holds the token; without it, the one that SKERRY_CLIENT_TOKEN_FILE names");
   add_tls_options(app, flags);
 }
 
@@ -75,6 +85,9 @@ Result<std::optional<net::TlsOptions>> tls_of(const ConnectionFlags& flags) {
   const bool on = flags.use_tls || !flags.tls_trusted_ca_file.empty() || !flags.tls_cert_file.empty() ||
                   !flags.tls_key_file.empty() || !flags.tls_server_name.empty() || flags.tls_insecure_skip_verify;
   if (!on) return std::nullopt;
+  for (const std::string& path : {flags.tls_trusted_ca_file, flags.tls_cert_file, flags.tls_key_file}) {
+    if (!path.empty()) TRYV(check_readable(path));
+  }
   net::TlsOptions tls;
   tls.trusted_ca_file = flags.tls_trusted_ca_file;
   tls.cert_file = flags.tls_cert_file;
@@ -105,7 +118,11 @@ Result<std::vector<std::string>> addresses_of(const ConnectionFlags& flags) {
 }
 
 Result<std::string> token_of(const ConnectionFlags& flags) {
-  if (flags.auth_token_file.empty()) return flags.auth_token;
+  if (flags.auth_token_file.empty()) {
+    const char* const file = std::getenv("SKERRY_CLIENT_TOKEN_FILE");
+    if (!flags.auth_token.empty() || file == nullptr || *file == '\0') return flags.auth_token;
+    return read_token(file);
+  }
   if (!flags.auth_token.empty()) {
     return fail(Errc::invalid_argument, "--auth-token and --auth-token-file exclude each other");
   }
@@ -114,22 +131,26 @@ Result<std::string> token_of(const ConnectionFlags& flags) {
 
 Result<Duration> request_timeout_of(const ConnectionFlags& flags) { return parse_duration(flags.request_timeout); }
 
+Result<std::FILE*> open_named(const std::string& path) {
+  if (path == "-") return stdin;
+  const auto refuse = [&](const char* why) { return fail(Errc::invalid_argument, fmt::format("cannot read {}: {}", path, why)); };
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) return refuse("it is a folder");
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return refuse(std::strerror(errno));
+  return file;
+}
+
 Result<std::string> read_all(const std::string& path) {
-  const bool standard = path == "-";
-  const auto failed = [&] {
-    return fail(Errc::io_failed, fmt::format("cannot read {}: {}", standard ? "standard input" : path, std::strerror(errno)));
-  };
-  if (!standard && std::filesystem::is_directory(path))
-    return fail(Errc::io_failed, fmt::format("cannot read {}: it is a folder", path));
-  std::FILE* file = standard ? stdin : std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return failed();
+  TRY(std::FILE * file, open_named(path));
   std::string all;
   char buffer[64 << 10];
   for (std::size_t count = 0; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;) all.append(buffer, count);
   const bool bad = std::ferror(file) != 0;
-  if (!standard) std::fclose(file);
-  if (bad) return failed();
-  return all;
+  const int why = errno;
+  if (file != stdin) std::fclose(file);
+  if (!bad) return all;
+  return fail(Errc::io_failed, fmt::format("cannot read {}: {}", path == "-" ? "standard input" : path, std::strerror(why)));
 }
 
 }  // namespace skerry::node

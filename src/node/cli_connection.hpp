@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,14 +31,17 @@ struct ConnectionFlags {
   std::string tls_trusted_ca_file, tls_cert_file, tls_key_file, tls_server_name, tls_min_version = "1.2";
   bool tls_insecure_skip_verify = false;
 };
-// `address_names` are the flags of the address, as CLI11 takes them.
-void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names = "-a,--service-address");
+// `address_names` are the flags of the address, as CLI11 takes them, `variable` holds it where they are not given.
+void add_connection_options(CLI::App& app, ConnectionFlags& flags, const char* address_names = "-a,--service-address",
+                            const char* variable = "SKERRY_CLIENT_ADDRESS");
 
-// One or more addresses with commas between, each host:port or tls://host:port. Fails with invalid_argument; a URL is told what to be instead.
+// One or more addresses with commas between, each host:port or tls://host:port. Fails with invalid_argument; a URL is told what
+// to be instead.
 Result<std::vector<std::string>> addresses_of(const ConnectionFlags& flags);
-// "" when there is none. Fails with invalid_argument, or io_failed where the token's file can't be read.
+// "" when there is none: neither a flag nor SKERRY_CLIENT_TOKEN_FILE. Fails with invalid_argument.
 Result<std::string> token_of(const ConnectionFlags& flags);
-// Nothing: without TLS, as far as the flags say; the addresses may say otherwise (client::settle_tls). Reads no file.
+// Nothing: without TLS, as far as the flags say; the addresses may say otherwise (client::settle_tls). Fails with
+// invalid_argument, also where one of the files can't be read.
 Result<std::optional<net::TlsOptions>> tls_of(const ConnectionFlags& flags);
 // For who speaks to servers without the client library: the network to connect with, over `plain`; null: `plain` itself.
 Result<std::unique_ptr<net::Network>> secure_network(Core& core, net::Network& plain, const std::optional<net::TlsOptions>& tls);
@@ -45,7 +49,9 @@ Result<std::unique_ptr<net::Network>> secure_network(Core& core, net::Network& p
 void add_tls_options(CLI::App& app, ConnectionFlags& flags);
 Result<Duration> request_timeout_of(const ConnectionFlags& flags);
 
-// A whole file, or standard input for "-".
+// To read, a file that the command line names, or standard input for "-". Fails with invalid_argument.
+Result<std::FILE*> open_named(const std::string& path);
+// All of it.
 Result<std::string> read_all(const std::string& path);
 
 }   // namespace skerry::node

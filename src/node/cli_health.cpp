@@ -10,6 +10,7 @@
 #include "health/health.pb.h"
 #include "net/tcp.hpp"
 #include "node/cli_connection.hpp"
+#include "node/cli_number.hpp"
 #include "rpc/channel.hpp"
 #include "runtime/core.hpp"
 #include "runtime/setting_value.hpp"
@@ -90,7 +91,9 @@ void add_health_command(CLI::App& app, Command& chosen) {
   health.footer(exit_statuses_text());
   const auto flags = std::make_shared<HealthFlags>();
   health.add_option("--host", flags->host, "Server host")->capture_default_str();
-  health.add_option("--port", flags->port, "The server's public port")->capture_default_str();
+  health.add_option("--port", flags->port, "The server's public port")
+      ->transform(whole_number<std::uint16_t>(1))
+      ->capture_default_str();
   health.add_option("--timeout", flags->timeout, "How long to wait for the answer")->capture_default_str();
   health.add_option("--service", flags->service, "\"\": the process; oxia-readiness: whether it takes requests");
   add_tls_options(health, flags->connection);

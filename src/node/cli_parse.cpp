@@ -4,17 +4,15 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <boost/json.hpp>
 #include <charconv>
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "node/cli_json_members.hpp"
 #include "rpc/wire.hpp"
 
 namespace skerry::node {
 namespace {
-
-namespace json = boost::json;
 
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
@@ -24,40 +22,31 @@ std::optional<T> parse_number(std::string_view text) {
   return value;
 }
 
-Result<std::string> text_of(std::string_view field, const json::value& value) {
-  if (const json::string* text = value.if_string()) return std::string(text->data(), text->size());
-  return refuse(fmt::format("\"{}\" must be a string", field));
+Result<std::string> text_of(const JsonMember& member) {
+  if (const auto* text = member.value.if_string()) return std::string(text->data(), text->size());
+  return refuse(fmt::format("\"{}\" must be a string", member.name));
 }
 
-Result<> take_indexes(const json::value& value, client::PutOptions& options) {
-  const json::object* indexes = value.if_object();
-  if (indexes == nullptr) return refuse("\"indexes\" must be an object of name and key: {\"by-owner\":\"anna\"}");
-  for (const auto& [name, key] : *indexes) {
-    TRY(std::string text, text_of("indexes." + std::string(name), key));
-    options.indexes.push_back({std::string(name), std::move(text)});
-  }
-  return {};
-}
-
-Result<> take_field(std::string_view name, const json::value& value, BulkPut& put) {
+Result<> take_field(const JsonMember& member, BulkPut& put) {
+  const std::string& name = member.name;
   if (name == "key") {
-    TRY(put.key, text_of(name, value));
+    TRY(put.key, text_of(member));
   } else if (name == "value") {
-    put.value = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+    put.value = json_record_value(member);
   } else if (name == "value_base64") {
-    TRY(const std::string text, text_of(name, value));
+    TRY(const std::string text, text_of(member));
     std::optional<Bytes> bytes = rpc::wire::base64_decode(text);
     if (!bytes) return refuse("\"value_base64\" is not base64");
     put.value = std::move(*bytes);
   } else if (name == "partition_key") {
-    TRY(put.options.partition_key, text_of(name, value));
+    TRY(put.options.partition_key, text_of(member));
   } else if (name == "expected_version") {
-    const std::int64_t* version = value.if_int64();
+    const std::int64_t* version = member.value.if_int64();
     if (version == nullptr || *version < -1)
       return refuse("\"expected_version\" must be a version id, or -1 for \"must not exist\"");
     put.options.expected_version = VersionId{*version};
   } else if (name == "indexes") {
-    return take_indexes(value, put.options);
+    TRY(put.options.indexes, json_indexes(member));
   } else {
     return refuse(fmt::format("unknown field {}; known are key, value, value_base64, partition_key, expected_version and indexes",
                               printable(name)));
@@ -94,17 +83,12 @@ Result<std::pair<ShardId, Offset>> parse_position(std::string_view text) {
 }
 
 Result<BulkPut> parse_json_line(std::string_view line) {
-  boost::system::error_code error;
-  const json::value parsed = json::parse(json::string_view(line.data(), line.size()), error);
-  if (error) return refuse(fmt::format("not JSON ({}): {}", error.message(), printable(line)));
-  const json::object* object = parsed.if_object();
-  if (object == nullptr) return refuse(fmt::format("expected an object with \"key\" and \"value\", got {}", printable(line)));
-  if (!object->contains("key")) return refuse("\"key\" is missing");
-  if (object->contains("value") == object->contains("value_base64")) {
-    return refuse("expected \"value\" or \"value_base64\", one of them");
-  }
+  TRY(const auto members, json_members(line));
+  const auto has = [&](std::string_view name) { return find_member(members, name) != nullptr; };
+  if (!has("key")) return refuse("\"key\" is missing");
+  if (has("value") == has("value_base64")) return refuse("expected \"value\" or \"value_base64\", one of them");
   BulkPut put;
-  for (const auto& [name, value] : *object) TRYV(take_field(std::string_view(name.data(), name.size()), value, put));
+  for (const JsonMember& member : members) TRYV(take_field(member, put));
   return put;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
 #include "base/bytes.hpp"
+#include "node/cli_json_members.hpp"
 #include "node/cli_parse.hpp"
 #include "rpc/wire.hpp"
 #include "runtime/setting_value.hpp"
@@ -17,14 +19,18 @@ namespace json = boost::json;
 // The fields of one line; what nobody took is complained about.
 class BatchFields {
  public:
-  explicit BatchFields(json::object object) : object_(std::move(object)) {}
-  bool has(const char* name) const { return object_.contains(name); }
-  std::optional<json::value> take(const char* name) {
-    const auto found = object_.find(name);
-    if (found == object_.end()) return std::nullopt;
-    json::value value = found->value();
-    object_.erase(found);
-    return value;
+  explicit BatchFields(std::vector<JsonMember> members) : members_(std::move(members)) {}
+  bool has(std::string_view name) const { return find_member(members_, name) != nullptr; }
+  std::optional<JsonMember> take_member(std::string_view name) {
+    const auto found = std::ranges::find(members_, name, &JsonMember::name);
+    if (found == members_.end()) return std::nullopt;
+    JsonMember member = std::move(*found);
+    members_.erase(found);
+    return member;
+  }
+  std::optional<json::value> take(std::string_view name) {
+    auto member = take_member(name);
+    return member ? std::optional(std::move(member->value)) : std::nullopt;
   }
   Result<std::optional<std::string>> take_text(const char* name) {
     const auto value = take(name);
@@ -39,12 +45,12 @@ class BatchFields {
     return VersionId{value->get_int64()};
   }
   Result<> finish() const {
-    if (object_.empty()) return {};
-    return refuse(fmt::format("unknown field {}", printable(std::string_view(object_.begin()->key()))));
+    if (members_.empty()) return {};
+    return refuse(fmt::format("unknown field {}", printable(members_.front().name)));
   }
 
  private:
-  json::object object_;
+  std::vector<JsonMember> members_;
 };
 
 Result<> add_condition(BatchFields& fields, client::AtomicBatch& batch) {
@@ -65,10 +71,10 @@ Result<> add_condition(BatchFields& fields, client::AtomicBatch& batch) {
 }
 
 Result<std::string> take_value(BatchFields& fields) {
-  const auto value = fields.take("value");
+  const auto value = fields.take_member("value");
   TRY(const auto encoded, fields.take_text("value_base64"));
   if (value.has_value() == encoded.has_value()) return refuse("expected \"value\" or \"value_base64\", one of them");
-  if (value) return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
+  if (value) return json_record_value(*value);
   auto bytes = rpc::wire::base64_decode(*encoded);
   if (!bytes) return refuse("\"value_base64\" is not base64");
   return *std::move(bytes);
@@ -87,12 +93,8 @@ Result<> add_put(BatchFields& fields, client::AtomicBatch& batch) {
     if (!keep->is_bool()) return refuse("\"keep_ttl\" must be true or false");
     if (keep->get_bool()) options.expiry = client::Expiry::keep;
   }
-  if (const auto indexes = fields.take("indexes")) {
-    if (!indexes->is_object()) return refuse("\"indexes\" must be an object of name and key: {\"by-owner\":\"anna\"}");
-    for (const auto& [name, secondary] : indexes->get_object()) {
-      if (!secondary.is_string()) return refuse("\"indexes\" must be an object of name and key: {\"by-owner\":\"anna\"}");
-      options.indexes.push_back({std::string(name), std::string(secondary.get_string())});
-    }
+  if (const auto indexes = fields.take_member("indexes")) {
+    TRY(options.indexes, json_indexes(*indexes));
   }
   batch.put(*key, std::move(value), std::move(options));
   return {};
@@ -138,11 +140,8 @@ Result<VersionId> parse_version(std::string_view text) {
 }
 
 Result<> parse_batch_line(std::string_view line, client::AtomicBatch& batch) {
-  boost::system::error_code error;
-  json::value parsed = json::parse(json::string_view(line.data(), line.size()), error);
-  if (error) return refuse(fmt::format("not JSON ({}): {}", error.message(), printable(line)));
-  if (!parsed.is_object()) return refuse(fmt::format("expected an object, got {}", printable(line)));
-  BatchFields fields(std::move(parsed.get_object()));
+  TRY(auto members, json_members(line));
+  BatchFields fields(std::move(members));
   Result<> added;
   if (fields.has("if")) {
     added = add_condition(fields, batch);

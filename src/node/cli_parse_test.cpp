@@ -43,6 +43,28 @@ TEST(ParseJsonLine, stores_values_that_are_no_strings_as_their_json) {
   EXPECT_EQ(parse_json_line(R"({"key":"a","value":5})")->value, "5");
 }
 
+TEST(ParseJsonLine, changes_no_byte_of_values_that_are_json) {
+  for (const std::string value :
+       {"12345678901234567890123", "18446744073709551616", "-9223372036854775809", "1e400", "1.10", "-0", "1E2", "true", "null",
+        "[]", "{}", R"([ 1, "]}\"", {"b":1.0,"b" : 2,"a":"\u00e9\/"} ])", R"({"x":"}"})"}) {
+    EXPECT_EQ(parse_json_line(R"({"key":"a","value":)" + value + "}")->value, value);
+    EXPECT_EQ(parse_json_line(R"( { "value" : )" + value + R"( ,"key":"a" } )")->value, value);
+    client::AtomicBatch batch;
+    ASSERT_TRUE(parse_batch_line(R"({"put":"a","value":)" + value + "}", batch));
+    EXPECT_EQ(std::get<client::AtomicBatch::Put>(batch.operations().front()).value, value);
+  }
+  EXPECT_EQ(parse_json_line(R"({"key":"a","value":"\u00e9 \"x\""})")->value, "\xC3\xA9 \"x\"");
+}
+
+TEST(ParseJsonLine, refuses_a_name_that_comes_twice) {
+  for (const char* line : {R"({"key":"a","value":1,"key":"b"})", R"({"key":"a","value":1,"v\u0061lue":2})",
+                           R"({"key":"a","value":1,"indexes":{"i":"x","i":"y"}})"}) {
+    EXPECT_NE(parse_json_line(line).error().text.find("twice"), std::string::npos) << line;
+  }
+  client::AtomicBatch batch;
+  EXPECT_NE(parse_batch_line(R"({"put":"a","value":1,"value":2})", batch).error().text.find("twice"), std::string::npos);
+}
+
 TEST(ParseJsonLine, takes_any_bytes_as_base64) {
   EXPECT_EQ(parse_json_line(R"({"key":"a","value_base64":"/wD+"})")->value, std::string("\xFF\x00\xFE", 3));
   EXPECT_FALSE(parse_json_line(R"({"key":"a","value_base64":"***"})"));

@@ -10,6 +10,7 @@
 
 #include "base/limits.hpp"
 #include "net/tcp.hpp"
+#include "node/cli_number.hpp"
 #include "node/cli_perf_run.hpp"
 #include "node/cli_session.hpp"
 #include "runtime/setting_value.hpp"
@@ -43,10 +44,6 @@ Result<Settled> settle(const PerfFlags& flags) {
     return refuse(fmt::format("--rate is {}; expected more than 0 and at most {:.0f} operations a second", flags.rate, rate_max));
   }
   if (!(flags.read_percent >= 0 && flags.read_percent <= 100)) return refuse("--read-write-percent must be from 0 to 100");
-  if (flags.keys == 0) return refuse("--keys-cardinality must be above 0");
-  if (flags.value_bytes < 0 || static_cast<std::uint64_t>(flags.value_bytes) > limits::value_bytes_max) {
-    return refuse(fmt::format("--value-size must be from 0 to {}, the largest value that servers take", limits::value_bytes_max));
-  }
   plan.rate = flags.rate;
   plan.read_share = flags.read_percent / 100;
   plan.keys = flags.keys;
@@ -197,18 +194,28 @@ void add_perf_command(CLI::App& app, Command& chosen) {
       exit_statuses_text());
   const auto flags = std::make_shared<PerfFlags>();
   add_connection_options(perf, *flags);
-  perf.add_option("-n,--namespace", flags->name_space, "The namespace to use")->capture_default_str();
-  perf.add_option("-r,--rate", flags->rate, "Operations a second")->capture_default_str();
+  perf.add_option("-n,--namespace", flags->name_space, "The namespace to use")
+      ->envname("SKERRY_CLIENT_NAMESPACE")
+      ->capture_default_str();
+  CLI::Option* rate = perf.add_option("-r,--rate", flags->rate, "Operations a second")->capture_default_str();
   perf.add_option("-p,--read-write-percent", flags->read_percent, "How many of them, in percent, are reads")
       ->capture_default_str();
-  perf.add_option("--keys-cardinality", flags->keys, "How many keys")->capture_default_str();
-  perf.add_option("-s,--value-size,--payload-size", flags->value_bytes, "Bytes of a value")->capture_default_str();
+  perf.add_option("--keys-cardinality", flags->keys, "How many keys")
+      ->transform(whole_number<std::uint32_t>(1))
+      ->capture_default_str();
+  perf.add_option("-s,--value-size,--payload-size", flags->value_bytes, "Bytes of a value")
+      ->transform(whole_number<std::int64_t>(0, static_cast<std::int64_t>(limits::value_bytes_max)))
+      ->capture_default_str();
   perf.add_option("--key-prefix", flags->key_prefix, "What keys begin with")->capture_default_str();
-  perf.add_option("--in-flight", flags->in_flight, "Closed loop: always so many operations on the way, instead of a rate");
+  perf.add_option("--in-flight", flags->in_flight, "Closed loop: always so many operations on the way, instead of a rate")
+      ->excludes(rate)
+      ->transform(whole_number<std::uint64_t>());
   perf.add_option("--duration", flags->duration, "How long; 0: until Ctrl-C")->capture_default_str();
   perf.add_option("--warm-up", flags->warm_up, "How long before counting begins")->capture_default_str();
   perf.add_option("--report-interval", flags->interval, "How often to report")->capture_default_str();
-  perf.add_option("--max-requests-per-batch", flags->batch_max, "Operations in one message, at most")->capture_default_str();
+  perf.add_option("--max-requests-per-batch", flags->batch_max, "Operations in one message, at most")
+      ->transform(whole_number<std::uint64_t>())
+      ->capture_default_str();
   perf.add_option("--batch-linger", flags->batch_linger, "Taken for scripts of Oxia's: this client never waits to fill a batch");
   perf.add_flag("--histogram", flags->histogram, "Print the distribution of latencies in the end");
   const auto take_format = [own = flags.get()](const std::string& name) {

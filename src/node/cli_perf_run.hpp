@@ -22,8 +22,8 @@ struct PerfPlan {
   Duration warm_up{};             // not counted, before that
 };
 
-// A load in progress, on its client's core. In the open loop an operation is timed from when it was due, not from when it was sent:
-// a stall is felt by everything that was due while it lasted.
+// A load in progress, on its client's core. In the open loop an operation is timed from when it was due, not from when it was
+// sent: a stall is felt by everything that was due while it lasted.
 class PerfRun {
  public:
   PerfRun(Core& core, client::Client& client, PerfPlan plan);   // both outlive it

@@ -41,8 +41,8 @@ class Output {
 };
 
 // Turns Ctrl-C and SIGTERM into a call of `on_interrupt`, for subcommands that run until told to stop; a second one ends the
-// process at once. Make it before any thread is started, so that all of them leave the signals to it. Of several at a time the newest
-// gets the signals.
+// process at once. Make it before any thread is started, so that all of them leave the signals to it. Of several at a time the
+// newest gets the signals.
 class Interrupts {
  public:
   Interrupts();

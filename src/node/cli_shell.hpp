@@ -4,8 +4,8 @@
 
 namespace skerry::node {
 
-// skerry shell: the words of `client` and `admin`, one line each, over one connection that stays. At a terminal with line editing,
-// history and completion; otherwise the lines of standard input until one fails.
+// skerry shell: the words of `client` and `admin`, one line each, over one connection that stays. At a terminal with line
+// editing, history and completion; otherwise the lines of standard input until one fails.
 void add_shell_command(CLI::App& app, Command& chosen);
 
 }   // namespace skerry::node

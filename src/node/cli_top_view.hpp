@@ -48,8 +48,8 @@ struct TopView {
 // What happened between two readings of one process. Requires: apart > 0.
 TopView compare(const std::vector<Sample>& before, const std::vector<Sample>& after, Duration apart, double now_seconds);
 
-// Where a coordinator whose metrics these are answers admin tools; nothing: they are no coordinator's. One that listens everywhere is
-// reached at `host`.
+// Where a coordinator whose metrics these are answers admin tools; nothing: they are no coordinator's. One that listens
+// everywhere is reached at `host`.
 std::optional<std::string> coordinator_in(const std::vector<Sample>& samples, const std::string& host);
 
 // Fits `lines` of a terminal; what does not is counted in the last one.

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/limits.hpp"
+#include "node/assignments.hpp"
 #include "node/public_server.hpp"
 #include "rpc/refusal.hpp"
 #include "runtime/process_metrics.hpp"
@@ -14,30 +17,12 @@ namespace {
 
 constexpr auto internal_drain_time = 1s;   // for what the coordinator and the others ask when the process stops
 
-// What clients are told, as the services keep it. Shards that this node leads are found on its own core.
-std::shared_ptr<const serve::Assignments> assignments_of(const control::v1::Assignments& told, std::uint32_t self, CoreId core) {
-  auto assignments = std::make_shared<serve::Assignments>();
-  for (const auto& space : told.namespaces()) {
-    auto& places = assignments->namespaces[space.name()];
-    for (const auto& shard : space.shards()) {
-      serve::ShardPlace place;
-      place.shard = ShardId(shard.shard());
-      place.hash_min = shard.hash_min();
-      place.hash_max = shard.hash_max();
-      if (!shard.leader_public().empty() && shard.leader() == self) place.core = core;
-      place.leader = shard.leader_public();
-      places.push_back(std::move(place));
-    }
-  }
-  assignments->allowed_authorities.assign(told.allowed_authorities().begin(), told.allowed_authorities().end());
-  return assignments;
-}
-
-// Of a damaged folder: the other replicas have what was in it.
-Error with_remedy(Error error, const std::string& folder) {
+// Of a damaged folder: the other replicas have what was in it. A disk that damages more than one is for people to judge.
+Error with_remedy(Error error, const std::string& folder, const std::string& aside) {
   if (error != Errc::corrupt) return error;
   error.text +=
       fmt::format("; where the other replicas are whole, replace {} by an empty folder and start again: they fill it", folder);
+  if (!aside.empty()) error.text += fmt::format(". {} was damaged before: look at the disk", aside);
   return error;
 }
 
@@ -48,11 +33,12 @@ net::Address node_address(net::Address configured, CoreId core) {
   return configured;
 }
 
-ClusterNode::ClusterNode(AppletContext& context, ClusterNodeOptions options, Sharded<serve::ShardHost>* hosts)
+ClusterNode::ClusterNode(AppletContext& context, ClusterNodeOptions options, Sharded<serve::ShardHost>* hosts, App* app)
     : context_(context), log_(context.log("node")), options_(std::move(options)), disk_(context.core),
       security_(context.get<Security>()), plain_network_(context.core),
       internal_network_(context.core, plain_network_, {security_.internal_tls(), rpc::refusal_without_tls}),
-      peer_network_(context.core, plain_network_, {security_.peer_tls()}), health_(context.core) {
+      peer_network_(context.core, plain_network_, {security_.peer_tls()}), health_(context.core), app_(app),
+      tasks_(context.core) {
   options_.storage.engine.cache_bytes /= context.cores().size();
   hosts->set(context_.core.id(), this);
 }
@@ -60,14 +46,28 @@ ClusterNode::ClusterNode(AppletContext& context, ClusterNodeOptions options, Sha
 ClusterNode::~ClusterNode() = default;
 
 Task<Result<>> ClusterNode::start() {
-  const std::uint32_t number = context_.core.id().value();
-  CO_TRY(record_, co_await control::NodeRecord::open(context_.core, disk_, options_.folder->record_path(number)));
-  auto storage = co_await NodeStorage::open(context_, disk_, options_.folder->node_path(number), number, options_.storage);
-  if (!storage) co_return fail(with_remedy(storage.error(), options_.folder->node_path(number)));
+  // A folder that was being put aside when the process ended.
+  CO_TRY(const bool there, disk_.exists(folders().data));
+  if (!there) CO_TRYV(co_await folders().put_aside(disk_));
+  co_return co_await open();
+}
+
+NodeFolders ClusterNode::folders() const {
+  return {options_.folder->node_path(number()), NodeStorage::log_folder(options_.storage, number())};
+}
+
+Task<Result<>> ClusterNode::open() {
+  CO_TRY(const std::string aside, folders().kept_aside(disk_));
+  methods_ = std::make_unique<rpc::Methods>();
+  CO_TRY(record_, co_await control::NodeRecord::open(context_.core, disk_, options_.folder->record_path(number())));
+  auto storage = co_await NodeStorage::open(context_, disk_, folders().data, number(), options_.storage);
+  if (!storage && storage.error() == Errc::corrupt && record_->bound() && aside.empty()) {
+    co_return co_await open_damaged(storage.error());
+  }
+  if (!storage) co_return fail(with_remedy(storage.error(), folders().data, aside));
   storage_ = *std::move(storage);
   leases_.emplace(replica::Incarnation(record_->value().incarnation()), context_.core.clock().now());
-  const SecurityOptions& security = security_.options();
-  net::Network& to_peers = security.peer_tls ? static_cast<net::Network&>(peer_network_) : plain_network_;
+  net::Network& to_peers = security_.options().peer_tls ? static_cast<net::Network&>(peer_network_) : plain_network_;
   links_ = std::make_unique<replica::NodeLinks>(context_.core, to_peers, storage_->group(), *leases_);
   agent_ = std::make_unique<control::NodeAgent>(control::NodeAgent::Parts{.core = context_.core,
                                                                           .log = storage_->log(),
@@ -79,27 +79,54 @@ Task<Result<>> ClusterNode::start() {
                                                                           .logger = log_,
                                                                           .pool = options_.folder->pool(),
                                                                           .version = SKERRY_VERSION,
+                                                                          .kept_aside = aside,
                                                                           .shard_options = {}});
-  links_->register_in(methods_);
-  agent_->register_in(methods_);
-  health_.add_to(methods_);
-  health_.set("", rpc::Health::Serving::yes);
-  rpc::ServerOptions server;
-  server.on_handshake_failed = [this](const net::Address& peer, const Error& why) {
-    security_.note_handshake("internal", peer, why);
-  };
-  net::Network& inside = security.internal_tls ? static_cast<net::Network&>(internal_network_) : plain_network_;
-  server_ = rpc::Server::make(context_.core, inside, methods_, server);
+  links_->register_in(*methods_);
+  agent_->register_in(*methods_);
   co_await agent_->start();
   storage_->group().start();
-  CO_TRY(const net::Address address, server_->start(node_address(options_.internal_address, context_.core.id())));
-  log_.info("node is ready for its coordinator", {{"internal", address.text()},
-                                                  {"cluster", record_->bound() ? record_->value().instance() : "none yet"},
-                                                  {"replicas", storage_->group().shards().size()}});
+  CO_TRYV(serve());
+  log_.info("node is ready for its coordinator",
+            {{"internal", node_address(options_.internal_address, context_.core.id()).text()},
+             {"cluster", record_->bound() ? record_->value().instance() : "none yet"},
+             {"replicas", storage_->group().shards().size()}});
+  if (!aside.empty()) log_.warn("a damaged folder is kept until somebody deletes it", {{"path", aside}});
   co_return Result<>{};
 }
 
+Task<Result<>> ClusterNode::open_damaged(const Error& damage) {
+  log_.error(
+      "what this node keeps is damaged: it serves nothing, and waits for its coordinator to say that the others can do without it",
+      {{"folder", folders().data}, {"reason", damage}});
+  damaged_ = std::make_unique<control::DamagedNode>(control::DamagedNode::Parts{.record = *record_,
+                                                                                .pool = options_.folder->pool(),
+                                                                                .version = SKERRY_VERSION,
+                                                                                .damage = damage.message(),
+                                                                                .on_given_up = [this] { on_given_up(); }});
+  damaged_->register_in(*methods_);
+  co_return serve();
+}
+
+Result<> ClusterNode::serve() {
+  health_.add_to(*methods_);
+  health_.set("", storage_ ? rpc::Health::Serving::yes : rpc::Health::Serving::no);
+  rpc::ServerOptions options;
+  options.on_handshake_failed = [this](const net::Address& peer, const Error& why) {
+    security_.note_handshake("internal", peer, why);
+  };
+  net::Network& inside = security_.options().internal_tls ? static_cast<net::Network&>(internal_network_) : plain_network_;
+  server_ = rpc::Server::make(context_.core, inside, *methods_, options);
+  TRYV(server_->start(node_address(options_.internal_address, context_.core.id())));
+  return {};
+}
+
 Task<> ClusterNode::stop() {
+  stopping_ = true;
+  co_await tasks_.join();
+  co_await close();
+}
+
+Task<> ClusterNode::close() {
   health_.set("", rpc::Health::Serving::no);
   if (server_) co_await server_->stop(context_.core.now() + internal_drain_time);
   if (agent_) co_await agent_->stop();
@@ -107,10 +134,42 @@ Task<> ClusterNode::stop() {
   if (storage_) co_await storage_->close();
 }
 
+// --- damage
+
+void ClusterNode::on_given_up() {
+  if (std::exchange(renewing_, true) || stopping_) return;
+  tasks_.spawn(renew());
+}
+
+// Ends whatever comes: what stops the process waits for it.
+Task<> ClusterNode::renew() {
+  log_.warn("the others have all that this node's shards need: its damaged folder is put aside, and it becomes a new node",
+            {{"folder", folders().data}, {"aside", aside_of(folders().data)}});
+  while (storage_ && !stopping_) {
+    for (const auto& [id, shard] : storage_->group().shards()) on_closing(id);
+    const auto vacated = co_await storage_->group().retire_all(context_.core.now() + limits::replica_release_patience);
+    if (vacated) break;
+    log_.warn("waits to put its folder aside", {{"reason", vacated.error()}});
+  }
+  if (stopping_) co_return;
+  co_await close();
+  server_.reset();
+  methods_.reset();
+  agent_.reset();
+  damaged_.reset();
+  links_.reset();
+  storage_.reset();
+  record_.reset();
+  Result<> done = co_await folders().put_aside(disk_);
+  if (done) done = co_await open();
+  renewing_ = false;
+  if (!done) app_->fail(fmt::format("{} could not be put aside or begun anew: {}", folders().data, done.error().message()));
+}
+
 replica::Shard* ClusterNode::find(ShardId shard) { return storage_ ? storage_->group().find(shard) : nullptr; }
 
 void ClusterNode::on_assignments(const control::v1::Assignments& assignments) {
-  context_.get<PublicServer>().set_assignments(assignments_of(assignments, record_->value().node(), context_.core.id()));
+  context_.get<PublicServer>().set_assignments(assignments_of(assignments, NodeId(record_->value().node()), context_.core.id()));
 }
 
 void ClusterNode::on_opened(const std::string& name_space, replica::Shard& shard) {

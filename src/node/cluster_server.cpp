@@ -43,12 +43,12 @@ void warn_of_ports(const ClusterServerOptions& options, const Logger& log) {
 int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
   const SystemClock clock;
   Result<CorePlacement> placement = CorePlacement::parse(options.cores, options.pin);
-  if (!placement) return refuse_start(placement.error());
+  if (!placement) return refuse_configuration(placement.error());
   const auto nodes = static_cast<std::uint32_t>(placement->count);
   const auto security = SecurityFiles::open(options.security);
-  if (!security) return refuse_start(security.error());
+  if (!security) return refuse_configuration(security.error());
   const Result<TracingOptions> tracing = tracing_options(options.tracing, process_environment());
-  if (!tracing) return refuse_start(tracing.error());
+  if (!tracing) return refuse_configuration(tracing.error());
   Threshold threshold(clock);
   if (const auto free = check_ports(threshold, options, nodes); !free) return refuse_start(free.error());
   const auto folder = threshold.run(ServerFolder::open(threshold.disk(), options.data_folder, nodes, threshold.core().random()));
@@ -71,7 +71,7 @@ int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
                          AdminServerOptions{.address = *options.admin_address,
                                             .json_api = serves_json(options.json_api, *options.admin_address, options.security)});
   }
-  app.add<ClusterNode>("node", ClusterNodeOptions{folder->get(), options.internal_address, options.storage}, &hosts);
+  app.add<ClusterNode>("node", ClusterNodeOptions{folder->get(), options.internal_address, options.storage}, &hosts, &app);
   app.add<PublicServer>(
       "public",
       PublicServerOptions{options.public_address, nullptr, PublicPort::each_core,

@@ -31,6 +31,9 @@ Result<ClusterServerOptions> ClusterServerSettings::options() const {
   ClusterServerOptions options;
   TRY(ServingSettings::Values serving, serving_.values());
   TRY(options.internal_address, address_setting(internal_address_, "internal.address"));
+  TRYV(check_distinct({{"--public-addr", serving.public_address},
+                       {"--internal-addr", options.internal_address},
+                       {"--metrics-addr", serving.admin_address}}));
   options.public_address = std::move(serving.public_address);
   options.admin_address = std::move(serving.admin_address);
   options.json_api = serving.json_api;
@@ -99,6 +102,9 @@ Result<CoordinatorOptions> CoordinatorSettings::options() const {
   if (metrics_address_ != "none" && !metrics_address_.empty()) {
     TRY(options.admin_address, address_setting(metrics_address_, "metrics.address"));
   }
+  TRYV(check_distinct({{"--public-addr", options.public_address},
+                       {"--internal-addr", options.internal_address},
+                       {"--metrics-addr", options.admin_address}}));
   options.insecure = insecure_;
   TRY(options.security, security_.options());
   options.metadata.provider = provider_ == "memory" ? MetadataOptions::Provider::memory

@@ -20,7 +20,9 @@ CoordinatorMetrics::CoordinatorMetrics(Metrics& metrics, const std::string& addr
       epoch_(metrics.gauge("skerry_coordinator_epoch", "Of this coordinator's term of office")),
       shards_(metrics.gauge("skerry_cluster_shards", "Shards of the cluster")),
       leaderless_(metrics.gauge("skerry_cluster_shards_leaderless", "Shards without a leader")),
-      failed_replicas_(metrics.gauge("skerry_cluster_replicas_failed", "Replicas that say that they can keep nothing any more")) {
+      failed_replicas_(metrics.gauge("skerry_cluster_replicas_failed", "Replicas that say that they can keep nothing any more")),
+      given_up_(metrics.gauge("skerry_cluster_nodes_given_up", "Nodes that are lost to damage on their disks")),
+      kept_aside_(metrics.gauge("skerry_cluster_folders_kept_aside", "Damaged folders that nobody has deleted yet")) {
   for (std::size_t n = 0; n < conditions.size(); ++n) {
     nodes_[n] =
         metrics.gauge("skerry_cluster_nodes", "Nodes of the cluster, by how they are", {{"condition", conditions[n].second}});
@@ -33,7 +35,7 @@ void CoordinatorMetrics::collect() {
   in_office_.set(core != nullptr ? 1 : 0);
   epoch_.set(core != nullptr ? static_cast<double>(coordinator_.epoch()) : 0);
   if (core == nullptr) {
-    for (const Gauge& each : {shards_, leaderless_, failed_replicas_}) each.set(0);
+    for (const Gauge& each : {shards_, leaderless_, failed_replicas_, given_up_, kept_aside_}) each.set(0);
     for (const Gauge& each : nodes_) each.set(0);
     return node_series_.clear();
   }
@@ -58,10 +60,13 @@ void CoordinatorMetrics::collect_shards(const control::CoordinatorCore& core) {
 void CoordinatorMetrics::collect_nodes(const control::CoordinatorCore& core) {
   const control::v1::Cluster cluster = control::nodes_view(core);
   std::array<double, conditions.size()> nodes{};
+  double given_up = 0, kept_aside = 0;
   std::map<std::string, NodeSeries> former = std::exchange(node_series_, {});
   for (const auto& node : cluster.nodes()) {
     const NodeCondition condition = core.condition(NodeId(node.node()));
     for (std::size_t n = 0; n < conditions.size(); ++n) nodes[n] += condition == conditions[n].first ? 1 : 0;
+    given_up += node.damage().empty() ? 0 : 1;
+    kept_aside += node.kept_aside().empty() ? 0 : 1;
     if (node.lost()) continue;
     const auto known = former.find(node.name());
     NodeSeries& series = node_series_[node.name()] = known == former.end() ? make_series(node.name()) : std::move(known->second);
@@ -76,6 +81,8 @@ void CoordinatorMetrics::collect_nodes(const control::CoordinatorCore& core) {
     series.writes.set(node.usage().writes_per_second());
   }
   for (std::size_t n = 0; n < conditions.size(); ++n) nodes_[n].set(nodes[n]);
+  given_up_.set(given_up);
+  kept_aside_.set(kept_aside);
 }
 
 CoordinatorMetrics::NodeSeries CoordinatorMetrics::make_series(const std::string& node) const {

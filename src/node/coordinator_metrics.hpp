@@ -9,8 +9,9 @@
 
 namespace skerry::node {
 
-// Figures of a cluster, as its coordinator sees it: for alarms, and for `skerry top`, which learns here that it looks at a coordinator.
-// Out of office all but the first are 0, and those of the nodes are not there. One core's; the coordinator must outlive it.
+// Figures of a cluster, as its coordinator sees it: for alarms, and for `skerry top`, which learns here that it looks at a
+// coordinator. Out of office all but the first are 0, and those of the nodes are not there. One core's; the coordinator must
+// outlive it.
 class CoordinatorMetrics final : public Collector {
  public:
   // `address` is where the coordinator answers admin tools.
@@ -30,7 +31,7 @@ class CoordinatorMetrics final : public Collector {
   Metrics& metrics_;
   control::Coordinator& coordinator_;
   std::map<std::string, NodeSeries> node_series_;   // while in office; of nodes that are not lost
-  Gauge in_office_, epoch_, shards_, leaderless_, failed_replicas_;
+  Gauge in_office_, epoch_, shards_, leaderless_, failed_replicas_, given_up_, kept_aside_;
   std::array<Gauge, 4> nodes_;   // by condition
 };
 

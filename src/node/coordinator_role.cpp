@@ -255,7 +255,7 @@ int run_coordinator(CoordinatorOptions options, LogRegistry& log) {
     }
   }
   const auto security = SecurityFiles::open(options.security);
-  if (!security) return refuse_start(security.error());
+  if (!security) return refuse_configuration(security.error());
   options.app.placement = *CorePlacement::parse("1", false);
   App app(options.app, clock, log);
   if (!options.insecure) {

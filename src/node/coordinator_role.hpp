@@ -56,9 +56,9 @@ class CoordinatorRole {
   Task<> stop();
 
   control::Coordinator& coordinator() { return *coordinator_; }
-  // Edits the configuration in force, then its file; returns when both are durable. One edit after the other; it goes on when its caller
-  // goes away. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed when a coordinator that is alone
-  // can't write the file, unavailable out of office.
+  // Edits the configuration in force, then its file; returns when both are durable. One edit after the other; it goes on when its
+  // caller goes away. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed when a
+  // coordinator that is alone can't write the file, unavailable out of office.
   Task<Result<>> change_config(control::ConfigEdit edit);
 
  private:

@@ -21,8 +21,8 @@ struct Exposure {
 // The user's choice is taken, but not in silence: other machines may reach the address, and nothing or too little protects it.
 void warn_of_exposure(const Exposure& exposure, const Logger& log);
 
-// Whether the operators' port answers /api. By itself: where only this machine reaches it, or callers are asked who they are, since
-// whoever may call there may read and write everything.
+// Whether the operators' port answers /api. By itself: where only this machine reaches it, or callers are asked who they are,
+// since whoever may call there may read and write everything.
 enum class ServeJson { by_itself, yes, no };
 bool serves_json(ServeJson wish, const net::Address& admin_address, const SecurityOptions& security);
 

@@ -12,8 +12,8 @@ namespace skerry::node {
 // Whose a data folder is. One made by one role is refused by the other: its shards would look empty there.
 enum class FolderRole { standalone, server };
 
-// A data folder held by this process: LOCK, and skerry-format, a marker with the role and the format number that is written once all else
-// of a new folder is in place. Opened before any core runs, on the calling core.
+// A data folder held by this process: LOCK, and skerry-format, a marker with the role and the format number that is written once
+// all else of a new folder is in place. Opened before any core runs, on the calling core.
 class FolderClaim {
  public:
   static constexpr int format = 1;

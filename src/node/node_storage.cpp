@@ -29,16 +29,20 @@ NodeStorage::~NodeStorage() = default;
 Task<Result<std::unique_ptr<NodeStorage>>> NodeStorage::open(AppletContext& context, disk::Disk& disk, std::string folder,
                                                              std::uint32_t number, NodeStorageOptions options) {
   std::unique_ptr<NodeStorage> node(new NodeStorage(context, number));
-  const std::string log_path =
-      options.log_folder.empty() ? folder + "/log" : fmt::format("{}/node-{}/log", options.log_folder, number);
+  const std::string log_path = (options.log_folder.empty() ? folder : log_folder(options, number)) + "/log";
   CO_TRYV(disk.make_folders(log_path));
+  // The log last: it is at work from then on, and has to be closed.
+  CO_TRY(node->engine_, co_await store::TableEngine::open(context.blocking(), folder + "/engine", options.engine));
   CO_TRY(node->log_, co_await disk::Log::open(context.core, disk, log_path, options.log));
   node->watch_ = std::make_unique<LogWatch>(*node->log_, node->logger_, number);
-  CO_TRY(node->engine_, co_await store::TableEngine::open(context.blocking(), folder + "/engine", options.engine));
   node->engine_metrics_ = std::make_unique<EngineMetrics>(context.core, context.metrics(), node->logger_, *node->engine_, number);
   node->group_ = std::make_unique<replica::ShardGroup>(context.core, *node->log_, *node->engine_, options.group);
   node->shard_metrics_ = std::make_unique<ShardMetrics>(context.metrics());
   co_return std::move(node);
+}
+
+std::string NodeStorage::log_folder(const NodeStorageOptions& options, std::uint32_t number) {
+  return options.log_folder.empty() ? std::string() : fmt::format("{}/node-{}", options.log_folder, number);
 }
 
 Task<> NodeStorage::close() {

@@ -28,6 +28,8 @@ class NodeStorage {
   static Task<Result<std::unique_ptr<NodeStorage>>> open(AppletContext& context, disk::Disk& disk, std::string folder,
                                                          std::uint32_t number, NodeStorageOptions options);
   ~NodeStorage();
+  // Which has the log of that node; empty: the node's own folder has it.
+  static std::string log_folder(const NodeStorageOptions& options, std::uint32_t number);
 
   std::uint32_t number() const { return number_; }
   disk::Log& log() { return *log_; }

@@ -34,7 +34,8 @@ struct PublicServerOptions {
   serve::AuthorityCheck authority_check = serve::AuthorityCheck::off;
 };
 
-// The store's public port. On a shared one a request for another core's shard travels there. Starts after Storage, stops before it: running calls get a few seconds to end.
+// The store's public port. On a shared one a request for another core's shard travels there. Starts after Storage, stops before
+// it: running calls get a few seconds to end.
 class PublicServer {
  public:
   PublicServer(AppletContext& context, PublicServerOptions options, Sharded<serve::ShardHost>* hosts);

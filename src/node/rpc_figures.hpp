@@ -11,8 +11,8 @@
 
 namespace skerry::node {
 
-// What passes over a server's connections, as metrics of its core: sums, since a series for each connection would never end. On the
-// server's core; destroy it before the server.
+// What passes over a server's connections, as metrics of its core: sums, since a series for each connection would never end. On
+// the server's core; destroy it before the server.
 class TrafficMetrics final : public Collector {
  public:
   TrafficMetrics(Metrics& metrics, const rpc::Server& server);

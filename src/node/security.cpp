@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/join.hpp"
+
 namespace skerry::node {
 namespace {
 
@@ -120,8 +122,9 @@ Task<Result<>> Security::start() {
 Task<> Security::stop() { co_await tasks_.cancel_and_join(); }
 
 Task<> Security::watch() {
-  for (;;) {
-    co_await context_.core.sleep_for(files_options_.reload_interval);
+  for (std::uint64_t asked = 0;;) {
+    co_await run_until(context_.core, context_.wait_hang_up(asked), context_.core.now() + files_options_.reload_interval);
+    asked = context_.hang_ups();
     if (context_.core.id() == CoreId{0}) {
       const auto changes = co_await context_.blocking().run([files = files_] { return files->refresh(); });
       for (const auto& change : changes) {

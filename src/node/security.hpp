@@ -65,8 +65,8 @@ class SecurityFiles {
 };
 
 // Holds the state for its core and keeps it fresh: the first core looks at the files from time to time, on a helper thread, and
-// hands what is new to the others. The first applet, so that the servers find it ready; a file that becomes unusable is logged and
-// changes nothing.
+// hands what is new to the others. The first applet, so that the servers find it ready; a file that becomes unusable is logged
+// and changes nothing.
 class Security {
  public:
   Security(AppletContext& context, std::shared_ptr<SecurityFiles> files);

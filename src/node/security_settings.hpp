@@ -8,13 +8,13 @@
 
 namespace skerry::node {
 
-// The settings of TLS and authentication, under the names that Oxia's configuration gives them. A part of the settings of whichever
-// process serves ports.
+// The settings of TLS and authentication, under the names that Oxia's configuration gives them. A part of the settings of
+// whichever process serves ports.
 class SecuritySettings {
  public:
   void declare(Settings& settings);
-  // Of processes that are part of a cluster: their internal port, and how they call those of others. `also` is the section that Oxia's
-  // files have for the latter.
+  // Of processes that are part of a cluster: their internal port, and how they call those of others. `also` is the section that
+  // Oxia's files have for the latter.
   void declare_internal(Settings& settings, const std::string& also);
   // After settings.load(). Reads nothing.
   Result<SecurityOptions> options() const;

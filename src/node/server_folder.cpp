@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "node/node_folders.hpp"
+
 namespace skerry::node {
 
 Task<Result<std::unique_ptr<ServerFolder>>> ServerFolder::open(disk::Disk& disk, std::string path, std::uint32_t nodes,
@@ -46,7 +48,8 @@ Result<> ServerFolder::load(disk::Disk& disk, std::uint32_t nodes) {
   }
   for (std::uint32_t node = 0; node < count; ++node) {
     TRY(const bool there, disk.exists(node_path(node)));
-    if (!there) {
+    TRY(const bool aside, disk.exists(aside_of(node_path(node))));   // then it was about to be made
+    if (!there && !aside) {
       return fail(Errc::corrupt,
                   fmt::format("{} is missing, and with it the records of that node: put it back from a copy, or make "
                               "it as an empty folder, and the node joins anew and is filled by the others",

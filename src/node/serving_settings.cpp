@@ -10,7 +10,26 @@ namespace {
 
 constexpr const char* off = "none";
 
+bool is_every_host(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+
+bool collide(const net::Address& one, const net::Address& other) {
+  const auto host = [](const net::Address& each) { return each.host == "localhost" ? "127.0.0.1" : each.host; };
+  if (one.port == 0 || one.port != other.port) return false;   // 0: each gets a free one
+  return is_every_host(one.host) || is_every_host(other.host) || host(one) == host(other);
+}
+
 }  // namespace
+
+Result<> check_distinct(const std::vector<FlaggedAddress>& addresses) {
+  for (auto one = addresses.begin(); one != addresses.end(); ++one) {
+    for (auto other = one + 1; other != addresses.end(); ++other) {
+      if (!one->address || !other->address || !collide(*one->address, *other->address)) continue;
+      return fail(Errc::invalid_argument, fmt::format("{} {} and {} {} are the same port: give each a port of its own", one->flag,
+                                                      one->address->text(), other->flag, other->address->text()));
+    }
+  }
+  return {};
+}
 
 Result<net::Address> address_setting(const std::string& text, std::string_view key) {
   Result<net::Address> address = net::Address::parse(text);

@@ -2,6 +2,8 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "node/node_storage.hpp"
@@ -24,8 +26,8 @@ class LoggingSettings {
   bool json_ = false;
 };
 
-// The settings that every process which serves data has, with their defaults. The flags that Oxia's programs have keep their names, and
-// the keys of its files are taken, too.
+// The settings that every process which serves data has, with their defaults. The flags that Oxia's programs have keep their
+// names, and the keys of its files are taken, too.
 class ServingSettings {
  public:
   ServingSettings(std::string data_dir, std::string cores_help)
@@ -72,6 +74,13 @@ class ServingSettings {
   Duration busy_wait_{};
   LoggingSettings logging_;
 };
+
+// Fails with invalid_argument when two of a process's addresses, each with the flag that sets it, are one.
+struct FlaggedAddress {
+  std::string_view flag;
+  std::optional<net::Address> address;   // nothing: nobody listens
+};
+Result<> check_distinct(const std::vector<FlaggedAddress>& addresses);
 
 // With the key in the text of a failure.
 Result<net::Address> address_setting(const std::string& text, std::string_view key);

@@ -47,11 +47,11 @@ void warn_of_ports(const StandaloneOptions& options, const Logger& log) {
 int run_standalone(StandaloneOptions options, LogRegistry& log) {
   const SystemClock clock;
   const Result<CorePlacement> wished = place(options, processors());
-  if (!wished) return refuse_start(wished.error());
+  if (!wished) return refuse_configuration(wished.error());
   const auto security = SecurityFiles::open(options.security);
-  if (!security) return refuse_start(security.error());
+  if (!security) return refuse_configuration(security.error());
   const Result<TracingOptions> tracing = tracing_options(options.tracing, process_environment());
-  if (!tracing) return refuse_start(tracing.error());
+  if (!tracing) return refuse_configuration(tracing.error());
   Threshold threshold(clock);
   if (const Result<> free = threshold.check_free(options.public_address); !free) return refuse_start(free.error());
   if (options.admin_address) {

@@ -94,6 +94,7 @@ Result<std::vector<NamespaceWish>> StandaloneSettings::namespaces() const {
 Result<StandaloneOptions> StandaloneSettings::options() const {
   StandaloneOptions options;
   TRY(ServingSettings::Values serving, serving_.values());
+  TRYV(check_distinct({{"--public-addr", serving.public_address}, {"--metrics-addr", serving.admin_address}}));
   TRY(options.namespaces, namespaces());
   options.public_address = std::move(serving.public_address);
   options.admin_address = std::move(serving.admin_address);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/standalone_settings.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace skerry::node {
@@ -46,6 +47,24 @@ TEST(StandaloneSettings, an_unknown_key_names_the_nearest) {
   const auto refused = from_yaml("shard: 4\n");
   ASSERT_FALSE(refused.has_value());
   EXPECT_NE(refused.error().text.find("shards"), std::string::npos) << refused.error().text;
+}
+
+TEST(StandaloneSettings, one_port_for_two_servers_is_refused_with_both_flags) {
+  const auto with = [](const char* public_address, const char* metrics_address) {
+    return from_yaml(fmt::format("public: {{address: \"{}\"}}\nmetrics: {{address: \"{}\"}}\n", public_address, metrics_address));
+  };
+  for (const auto& [one, other] : {std::pair("127.0.0.1:7001", "127.0.0.1:7001"),
+                                   {"localhost:7001", "127.0.0.1:7001"},
+                                   {":7001", "127.0.0.1:7001"},
+                                   {"[::1]:7001", "0.0.0.0:7001"}}) {
+    const auto refused = with(one, other);
+    ASSERT_FALSE(refused) << one << " " << other;
+    EXPECT_NE(refused.error().text.find("--public-addr"), std::string::npos);
+    EXPECT_NE(refused.error().text.find("--metrics-addr"), std::string::npos);
+  }
+  EXPECT_TRUE(with("127.0.0.1:7001", "127.0.0.2:7001"));
+  EXPECT_TRUE(with("127.0.0.1:0", "127.0.0.1:0"));
+  EXPECT_TRUE(with("127.0.0.1:7001", "none"));
 }
 
 }  // namespace

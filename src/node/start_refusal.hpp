@@ -12,4 +12,10 @@ inline int refuse_start(const Error& error) {
   return 1;
 }
 
+// For what its configuration says, or a file that it names; as exit_usage.
+inline int refuse_configuration(const Error& error) {
+  refuse_start(error);
+  return 2;
+}
+
 }   // namespace skerry::node

@@ -35,8 +35,8 @@ class Storage final : public serve::ShardHost {
   Task<> retire(ShardId shard, std::uint32_t node);
   Task<Result<>> forget(ShardId shard, std::uint32_t node, Deadline deadline);
 
-  // For a shard that will be opened with a state from elsewhere: takes the blocks of its snapshot, one after the other, waiting for room.
-  // With the last one: how many records it had; then the state is there for good, also after a crash.
+  // For a shard that will be opened with a state from elsewhere: takes the blocks of its snapshot, one after the other, waiting
+  // for room. With the last one: how many records it had; then the state is there for good, also after a crash.
   Task<Result<std::optional<std::uint64_t>>> restore(ShardId shard, std::uint32_t node, store::KeyOrder order, Bytes block);
   Task<> end_restore(ShardId shard);   // whether it was whole or not
 

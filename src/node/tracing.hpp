@@ -12,9 +12,9 @@
 
 namespace skerry::node {
 
-// Holds its core's tracer; on the first core it sends what all cores have recorded to the collector: OTLP over HTTP, as JSON. Added
-// first, so that it stops last and the spans of the end are sent, too. A collector that is slow or away costs spans, which are
-// counted, and nothing else.
+// Holds its core's tracer; on the first core it sends what all cores have recorded to the collector: OTLP over HTTP, as JSON.
+// Added first, so that it stops last and the spans of the end are sent, too. A collector that is slow or away costs spans, which
+// are counted, and nothing else.
 class Tracing final : private Collector {
  public:
   Tracing(AppletContext& context, TracingOptions options);

@@ -38,8 +38,8 @@ struct TracingWish {
   double ratio = 0.01;
 };
 
-// `environment` as "NAME=value". Read are OTEL_EXPORTER_OTLP_ENDPOINT, …_TRACES_ENDPOINT, …_HEADERS, …_CERTIFICATE, OTEL_SERVICE_NAME,
-// OTEL_RESOURCE_ATTRIBUTES and OTEL_SDK_DISABLED. Fails naming the variable or setting that is wrong.
+// `environment` as "NAME=value". Read are OTEL_EXPORTER_OTLP_ENDPOINT, …_TRACES_ENDPOINT, …_HEADERS, …_CERTIFICATE,
+// OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and OTEL_SDK_DISABLED. Fails naming the variable or setting that is wrong.
 Result<TracingOptions> tracing_options(const TracingWish& wish, const std::vector<std::string>& environment);
 
 }   // namespace skerry::node

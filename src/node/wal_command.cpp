@@ -13,6 +13,7 @@
 #include "base/nearest.hpp"
 #include "disk/log_inspect.hpp"
 #include "disk/machine_disk.hpp"
+#include "node/cli_number.hpp"
 #include "node/cluster_status.hpp"
 #include "runtime/core.hpp"
 #include "runtime/task_scope.hpp"
@@ -79,9 +80,10 @@ struct LogFolder {
 
 Result<std::vector<LogFolder>> find_logs(const disk::Disk& disk, const WalFlags& flags) {
   const std::string root = flags.wal_dir.empty() ? flags.data_dir : flags.wal_dir;
-  TRY(const std::vector<std::string> names, disk.list(root));
+  const auto names = disk.list(root);
+  if (!names) return fail(Errc::invalid_argument, names.error().message());   // it is what the command line names
   std::vector<LogFolder> found;
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     if (!name.starts_with("node-")) continue;
     const std::string path = fmt::format("{}/{}/log", root, name);
     TRY(const bool there, disk.exists(path));
@@ -130,8 +132,8 @@ std::function<Result<>(const disk::LogRecordView&)> printer(const Wanted& wanted
 }
 
 Task<Result<int>> scan(Core& core, disk::Disk& disk, const WalFlags& flags) {
-  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   CO_TRY(const std::vector<LogFolder> logs, find_logs(disk, flags));
+  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   int status = exit_ok;
   for (const LogFolder& log : logs) {
     CO_TRY(const auto reports, co_await disk::scan_log(core, disk, log.path, printer(wanted, flags, log.name)));
@@ -191,8 +193,8 @@ bool holds_range(const WalFlags& flags, const std::set<ShardId>& asked, const En
 }
 
 Task<Result<int>> verify(Core& core, disk::Disk& disk, const WalFlags& flags) {
-  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   CO_TRY(const std::vector<LogFolder> logs, find_logs(disk, flags));
+  CO_TRY(const Wanted wanted, Wanted::make(disk, flags));
   int status = exit_ok;
   Entries entries;
   for (const LogFolder& log : logs) {
@@ -251,12 +253,12 @@ void add_wal_command(CLI::App& app, Command& chosen) {
     return &command;
   };
   const auto add_range = [&](CLI::App& command, const char* what) {
-    command.add_option("--shard", flags->shard, fmt::format("{} this shard's", what));
+    command.add_option("--shard", flags->shard, fmt::format("{} this shard's", what))->transform(whole_number<std::int64_t>(0));
     command.add_option("--namespace", flags->name_space, fmt::format("{} this namespace's, as the data folder knows it", what));
     command.add_option("--offset-first", flags->offset_first, fmt::format("{} entries from this offset on", what))
-        ->check(CLI::NonNegativeNumber);
+        ->transform(whole_number<std::int64_t>(0));
     command.add_option("--offset-last", flags->offset_last, fmt::format("{} entries up to this offset", what))
-        ->check(CLI::NonNegativeNumber);
+        ->transform(whole_number<std::int64_t>(0));
   };
   add_range(*add("scan", "Print every record",
                  "Example:\n  skerry wal scan --data-dir /var/lib/skerry --shard 0 --offset-first 1000", scan),

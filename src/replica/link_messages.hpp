@@ -7,8 +7,8 @@
 #include "skerry/replica/v1/replica.pb.h"
 #include "store/snapshot_format.hpp"
 
-// The messages of replicas and their nodes, to and from the wire. Nothing that comes from there is trusted: ids below what can be are
-// refused with corrupt.
+// The messages of replicas and their nodes, to and from the wire. Nothing that comes from there is trusted: ids below what can be
+// are refused with corrupt.
 namespace skerry::replica {
 
 namespace wire = v1;

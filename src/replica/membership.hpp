@@ -12,15 +12,16 @@
 
 namespace skerry::replica {
 
-// Which entry, among all histories: two logs that hold the same one are equal up to it. Ordered as heads are: by term, then offset.
+// Which entry, among all histories: two logs that hold the same one are equal up to it. Ordered as heads are: by term, then
+// offset.
 struct EntryId {
   Term term = no_term;
   Offset offset = no_offset;
   friend auto operator<=>(const EntryId&, const EntryId&) = default;
 };
 
-// Who agrees on a shard's log. Joint while there are old voters: then each set needs a majority of its own. Learners receive and never
-// vote. The coordinator's to change, one step at a time.
+// Who agrees on a shard's log. Joint while there are old voters: then each set needs a majority of its own. Learners receive and
+// never vote. The coordinator's to change, one step at a time.
 struct Membership {
   MembershipVersion version{0};
   std::vector<NodeId> old_voters, voters, learners;
@@ -66,8 +67,8 @@ struct Membership {
 // A shard with one replica.
 Membership sole_voter(NodeId node);
 
-// Whether `to` may follow `from`, so that any two of their quorums meet: other learners, a joint set with the old voters in it, or
-// out of the joint set to either of its halves.
+// Whether `to` may follow `from`, so that any two of their quorums meet: other learners, a joint set with the old voters in it,
+// or out of the joint set to either of its halves.
 bool is_step(const Membership& from, const Membership& to);
 
 }   // namespace skerry::replica

@@ -23,8 +23,8 @@ struct NewTermAnswer {
   Term term;
   EntryId head;
   Offset applied = no_offset;
-  // The entry at its head is of a term in which it served clients as the leader, in this life, and does no more. When that is also the
-  // newest term among the heads of a majority, nobody else can be serving: the promises need not be waited out.
+  // The entry at its head is of a term in which it served clients as the leader, in this life, and does no more. When that is
+  // also the newest term among the heads of a majority, nobody else can be serving: the promises need not be waited out.
   bool served = false;
   Duration promised{};   // what is left of its promise to the shard's last leader
 };

@@ -22,4 +22,12 @@ TimePoint NodeLeases::given_in_former_life() const {
   return kept(Rule::restarted_node_stands_promised) ? started_ + limits::lease_length : TimePoint::min();
 }
 
+std::vector<NodeId> NodeLeases::lapsed(TimePoint now) const {
+  std::vector<NodeId> nodes;
+  for (const auto& [node, pair] : pairs_) {
+    if (pair.held().until <= now) nodes.push_back(node);
+  }
+  return nodes;
+}
+
 }  // namespace skerry::replica

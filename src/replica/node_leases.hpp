@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
+#include <vector>
 
 #include "replica/pair_lease.hpp"
 
@@ -16,6 +17,8 @@ class NodeLeases {
   Heartbeat heartbeat(NodeId to, TimePoint now) { return pair(to).heartbeat(now); }
   HeartbeatAnswer answer(NodeId from, const Heartbeat& heartbeat, TimePoint now) { return pair(from).answer(heartbeat, now); }
   HeartbeatNews answered(NodeId from, const HeartbeatAnswer& answer) { return pair(from).answered(answer); }
+  // Whose promises have run out, or were never given: what depends on leases changes by itself only when this does.
+  std::vector<NodeId> lapsed(TimePoint now) const;
   void forget(NodeId node) { pairs_.erase(node); }   // it shares no shard any more
 
   // --- for the replicas

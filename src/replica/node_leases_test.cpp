@@ -28,6 +28,16 @@ TEST(NodeLeases, nothing_is_held_from_a_node_that_never_answered) {
   EXPECT_EQ(pair.one.given_to(promiser), TimePoint::min());
 }
 
+TEST(NodeLeases, tells_whose_promises_have_run_out) {
+  Pair pair;
+  EXPECT_TRUE(pair.one.lapsed(start).empty());   // asked of nobody
+  pair.ask(start, start);
+  EXPECT_EQ(pair.one.lapsed(start), std::vector{promiser});
+  pair.beat(start);
+  EXPECT_TRUE(pair.one.lapsed(pair.until() - 1ms).empty());
+  EXPECT_EQ(pair.one.lapsed(pair.until()), std::vector{promiser});
+}
+
 TEST(NodeLeases, a_promise_is_counted_from_sending_and_kept_from_taking) {
   Pair pair;
   const auto answer = pair.ask(start, start + 30ms);

@@ -27,8 +27,8 @@ struct NodeIdentity {
   NodeId self;
 };
 
-// The streams between one node and the others: one to each, with what its leaders send and its heartbeats, and one from each, where
-// its followers answer. A stream that breaks is made again; what it carried is lost, and the replicas ask where they stand.
+// The streams between one node and the others: one to each, with what its leaders send and its heartbeats, and one from each,
+// where its followers answer. A stream that breaks is made again; what it carried is lost, and the replicas ask where they stand.
 // One core's, the node's; outlives the shards of its group that use it. stop() before the group's.
 class NodeLinks final : public Peers {
  public:

@@ -35,6 +35,8 @@ class NotificationHub::Follower final : public NotificationFollower {
     if (!start_exclusive) {
       first_ = std::make_shared<store::NotificationBatch>(
           store::NotificationBatch{.offset = hub.last_, .stamp = {}, .notifications = {}, .missing_from = {}});
+    } else if (*start_exclusive > hub.parts_.log.shard(hub.parts_.shard).last) {
+      begin_anew();
     }
   }
   Follower(const Follower&) = delete;
@@ -106,15 +108,22 @@ class NotificationHub::Follower final : public NotificationFollower {
     co_return Result<>{};
   }
 
+  // What it has seen is none of this log: of another store, or of one that was put back to an older copy.
+  void begin_anew() {
+    next_ = hub_.last_.next();
+    if (wishes_.gaps) from_log_.push_back(gap(Offset(0)));
+  }
+
   // On with the oldest that is kept. Oxia's protocol has no word for a gap.
   Result<> skip_trimmed(Offset last) {
     const Offset first = hub_.parts_.log.shard(hub_.parts_.shard).first;
     const Offset missing_from = std::exchange(next_, first > next_ ? first : last.next());
-    if (wishes_.gaps) {
-      from_log_.push_back(std::make_shared<store::NotificationBatch>(
-          store::NotificationBatch{.offset = next_.previous(), .stamp = {}, .notifications = {}, .missing_from = missing_from}));
-    }
+    if (wishes_.gaps) from_log_.push_back(gap(missing_from));
     return {};
+  }
+  Batch gap(Offset missing_from) const {   // up to where it goes on
+    return std::make_shared<store::NotificationBatch>(
+        store::NotificationBatch{.offset = next_.previous(), .stamp = {}, .notifications = {}, .missing_from = missing_from});
   }
 
   NotificationHub& hub_;

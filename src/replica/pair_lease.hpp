@@ -13,16 +13,16 @@ struct HeldPromise {
   TimePoint until = TimePoint::min();
 };
 
-// What an answer to a heartbeat brought. To be acted on in the same turn, before any lease is asked for: every shard in the news hears of
-// its higher term (ReplicaCore::hear), and where the node has restarted, every leader here that has a follower there probes it
-// (ReplicaCore::probe).
+// What an answer to a heartbeat brought. To be acted on in the same turn, before any lease is asked for: every shard in the news
+// hears of its higher term (ReplicaCore::hear), and where the node has restarted, every leader here that has a follower there
+// probes it (ReplicaCore::probe).
 struct HeartbeatNews {
   std::vector<FencedNews> fenced;
   bool restarted = false;
 };
 
-// Both sides of the heartbeats between this node and one other. The other's promise holds for every shard of this node whose follower
-// there has acknowledged this node's term, but for those that it names as fenced. Pure.
+// Both sides of the heartbeats between this node and one other. The other's promise holds for every shard of this node whose
+// follower there has acknowledged this node's term, but for those that it names as fenced. Pure.
 class PairLease {
  public:
   explicit PairLease(Incarnation own) : own_(own) {}

@@ -29,17 +29,17 @@ struct SnapshotSender {
   std::function<Task<Result<std::unique_ptr<store::SnapshotSource>>>()> open;
 };
 
-// The way to the same shard on other nodes. Any message may be lost, doubled, late or reordered. One core's; outlives the replicas
-// that use it.
+// The way to the same shard on other nodes. Any message may be lost, doubled, late or reordered. One core's; outlives the
+// replicas that use it.
 class Peers {
  public:
   virtual ~Peers() = default;
   // What is borrowed must live until these return. `entries` are the bytes of those that the message names.
   virtual void send(NodeId to, ShardId shard, const Append& message, std::span<const BytesView> entries) = 0;
   virtual void send(NodeId to, ShardId shard, const AppendAnswer& message) = 0;
-  // Brings a state to the replica there, going on where an attempt was broken off, and returns when the replica has it for good; few at
-  // once, and not faster than is good for others. Fails when it is refused, or after limits::snapshot_patience without progress.
-  // Cancel it when the shard leads no more.
+  // Brings a state to the replica there, going on where an attempt was broken off, and returns when the replica has it for good;
+  // few at once, and not faster than is good for others. Fails when it is refused, or after limits::snapshot_patience without
+  // progress. Cancel it when the shard leads no more.
   virtual Task<Result<>> send_snapshot(NodeId to, SnapshotSender sender) = 0;
 };
 

@@ -39,8 +39,8 @@ struct EntryRange {
   friend bool operator==(const EntryRange&, const EntryRange&) = default;
 };
 
-// What the driver must do, in this order, and before the next event. What goes to the log goes there in this order too; after it, take
-// position().
+// What the driver must do, in this order, and before the next event. What goes to the log goes there in this order too; after it,
+// take position().
 struct Effects {
   struct Answer {
     NodeId to;
@@ -70,12 +70,12 @@ struct SendPlan {
   Offset last = no_offset;   // of the entries that may go into this message; previous.offset when there are none
 };
 
-// One replica's part in the agreement on a shard's log, by the rules of docs/adr/0014. Pure: it is told what happened and says what to
-// do; it knows no clock, disk, network or entry content. Owned by its shard; its node's leases must outlive it.
+// One replica's part in the agreement on a shard's log, by the rules of docs/adr/0014. Pure: it is told what happened and says
+// what to do; it knows no clock, disk, network or entry content. Owned by its shard; its node's leases must outlive it.
 //
-// The driver tells it everything that concerns the shard, carries out the effects, and sends to followers: next_send() says from where,
-// the driver puts as many of those entries into a message as it has at hand and likes, and sent() makes the message. If it has to
-// read them from the log first, it asks next_send() again afterwards.
+// The driver tells it everything that concerns the shard, carries out the effects, and sends to followers: next_send() says from
+// where, the driver puts as many of those entries into a message as it has at hand and likes, and sent() makes the message. If it
+// has to read them from the log first, it asks next_send() again afterwards.
 //
 // The own log gives back positions as they become durable; a replica that can't keep its log any more resigns.
 class ReplicaCore {
@@ -91,8 +91,8 @@ class ReplicaCore {
   ReplicaCore(const ReplicaCore&) = delete;
   ReplicaCore& operator=(const ReplicaCore&) = delete;
 
-  // --- the coordinator. These fail with aborted when the term or the membership is not the one that counts, and with invalid_argument.
-  // The answer follows, as an effect, when the term is durable. Twice is the same as once.
+  // --- the coordinator. These fail with aborted when the term or the membership is not the one that counts, and with
+  // invalid_argument. The answer follows, as an effect, when the term is durable. Twice is the same as once.
   Result<Effects> new_term(NewTerm asked, TimePoint now);
   // Requires the answer to its NewTerm to have come from this life of the replica. Twice is the same as once.
   Result<Effects> become_leader(BecomeLeader told, TimePoint now);
@@ -103,7 +103,8 @@ class ReplicaCore {
   // --- as a leader
   // Takes the next offset of the log. Requires: leads(); of clients' requests also serving and holding the lease.
   EntryId propose();
-  // That more is committed is told with the next entries; when it may go alone is the caller's to say, who saves messages by waiting.
+  // That more is committed is told with the next entries; when it may go alone is the caller's to say, who saves messages by
+  // waiting.
   std::optional<SendPlan> next_send(NodeId to, bool commit_alone = true);
   // Some follower lacks this news, and nothing else that it could be sent.
   bool owes_commit_news() const;
@@ -153,8 +154,6 @@ class ReplicaCore {
   const Membership& membership() const { return membership_; }   // of a leader
   std::span<const FollowerProgress> followers() const { return followers_; }   // of a leader
   std::optional<MembershipVersion> confirmed_version() const;   // of a leader
-  // Of a leader: the oldest entry that some follower may still want from the log.
-  Offset oldest_wanted() const;
 
  private:
   struct Change {

@@ -42,6 +42,7 @@ Task<> ReplicaDriver::stop() {
 
 Result<Offset> ReplicaDriver::propose(Bytes entry) {
   const Offset offset = next_offset();
+  note_change();
   TRY(const disk::Sequence sequence, parts_.log.append(parts_.shard, parts_.replica.term(), offset, entry));
   SKERRY_ASSERT(parts_.replica.propose().offset == offset);
   ++entries_logged_;
@@ -100,7 +101,7 @@ Task<Result<>> ReplicaDriver::vouched(EntryId last) {
   if (failure_) co_return fail(*failure_);
   const Term term = parts_.replica.term();
   CO_TRY(Effects effects, parts_.replica.vouched(last));
-  carry_out(std::move(effects));
+  carry_out(effects);
   while (parts_.replica.applied() < last.offset && !failure_ && parts_.replica.term() == term) co_await changed_.wait();
   if (failure_) co_return fail(*failure_);
   if (parts_.replica.term() != term) {
@@ -191,6 +192,7 @@ void ReplicaDriver::on_stopped(const Error& reason) { fail_with(reason); }
 
 void ReplicaDriver::fail_with(Error reason) {
   if (failure_) return;
+  note_change();
   failure_ = std::move(reason);
   // Alone it goes on answering reads: nobody else could be elected.
   if (parts_.peers != nullptr) {
@@ -205,6 +207,7 @@ void ReplicaDriver::fail_with(Error reason) {
 // --- effects
 
 void ReplicaDriver::carry_out(Effects effects, Incoming incoming) {
+  note_change();
   if (effects.lost_above) {
     parts_.listener.on_lost();
     stop_snapshots();
@@ -403,6 +406,7 @@ void ReplicaDriver::send_to(NodeId node, bool commit_alone) {
 // What stands in `views_` follows the planned previous entry.
 void ReplicaDriver::send_entries(NodeId node, const SendPlan& plan, std::size_t bytes) {
   const Offset last(plan.previous.offset.value() + static_cast<std::int64_t>(views_.size()));
+  note_change();
   const Append message = parts_.replica.sent(node, last, bytes, now());
   parts_.peers->send(node, parts_.shard, message, views_);
 }
@@ -414,7 +418,8 @@ Task<> ReplicaDriver::feed(NodeId node) {
   if (!failure_) send_soon();
 }
 
-// False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes again.
+// False when there is nothing more that only the log has, or it can't be read: then the follower's patience ends, and this comes
+// again.
 Task<bool> ReplicaDriver::send_from_log(NodeId node) {
   const auto wanted = parts_.replica.next_send(node);
   if (wanted && wanted->kind == SendPlan::Kind::snapshot) begin_snapshot(node);

@@ -34,8 +34,8 @@ class ReplicaListener {
   virtual void on_failed(const Error& reason) = 0;   // log or engine can keep nothing more
 };
 
-// Carries out what the replication core of one shard decides: on the node's log, on the shard's state and towards other nodes. The
-// only one that talks to the core. In every role the same: entries come in, from the shard's own evaluation or from a leader,
+// Carries out what the replication core of one shard decides: on the node's log, on the shard's state and towards other nodes.
+// The only one that talks to the core. In every role the same: entries come in, from the shard's own evaluation or from a leader,
 // are logged and sent on in one go, and applied once they are committed. Owned by its shard, on its core.
 class ReplicaDriver final : private disk::LogListener, private TurnHook, private Timer {
  public:
@@ -52,6 +52,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
     EngineRoom room;
     // Makes the engine durable before a view of it is pinned for long; null: that is not needed.
     std::function<Task<Result<>>()> checkpoint = nullptr;
+    std::uint64_t* changes = nullptr;   // see ShardOptions
   };
   explicit ReplicaDriver(Parts parts);
   ~ReplicaDriver() override;
@@ -84,8 +85,8 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void answered(NodeId from, const AppendAnswer& answer);
   void hear(Term term);
   void probe(NodeId node);
-  // Takes the state that the leader on `from` sends, unless what is here is as good. Returns when this replica stands at its entry for
-  // good. `head` is the block.
+  // Takes the state that the leader on `from` sends, unless what is here is as good. Returns when this replica stands at its
+  // entry for good. `head` is the block.
   Task<Result<>> receive_snapshot(NodeId from, SnapshotHeader header, Bytes head, ArrivingSnapshot& blocks);
   // Of the state as it is now.
   Task<Result<std::unique_ptr<store::SnapshotSource>>> snapshot();
@@ -127,8 +128,13 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   };
   void send_to_all(bool commit_alone);
 
+  void note_change() {
+    if (parts_.changes != nullptr) ++*parts_.changes;
+  }
+
   // --- effects
   struct Sending {
+    std::uint64_t number;   // one to a node may end after the next has begun
     TaskScope::Handle task;
     Offset offset = no_offset;   // of the state; no_offset before it is its turn
   };
@@ -156,8 +162,9 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
 
   // --- snapshots (replica_snapshots.cpp)
   void begin_snapshot(NodeId node);
-  Task<> send_snapshot(Term term, NodeId node);
-  Task<Result<std::unique_ptr<store::SnapshotSource>>> open_snapshot(Term term, NodeId node);
+  Task<> send_snapshot(Term term, NodeId node, std::uint64_t number);
+  Task<Result<std::unique_ptr<store::SnapshotSource>>> open_snapshot(Term term, NodeId node, std::uint64_t number);
+  Sending* find_sending(Term term, NodeId node, std::uint64_t number);
   void stop_snapshots();
   Result<> log_installation(EntryId entry);
   Task<> install(disk::Sequence logged);
@@ -172,6 +179,7 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   bool installing_ = false;   // the log says that the state is another, and is not synced yet
   SnapshotReception reception_;
   CommitNews commit_news_{*this};
+  std::uint64_t sendings_ = 0;   // so far
   std::map<std::pair<Term, NodeId>, Sending> sending_;   // are being sent the state, in which term of ours
   std::set<NodeId> feeding_;   // are being sent what is read from the log
   std::vector<BytesView> views_;   // what goes into the next message; kept for its room

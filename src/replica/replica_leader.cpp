@@ -186,12 +186,6 @@ std::optional<MembershipVersion> ReplicaCore::confirmed_version() const {
   return version_;
 }
 
-Offset ReplicaCore::oldest_wanted() const {
-  Offset oldest = last_.next();
-  for (const FollowerProgress& follower : followers_) oldest = std::min(oldest, follower.matched().next());
-  return oldest;
-}
-
 FollowerProgress* ReplicaCore::progress_of(NodeId node) {
   const auto found = std::ranges::find(followers_, node, &FollowerProgress::node);
   return found == followers_.end() ? nullptr : &*found;

@@ -11,45 +11,55 @@ namespace skerry::replica {
 
 // --- sending
 
-// Takes its node off the list of those that are being sent the state, however it ends.
+// Takes its node off the list of those that are being sent the state, however it ends; unless another has begun by then.
 class ReplicaDriver::SendingPlace {
  public:
-  SendingPlace(ReplicaDriver& driver, Term term, NodeId node) : driver_(driver), key_(term, node) {}
+  SendingPlace(ReplicaDriver& driver, Term term, NodeId node, std::uint64_t number)
+      : driver_(driver), key_(term, node), number_(number) {}
   SendingPlace(const SendingPlace&) = delete;
   SendingPlace& operator=(const SendingPlace&) = delete;
-  ~SendingPlace() { driver_.sending_.erase(key_); }
+  ~SendingPlace() {
+    if (driver_.find_sending(key_.first, key_.second, number_) != nullptr) driver_.sending_.erase(key_);
+  }
 
  private:
   ReplicaDriver& driver_;
   const std::pair<Term, NodeId> key_;
+  const std::uint64_t number_;
 };
 
 void ReplicaDriver::begin_snapshot(NodeId node) {
   const Term term = parts_.replica.term();
   if (sending_.contains({term, node})) return;   // it is about to end, and the follower will be asked where it stands
-  if (const auto task = tasks_.spawn_with_handle(send_snapshot(term, node)))
-    sending_.emplace(std::pair(term, node), Sending{*task});
+  const std::uint64_t number = ++sendings_;
+  if (const auto task = tasks_.spawn_with_handle(send_snapshot(term, node, number)))
+    sending_.emplace(std::pair(term, node), Sending{number, *task});
 }
 
-Task<> ReplicaDriver::send_snapshot(Term term, NodeId node) {
-  const SendingPlace place(*this, term, node);
+ReplicaDriver::Sending* ReplicaDriver::find_sending(Term term, NodeId node, std::uint64_t number) {
+  const auto found = sending_.find({term, node});
+  return found == sending_.end() || found->second.number != number ? nullptr : &found->second;
+}
+
+Task<> ReplicaDriver::send_snapshot(Term term, NodeId node, std::uint64_t number) {
+  const SendingPlace place(*this, term, node, number);
   const auto sent = co_await parts_.peers->send_snapshot(
-      node, {.shard = parts_.shard, .term = term, .version = parts_.replica.version(), .open = [this, term, node] {
-               return open_snapshot(term, node);
+      node, {.shard = parts_.shard, .term = term, .version = parts_.replica.version(), .open = [this, term, node, number] {
+               return open_snapshot(term, node, number);
              }});
   if (!sent) co_await parts_.core.sleep_for(limits::append_patience);   // whatever it was, at once it would be again
-  const auto sending = sending_.find({term, node});
-  if (failure_ || parts_.replica.term() != term || sending == sending_.end()) co_return;
-  const auto offset = sent ? std::optional(sending->second.offset) : std::nullopt;
-  sending_.erase(sending);
+  const Sending* sending = find_sending(term, node, number);
+  if (failure_ || parts_.replica.term() != term || sending == nullptr) co_return;
+  const auto offset = sent ? std::optional(sending->offset) : std::nullopt;
+  sending_.erase({term, node});
   carry_out(parts_.replica.snapshot_ended(node, offset));
 }
 
-Task<Result<std::unique_ptr<store::SnapshotSource>>> ReplicaDriver::open_snapshot(Term term, NodeId node) {
+Task<Result<std::unique_ptr<store::SnapshotSource>>> ReplicaDriver::open_snapshot(Term term, NodeId node, std::uint64_t number) {
   CO_TRY(auto source, co_await snapshot());
-  const auto sending = sending_.find({term, node});
-  if (sending == sending_.end()) co_return fail(Errc::aborted, "the snapshot is wanted no more");
-  sending->second.offset = source->head().offset;
+  Sending* sending = find_sending(term, node, number);
+  if (sending == nullptr) co_return fail(Errc::aborted, "the snapshot is wanted no more");
+  sending->offset = source->head().offset;
   co_return source;
 }
 
@@ -107,8 +117,8 @@ Task<Result<>> ReplicaDriver::receive_snapshot(NodeId from, SnapshotHeader heade
   co_return Result<>{};
 }
 
-// What is staged is whole and durable, so with this record the state has become it: should the power go now, the next start takes it.
-// It is not taken before the record is synced: nothing of the engine's may be durable that the log does not know.
+// What is staged is whole and durable, so with this record the state has become it: should the power go now, the next start takes
+// it. It is not taken before the record is synced: nothing of the engine's may be durable that the log does not know.
 Result<> ReplicaDriver::log_installation(EntryId entry) {
   SKERRY_ASSERT(parts_.state.staged() == entry.offset);
   TRY(const disk::Sequence sequence, parts_.log.snapshot_installed(parts_.shard, entry.term, entry.offset));

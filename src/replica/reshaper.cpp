@@ -8,6 +8,7 @@
 #include "base/assert.hpp"
 #include "runtime/core.hpp"
 #include "store/reshape_error.hpp"
+#include "store/state_catch_up.hpp"
 #include "store/state_fork.hpp"
 
 namespace skerry::replica {
@@ -18,10 +19,11 @@ using store::ReshapeError;
 constexpr std::uint64_t old_log_bytes_max = 32 << 20;   // of the parent's, copied for those who follow changes
 constexpr std::size_t copied_chunk_bytes = 256 << 10;
 constexpr int rounds_max = 16;   // of a preparation, after a parent that is written to faster than is copied
+constexpr int merge_copies_max = 3;   // begun anew because ranges are deleted meanwhile; then it waits until nothing is written
 constexpr std::int64_t entries_left = 64;   // that a preparation need not follow any more
 constexpr Term preparing_term{0};   // of a child's replica until it is made
 
-}  // namespace
+}   // namespace
 
 // --- the plan
 
@@ -61,10 +63,17 @@ struct Reshaper::Copy {
   Offset applied = no_offset;   // of the parent's entries, in the children's states
 };
 
+// The child of a merge, staged as far as it has come. Dropped when something failed, as that.
+struct Reshaper::Union {
+  std::vector<Offset> copied;   // of each parent
+  store::StateCatchUp catch_up;
+};
+
 struct Reshaper::Job {
   explicit Job(Core& core) : ended(core) {}
   std::vector<ShardId> parents, children;
   std::optional<Copy> copy;
+  std::optional<Union> both;
   std::optional<TaskScope::Handle> task;   // while it runs
   std::uint64_t runs = 0;   // that have ended
   Result<> result;   // of the last
@@ -80,7 +89,10 @@ class Reshaper::Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
   ~Running() {
-    if (!job_->result) job_->copy.reset();
+    if (!job_->result) {
+      job_->copy.reset();
+      job_->both.reset();
+    }
     job_->task.reset();
     ++job_->runs;
     job_->ended.wake_all();
@@ -90,7 +102,7 @@ class Reshaper::Running {
   const std::shared_ptr<Job> job_;
 };
 
-Reshaper::Reshaper(Parts parts) : parts_(parts), room_(&parts.group.engine()), tasks_(parts.core) {}
+Reshaper::Reshaper(Parts parts) : parts_(std::move(parts)), room_(&parts_.group.engine()), tasks_(parts_.core) {}
 Reshaper::~Reshaper() = default;
 
 Task<> Reshaper::stop() {
@@ -145,6 +157,7 @@ Task<Result<>> Reshaper::prepare(ReshapePlan plan) {
   // What comes late must undo nothing: a child that was made knows a term above its parents', one that is only prepared does not.
   for (const auto& each : plan.children)
     if (parts_.group.find(each.shard) != nullptr || parts_.log.shard(each.shard).term > highest) co_return Result<>{};
+  CO_TRYV(check_free(plan));
   CO_TRY(const std::shared_ptr<Job> job, job_of(plan));
   co_return co_await done(job, std::move(plan), Last::no);
 }
@@ -154,10 +167,14 @@ Task<Result<>> Reshaper::make(ReshapePlan plan) {
   if (plan.head().offset < Offset(0) || plan.term <= plan.head().term) {
     co_return fail(Errc::invalid_argument, "the children's term must be above that of the parents' last entries");
   }
-  if (made(plan)) co_return Result<>{};
-  CO_TRY(const std::shared_ptr<Job> job, job_of(plan));
-  while (job->task) co_await job->ended.wait();   // what copies beforehand, or a call before this one
-  if (made(plan)) co_return Result<>{};
+  std::shared_ptr<Job> job;
+  for (;;) {   // after each wait it may have been made, or abandoned
+    if (made(plan)) co_return Result<>{};
+    CO_TRYV(check_free(plan));
+    CO_TRY(job, job_of(plan));
+    if (!job->task) break;   // else it copies beforehand, or for a call before this one
+    co_await job->ended.wait();
+  }
   for (const auto& each : plan.children) {
     if (parts_.group.find(each.shard) != nullptr)
       co_return fail(ReshapeError::behind, fmt::format("shard {} is open, and not made by this", each.shard.value()));
@@ -165,6 +182,14 @@ Task<Result<>> Reshaper::make(ReshapePlan plan) {
   CO_TRYV(co_await done(job, plan, Last::yes));
   forget(*job);
   co_return Result<>{};
+}
+
+Result<> Reshaper::check_free(const ReshapePlan& plan) const {
+  for (const auto& each : plan.children) {
+    if (!parts_.is_taken || !parts_.is_taken(each.shard)) continue;
+    return fail(Errc::aborted, fmt::format("the replica of shard {} is being opened or deleted", each.shard.value()));
+  }
+  return {};
 }
 
 bool Reshaper::made(const ReshapePlan& plan) const {
@@ -184,6 +209,7 @@ Task<> Reshaper::abandon(ShardId shard) {
       co_await job->ended.wait();
     }
     job->copy.reset();
+    job->both.reset();
     forget(*job);
   }
 }
@@ -207,8 +233,8 @@ Task<Result<>> Reshaper::work(std::shared_ptr<Job> job, ReshapePlan plan, Last l
     }
   }
   if (!plan.splits()) {
-    if (last == Last::no) co_return co_await prepare_merge(std::move(plan));
-    co_return co_await merge(std::move(plan));
+    if (last == Last::no) co_return co_await prepare_merge(std::move(job), std::move(plan));
+    co_return co_await merge(std::move(job), std::move(plan));
   }
   if (!job->copy) CO_TRYV(co_await copy(job, plan));
   const store::ShardEngine& parent = **parts_.group.engine().shard(plan.parents.front().shard);
@@ -247,47 +273,109 @@ Task<Result<>> Reshaper::begin_anew(ReshapePlan plan) {
   co_return co_await parts_.log.wait_synced(last);
 }
 
-// Stages the children's states. Says up to where of the parents', read when their views are pinned.
-Task<Result<>> Reshaper::fork(ReshapePlan plan, Offset* copied) {
-  CO_TRYV(co_await parts_.group.checkpoint());   // so that little in memory is pinned
-  store::Engine& engine = parts_.group.engine();
+store::StateFork::Parts Reshaper::fork_of(const ReshapePlan& plan) {
   store::StateFork::Parts parts{.core = parts_.core, .order = plan.order, .parents = {}, .children = {}};
   parts.has_room = [this] { return room_.any(); };
-  for (const auto& each : plan.parents) {
-    CO_TRY(store::ShardEngine * state, engine.shard(each.shard));
-    *copied = std::max(*copied, state->applied());
-    parts.parents.push_back(state);
-  }
-  for (const auto& each : plan.children) {
-    CO_TRY(store::ShardEngine * state, engine.shard(each.shard));
-    state->stage_anew();
-    parts.children.push_back({state, each.hashes});
-  }
+  for (const auto& each : plan.parents) parts.parents.push_back(*parts_.group.engine().shard(each.shard));
+  for (const auto& each : plan.children) parts.children.push_back({*parts_.group.engine().shard(each.shard), each.hashes});
+  return parts;
+}
+
+// Stages the children's states. Says up to where of each parent's, read when their views are pinned.
+Task<Result<>> Reshaper::fork(ReshapePlan plan, std::vector<Offset>* copied) {
+  CO_TRYV(co_await parts_.group.checkpoint());   // so that little in memory is pinned
+  store::StateFork::Parts parts = fork_of(plan);
+  for (const auto& each : parts.children) each.engine->stage_anew();
+  *copied = applied_by(plan);
   store::StateFork copy(std::move(parts));
   co_return co_await copy.run();
 }
 
+std::vector<Offset> Reshaper::applied_by(const ReshapePlan& plan) const {
+  std::vector<Offset> applied;
+  for (const auto& each : plan.parents) applied.push_back((*parts_.group.engine().shard(each.shard))->applied());
+  return applied;
+}
+
 // --- a merge
 
-Task<Result<>> Reshaper::prepare_merge(ReshapePlan plan) {
-  std::vector<store::ShardEngine*> states;
-  for (const auto& each : plan.parents) {
-    CO_TRY(store::ShardEngine * state, parts_.group.engine().shard(each.shard));
-    states.push_back(state);
+Task<Result<>> Reshaper::prepare_merge(std::shared_ptr<Job> job, ReshapePlan plan) {
+  CO_TRYV(co_await store::check_sessions_apart(fork_of(plan).parents));
+  for (int copies = 0; copies < merge_copies_max; ++copies) {
+    if (!job->both) CO_TRYV(co_await copy_both(job, plan));
+    Result<> followed;
+    for (int round = 0; round < rounds_max && followed; ++round) {
+      const std::vector<Offset> applied = applied_by(plan);
+      const auto near = [](Offset now, Offset then) { return now.value() <= then.value() + entries_left; };
+      if (std::ranges::equal(applied, job->both->copied, near)) co_return Result<>{};
+      followed = co_await follow_both(job, applied);
+    }
+    if (followed) co_return followed;
+    job->both.reset();
+    if (followed.error() != Errc::unsupported && followed.error() != Errc::not_found) co_return followed;
   }
-  co_return co_await store::check_sessions_apart(std::move(states));
+  co_return Result<>{};
+}
+
+Task<Result<>> Reshaper::copy_both(std::shared_ptr<Job> job, ReshapePlan plan) {
+  CO_TRYV(co_await begin_anew(plan));
+  std::vector<Offset> copied;
+  CO_TRYV(co_await fork(plan, &copied));
+  store::StateFork::Parts parts = fork_of(plan);
+  job->both.emplace(std::move(copied), store::StateCatchUp({.core = parts_.core,
+                                                            .parents = std::move(parts.parents),
+                                                            .child = parts.children.front().engine,
+                                                            .hashes = parts.children.front().hashes,
+                                                            .order = plan.order,
+                                                            .has_room = std::move(parts.has_room)}));
+  co_return Result<>{};
+}
+
+// What the parents' logs touch up to these offsets, which they have applied.
+Task<Result<>> Reshaper::follow_both(std::shared_ptr<Job> job, std::vector<Offset> up_to) {
+  for (std::size_t parent = 0; parent < up_to.size(); ++parent) {
+    Offset& copied = job->both->copied[parent];
+    while (copied < up_to[parent]) {
+      CO_TRY(const auto entries, co_await parts_.log.read(job->parents[parent], copied.next(), copied_chunk_bytes));
+      if (entries.empty() || entries.front().offset != copied.next()) {
+        co_return fail(Errc::not_found, fmt::format("the log of shard {} holds no entry {} any more",
+                                                    job->parents[parent].value(), copied.next().value()));
+      }
+      for (const disk::LogEntry& entry : entries) {
+        if (entry.offset > up_to[parent]) break;
+        CO_TRYV(job->both->catch_up.note(entry.payload));
+        copied = entry.offset;
+      }
+      CO_TRYV(co_await job->both->catch_up.settle());
+    }
+  }
+  co_return Result<>{};
 }
 
 // Both states are those after the parents' last entries: they are applied.
-Task<Result<>> Reshaper::merge(ReshapePlan plan) {
-  CO_TRYV(co_await begin_anew(plan));
-  Offset copied = no_offset;
-  CO_TRYV(co_await fork(plan, &copied));
-  if (copied != plan.head().offset) co_return fail(ReshapeError::behind, "a parent has gone on");
+Task<Result<>> Reshaper::merge(std::shared_ptr<Job> job, ReshapePlan plan) {
+  std::vector<Offset> heads;
+  for (const auto& each : plan.parents) heads.push_back(each.head.offset);
+  if (applied_by(plan) != heads) co_return fail(ReshapeError::behind, "a parent has gone on");
+  if (job->both) {
+    const auto followed = co_await follow_both(job, heads);
+    if (!followed) job->both.reset();
+    if (!followed && followed.error() != Errc::unsupported && followed.error() != Errc::not_found) co_return followed;
+  }
+  if (!job->both) CO_TRYV(co_await copy_both(job, plan));
+  job->both.reset();
+  co_return co_await finish_both(std::move(plan));
+}
+
+Task<Result<>> Reshaper::finish_both(ReshapePlan plan) {
+  {
+    store::StateFork rest(fork_of(plan));
+    CO_TRYV(co_await rest.take_bookkeeping());
+  }
   const ShardId child = plan.children.front().shard;
   CO_TRY(store::ShardEngine * state, parts_.group.engine().shard(child));
-  CO_TRYV(co_await state->finish_staging(copied));
-  CO_TRYV(parts_.log.snapshot_installed(child, plan.head().term, copied));
+  CO_TRYV(co_await state->finish_staging(plan.head().offset));
+  CO_TRYV(parts_.log.snapshot_installed(child, plan.head().term, plan.head().offset));
   CO_TRY(const disk::Sequence sequence, parts_.log.record_term(child, plan.term));
   co_return co_await parts_.log.wait_synced(sequence);   // whoever opens it takes what is staged
 }
@@ -297,7 +385,9 @@ Task<Result<>> Reshaper::merge(ReshapePlan plan) {
 Task<Result<>> Reshaper::copy(std::shared_ptr<Job> job, ReshapePlan plan) {
   CO_TRYV(co_await begin_anew(plan));
   Copy made;
-  CO_TRYV(co_await fork(plan, &made.applied));
+  std::vector<Offset> copied;
+  CO_TRYV(co_await fork(plan, &copied));
+  made.applied = copied.front();
   if (made.applied == no_offset) co_return fail(ReshapeError::behind, "the parent's state is empty");
   std::vector<store::HashRange> hashes;
   for (const auto& each : plan.children) hashes.push_back(each.hashes);

@@ -23,6 +23,7 @@ struct ReshaperTest : testing::Test {
   ShardWorld world;
   NodeLeases leases{Incarnation(1), TimePoint()};
   std::unique_ptr<Reshaper> reshaper;
+  std::optional<ShardId> taken;   // by somebody who opens or deletes it
   std::map<ShardId, Term> terms;
   std::map<ShardId, Records> written;
 
@@ -33,7 +34,8 @@ struct ReshaperTest : testing::Test {
   void TearDown() override { reshaper.reset(); }
   void start() {
     ASSERT_TRUE(world.start_node());
-    reshaper = std::make_unique<Reshaper>(Reshaper::Parts{world.core(), world.log(), world.group()});
+    reshaper = std::make_unique<Reshaper>(
+        Reshaper::Parts{world.core(), world.log(), world.group(), [this](ShardId id) { return taken == id; }});
   }
   void crash() {
     world.core().drop_frames();
@@ -111,7 +113,7 @@ struct ReshaperTest : testing::Test {
     for (Offset seen = after; seen < last;) {
       const auto batch = world.run((*follower)->next());
       SKERRY_ASSERT(batch.has_value());
-      if ((*batch)->missing_from) keys.push_back("gap");
+      if ((*batch)->missing_from) keys.emplace_back("gap");
       for (const auto& each : (*batch)->notifications) keys.push_back(each.key);
       seen = (*batch)->offset;
     }
@@ -202,6 +204,29 @@ TEST_F(ReshaperTest, what_is_abandoned_can_be_deleted_and_made_anew) {
   expect_split();
 }
 
+TEST_F(ReshaperTest, nothing_is_made_of_a_child_that_was_given_up_while_it_was_waited_for) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 30);
+  ASSERT_TRUE(fence(parent));
+  std::optional<Result<>> prepared, made;
+  const auto keep = [](Task<Result<>> task, std::optional<Result<>>& into) -> Task<> { into.emplace(co_await std::move(task)); };
+  world.tasks().spawn(keep(reshaper->prepare(split()), prepared));
+  world.core().run_turn();
+  const auto give_up = [](ReshaperTest& test) -> Task<> {
+    co_await test.reshaper->abandon(right);
+    test.taken = right;   // as who opens it
+  };
+  world.tasks().spawn(give_up(*this));
+  world.tasks().spawn(keep(reshaper->make(split()), made));
+  while (!made && world.step()) {}
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->error(), make_error_code(Errc::aborted));
+  taken.reset();
+  ASSERT_TRUE(world.run(reshaper->make(split())));
+  expect_split();
+}
+
 TEST_F(ReshaperTest, changes_are_followed_across_the_split_without_gap_or_double) {
   ASSERT_TRUE(open(parent));
   ASSERT_TRUE(lead(parent));
@@ -250,6 +275,61 @@ TEST_F(ReshaperTest, two_shards_become_one) {
   ASSERT_TRUE(lead(merged));
   Records all = written[parent];
   all["only here"] = "1";
+  EXPECT_EQ(records_of(merged), all);
+}
+
+TEST_F(ReshaperTest, a_merge_that_was_prepared_has_what_was_written_and_deleted_since) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 60);
+  ASSERT_TRUE(fence(parent));
+  ASSERT_TRUE(world.run(reshaper->make(split())));
+  expect_split();
+  ASSERT_TRUE(world.run(reshaper->prepare(merge())));
+  Records all;
+  for (const ShardId child : {left, right}) {
+    Records ours = records_of(child);
+    ASSERT_GT(ours.size(), 10U);
+    const Bytes changed = ours.begin()->first, deleted = std::next(ours.begin())->first;
+    ASSERT_TRUE(put(child, changed, "anew"));
+    const store::Delete erase{.key = deleted, .expected_version = std::nullopt};
+    ASSERT_TRUE(world.run(world.shard(child).write(store::WriteRequest{{}, {&erase, 1}, {}})));
+    ours[changed] = "anew";
+    ours.erase(deleted);
+    all.merge(ours);
+  }
+  ASSERT_TRUE(world.run(world.shard(left).create_session(10s, "client")));
+  ASSERT_TRUE(fence(left));
+  ASSERT_TRUE(fence(right));
+  ASSERT_TRUE(world.run(reshaper->make(merge())));
+  ASSERT_TRUE(open(merged));
+  ASSERT_TRUE(lead(merged));
+  EXPECT_EQ(records_of(merged), all);
+  EXPECT_EQ(world.shard(merged).figures().sessions, 1U);
+}
+
+TEST_F(ReshaperTest, a_merge_under_which_a_range_is_deleted_is_copied_anew) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 60);
+  ASSERT_TRUE(fence(parent));
+  ASSERT_TRUE(world.run(reshaper->make(split())));
+  expect_split();
+  for (const bool again : {true, false}) {
+    ASSERT_TRUE(world.run(reshaper->prepare(merge())));
+    const Records ours = records_of(left);
+    const Bytes first = ours.begin()->first, second = std::next(ours.begin())->first;
+    const store::DeleteRange range{.start = first, .end = second};
+    ASSERT_TRUE(world.run(world.shard(left).write(store::WriteRequest{{}, {}, {&range, 1}})));
+    if (again) ASSERT_TRUE(world.run(reshaper->prepare(merge())));
+  }
+  Records all = records_of(left);
+  all.merge(records_of(right));
+  ASSERT_TRUE(fence(left));
+  ASSERT_TRUE(fence(right));
+  ASSERT_TRUE(world.run(reshaper->make(merge())));
+  ASSERT_TRUE(open(merged));
+  ASSERT_TRUE(lead(merged));
   EXPECT_EQ(records_of(merged), all);
 }
 

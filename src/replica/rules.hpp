@@ -4,8 +4,8 @@
 
 namespace skerry::replica {
 
-// The rules of docs/adr/0014 that the replication core keeps, one name for each that can be broken alone. The simulation builds the
-// core once more with SKERRY_BREAKABLE_RULES, breaks them one by one and must notice; elsewhere kept() is a constant.
+// The rules of docs/adr/0014 that the replication core keeps, one name for each that can be broken alone. The simulation builds
+// the core once more with SKERRY_BREAKABLE_RULES, breaks them one by one and must notice; elsewhere kept() is a constant.
 enum class Rule : std::uint8_t {
   older_term_refused,
   term_durable_before_answer,

@@ -58,8 +58,9 @@ Task<Result<>> log_ends_early(disk::Log& log, disk::LogShard logged, Offset appl
   co_return co_await log.wait_synced(sequence);
 }
 
-// Among others entries are committed, and applied, when a majority has them, this node's own disk or not: its engine may have made
-// durable what its log had not when the power went. That state is committed, so it stands for its last entry, of the last barrier's term.
+// Among others entries are committed, and applied, when a majority has them, this node's own disk or not: its engine may have
+// made durable what its log had not when the power went. That state is committed, so it stands for its last entry, of the last
+// barrier's term.
 Task<Result<>> log_follows_state(disk::Log& log, store::ShardEngine& engine, ShardId id, store::KeyOrder order) {
   store::StateMachine machine(id, order, engine);
   CO_TRYV(co_await machine.open());
@@ -94,7 +95,8 @@ struct Shard::Parts final : ReplicaListener, WriteListener {
                 .peers = options.seat ? options.seat->peers : nullptr,
                 .engine_health = options.engine_health,
                 .room = EngineRoom(options.engine),
-                .checkpoint = options.checkpoint}),
+                .checkpoint = options.checkpoint,
+                .changes = options.changes}),
         pipeline({core, id, machine, driver, *this, EngineRoom(options.engine)}) {
     report.durable = engine.durable();
   }
@@ -219,7 +221,8 @@ Task<Result<store::WriteOutcome>> Shard::write(store::WriteRequest request, std:
 
 // --- sessions
 
-Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity) {
+Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout, Bytes client_identity,
+                                              std::optional<SessionId> given) {
   if (timeout < limits::session_timeout_min || timeout > limits::session_timeout_max) {
     co_return fail(ShardError::invalid_session_timeout,
                    fmt::format("a session timeout of {} ms is not within {} to {} ms", timeout.count(),
@@ -227,10 +230,10 @@ Task<Result<SessionId>> Shard::create_session(std::chrono::milliseconds timeout,
                                std::chrono::milliseconds(limits::session_timeout_max).count()));
   }
   if (!has_room()) co_await wait_for_room();
-  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity)});
+  Ticket ticket = parts_->pipeline.propose(CreateSession{timeout, std::move(client_identity), given});
   co_await ticket.wait();
   CO_TRYV(ticket.take());
-  co_return session_id(parts_->id, ticket.offset());
+  co_return given.value_or(session_id(parts_->id, ticket.offset()));
 }
 
 Result<> Shard::keep_alive(SessionId session) {
@@ -356,6 +359,7 @@ Task<Result<EntryId>> Shard::seal(Term term) {
   };
   if (!leads()) co_return refuse();
   parts_->pipeline.seal(parts_->core.now() + seal_patience);
+  if (parts_->options.changes != nullptr) ++*parts_->options.changes;
   co_await parts_->pipeline.wait_answered();
   if (!leads()) co_return refuse();
   const EntryId last = parts_->replica.head();
@@ -368,6 +372,7 @@ Result<> Shard::unseal(Term term) {
     return fail(ShardError::not_leader, fmt::format("this node does not lead shard {} in term {}", id().value(), term.value()));
   }
   parts_->pipeline.unseal();
+  if (parts_->options.changes != nullptr) ++*parts_->options.changes;
   return {};
 }
 
@@ -411,6 +416,7 @@ Task<Result<>> Shard::receive_snapshot(NodeId from, SnapshotHeader header, Bytes
 
 std::optional<Offset> Shard::wanted_after_snapshots() const { return parts_->driver.wanted_after_snapshots(); }
 ShardId Shard::id() const { return parts_->id; }
+store::KeyOrder Shard::key_order() const { return parts_->options.order; }
 Term Shard::term() const { return parts_->replica.term(); }
 Offset Shard::commit() const { return parts_->replica.commit(); }
 Offset Shard::durable() const { return parts_->engine.durable(); }
@@ -462,7 +468,7 @@ ShardUse Shard::use() { return {*this, parts_->uses}; }
 
 bool Shard::in_use() const { return parts_->uses->any(); }
 
-Task<> Shard::wait_unused() const { co_await parts_->uses->wait_none(); }
+const std::shared_ptr<ShardUses>& Shard::uses() const { return parts_->uses; }
 
 void Shard::room_changed() { parts_->pipeline.room_changed(); }
 

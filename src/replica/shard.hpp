@@ -45,8 +45,12 @@ struct ShardOptions {
   std::function<Result<>()> engine_health = nullptr;
   // Asked whether it has room for more; a ShardGroup gives its own. Null: it always has.
   const store::Engine* engine = nullptr;
-  // Asked before a view of the state is pinned for long; a ShardGroup lets its engine write what it holds in memory. Null: nothing.
+  // Asked before a view of the state is pinned for long; a ShardGroup lets its engine write what it holds in memory. Null:
+  // nothing.
   std::function<Task<Result<>>()> checkpoint = nullptr;
+  // Rises with whatever may change what status() tells, but for the time that goes by. A ShardGroup gives its own. Null: nobody
+  // looks.
+  std::uint64_t* changes = nullptr;
 };
 
 // What opening a shard had to do.
@@ -94,9 +98,9 @@ struct ReplicaStatus {
   bool sealed = false;   // it leads and takes nothing more into the log
 };
 
-// One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves: reads
-// see committed state; writes are evaluated in the order proposed, logged, and answered in that order once committed.
-// Lives on one core; owned by its ShardGroup. open() recovers, and begins a term where the shard stands alone; stop() finishes what is
+// One replica of a shard: the state machine and the replication core over the node's log and engine. While it leads it serves:
+// reads see committed state; writes are evaluated in the order proposed, logged, and answered in that order once committed. Lives
+// on one core; owned by its ShardGroup. open() recovers, and begins a term where the shard stands alone; stop() finishes what is
 // in flight. Log and engine must outlive it, and it must outlive the followers and scans it hands out.
 class Shard {
  public:
@@ -112,13 +116,15 @@ class Shard {
   // Whether little enough is in flight (limits::shard_entries_in_flight_max, shard_bytes_in_flight_max).
   bool has_room() const;
   Task<> wait_for_room();
-  // Room, proposal and outcome in one. What the request borrows must live until this returns; so must `stages`, where the times of
-  // the write's stages go, unless that is null.
+  // Room, proposal and outcome in one. What the request borrows must live until this returns; so must `stages`, where the times
+  // of the write's stages go, unless that is null.
   Task<Result<store::WriteOutcome>> write(store::WriteRequest request, std::optional<store::RequestId> id = std::nullopt,
                                           WriteStages* stages = nullptr);
 
   // --- sessions
-  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity);
+  // `given`: the id that another shard, made of the same one as this, has given it.
+  Task<Result<SessionId>> create_session(std::chrono::milliseconds timeout, Bytes client_identity,
+                                         std::optional<SessionId> given = std::nullopt);
   Result<> keep_alive(SessionId session);   // fails with session_not_found
   Task<Result<>> close_session(SessionId session);   // fails with session_not_found; deletes its ephemeral records
   // Ends sessions that were silent for their timeout. Called every session_tick by the group.
@@ -130,13 +136,14 @@ class Shard {
 
   // --- reads of committed state. What a Get borrows must live until the answer.
   std::optional<Result<store::GetOutcome>> try_get(const store::Get& get);   // nothing: cold, await get()
-  // The record under a key, borrowed until anything else is asked; false when try_get() has to answer: cold, absent, or not well asked
-  // for.
+  // The record under a key, borrowed until anything else is asked; false when try_get() has to answer: cold, absent, or not well
+  // asked for.
   bool try_find(BytesView key, BytesView& record);
   // Says which keys try_find() will be asked for next, at most store::expected_keys_max.
   void expect(std::span<const BytesView> keys);
   Task<Result<store::GetOutcome>> get(store::Get get);
-  // Brings what these would find cold into memory, all at once, so that try_get answers for a while. The gets must live until then.
+  // Brings what these would find cold into memory, all at once, so that try_get answers for a while. The gets must live until
+  // then.
   Task<Result<>> warm(std::span<const store::Get> gets);
   Result<std::unique_ptr<store::Scan>> scan(store::Range range, store::StateMachine::ScanKind kind);
 
@@ -155,9 +162,9 @@ class Shard {
   Task<Result<NewTermAnswer>> new_term(NewTerm asked);
   Result<> become_leader(BecomeLeader told);
   Result<bool> change_members(ChangeMembers told);
-  // Whoever leads in this term takes no more into the log, and clients are refused as during an election; reads go on. Returns the last
-  // entry when all before it is applied. Fails with not_leader. Asked again it lasts from then; after `seal_patience` without, it ends by
-  // itself: who asked may be gone.
+  // Whoever leads in this term takes no more into the log, and clients are refused as during an election; reads go on. Returns
+  // the last entry when all before it is applied. Fails with not_leader. Asked again it lasts from then; after `seal_patience`
+  // without, it ends by itself: who asked may be gone.
   Task<Result<EntryId>> seal(Term term);
   Result<> unseal(Term term);   // fails with not_leader
   // Of a fenced replica: its last entry is this one, and all is committed. Returns when it is applied.
@@ -172,6 +179,7 @@ class Shard {
 
   // --- for the group
   ShardId id() const;
+  store::KeyOrder key_order() const;
   Term term() const;
   Offset commit() const;
   Offset durable() const;   // in the engine: entries above are replayed after a crash
@@ -186,9 +194,11 @@ class Shard {
   // Whoever finds the shard for others takes one, see ShardUse.
   ShardUse use();
   bool in_use() const;
-  // Returns when nobody holds one. It must not be found any more.
-  Task<> wait_unused() const;
-  // No more writes from now on: the engine or the log can't keep them. Of several replicas another has to lead; alone, reads go on.
+  const std::shared_ptr<ShardUses>& uses() const;
+  // Returns when nobody holds one. The shard must not be found any more, and may be gone then.
+  static Task<> wait_unused(std::shared_ptr<ShardUses> uses) { co_await uses->wait_none(); }
+  // No more writes from now on: the engine or the log can't keep them. Of several replicas another has to lead; alone, reads go
+  // on.
   void stop_writes(Error reason);
   // The engine may have room again, or a reason why it hasn't.
   void room_changed();

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/limits.hpp"
 #include "replica/testing/shard_world.hpp"
 
 namespace skerry::replica {
@@ -99,11 +100,8 @@ TEST_F(ShardFollowersTest, a_start_that_is_no_offset_at_all_harms_nobody) {
   const auto from_below = follow(Offset(std::numeric_limits<std::int64_t>::min()));
   EXPECT_EQ(next_key(*from_below), "a");
   const auto from_above = follow(Offset(std::numeric_limits<std::int64_t>::max()));
-  std::optional<Result<Batch>> change;
-  world.tasks().spawn(keep_next(*from_above, change));
   put("b");
-  world.settle();
-  EXPECT_FALSE(change);   // what it waits for is far away
+  EXPECT_EQ(next_key(*from_above), "b");
 }
 
 TEST_F(ShardFollowersTest, a_start_that_was_trimmed_continues_at_the_oldest_kept) {
@@ -170,6 +168,30 @@ TEST_F(ShardFollowersTest, following_is_refused_where_notifications_are_off) {
   EXPECT_EQ(world.shard().follow({}).error(), make_error_code(ShardError::notifications_disabled));
 }
 
+TEST_F(ShardFollowersTest, one_that_has_seen_more_than_there_is_is_told_so_and_goes_on) {
+  put("before");
+  NotificationWishes wishes;
+  wishes.gaps = true;
+  const auto told = *world.shard().follow(Offset(500), wishes);
+  const Batch gap = next(*told);
+  EXPECT_EQ(gap->missing_from, Offset(0));
+  EXPECT_EQ(gap->offset, world.shard().commit());
+  const auto not_told = follow(Offset(500));
+  put("after");
+  EXPECT_EQ(next_key(*told), "after");
+  EXPECT_EQ(next_key(*not_told), "after");
+}
+
+TEST_F(ShardFollowersTest, one_more_than_the_limit_is_refused_until_another_has_gone) {
+  std::vector<std::unique_ptr<NotificationFollower>> all;
+  for (std::size_t i = 0; i < limits::shard_followers_max; ++i) all.push_back(follow());
+  const auto refused = world.shard().follow({});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), Errc::resource_exhausted);
+  all.pop_back();
+  EXPECT_TRUE(world.shard().follow({}));
+}
+
 struct SequenceFollowersTest : ShardFollowersTest {
   void add(Bytes prefix) {
     const std::uint64_t delta = 1;
@@ -202,6 +224,12 @@ TEST_F(SequenceFollowersTest, a_follower_of_an_empty_sequence_waits_for_its_firs
   world.settle();
   ASSERT_TRUE(told);
   EXPECT_EQ(**told, key(1));
+}
+
+TEST_F(SequenceFollowersTest, one_more_than_the_limit_is_refused) {
+  std::vector<std::unique_ptr<SequenceFollower>> all;
+  for (std::size_t i = 0; i < limits::shard_followers_max; ++i) all.push_back(*world.shard().follow_sequence("s"));
+  EXPECT_EQ(world.shard().follow_sequence("s").error(), Errc::resource_exhausted);
 }
 
 TEST_F(SequenceFollowersTest, a_slow_follower_is_told_only_the_latest) {

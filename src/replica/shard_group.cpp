@@ -12,7 +12,7 @@
 namespace skerry::replica {
 
 ShardGroup::ShardGroup(Core& core, disk::Log& log, store::Engine& engine, ShardGroupOptions options)
-    : core_(core), log_(log), engine_(engine), options_(options), tasks_(core) {
+    : core_(core), log_(log), engine_(engine), options_(options), stopped_(core), tasks_(core), stops_(core) {
   engine_.set_listener(this);
 }
 
@@ -24,7 +24,9 @@ Task<Result<Shard*>> ShardGroup::open(ShardId id, ShardOptions options) {
   if (!options.engine_health) options.engine_health = [this] { return engine_.health(); };
   options.engine = &engine_;
   options.checkpoint = [this] { return checkpoint(); };
+  options.changes = &changes_;
   CO_TRY(auto shard, co_await Shard::open(core_, log_, *state, id, std::move(options)));
+  ++changes_;
   co_return shards_.emplace(id, std::move(shard)).first->second.get();
 }
 
@@ -39,24 +41,52 @@ Shard* ShardGroup::find(ShardId id) {
   return found == shards_.end() ? nullptr : found->second.get();
 }
 
+Shard* ShardGroup::find_retired(ShardId id) const {
+  const auto found = std::ranges::find(retired_, id, [](const auto& each) { return each->id(); });
+  return found == retired_.end() ? nullptr : found->get();
+}
+
 Task<> ShardGroup::retire(ShardId id) {
-  const auto open = shards_.find(id);
-  if (open == shards_.end()) co_return;
-  Shard& shard = *retired_.emplace_back(std::move(open->second));
-  shards_.erase(open);
+  if (const auto open = shards_.find(id); open != shards_.end()) {
+    Shard& shard = *retired_.emplace_back(std::move(open->second));
+    shards_.erase(open);
+    ++changes_;
+    stopping_.insert(id);
+    stops_.spawn(stop_retired(shard));
+  }
+  while (stopping_.contains(id)) co_await stopped_.wait();
+}
+
+Task<> ShardGroup::stop_retired(Shard& shard) {
+  const ShardId id = shard.id();
   co_await shard.stop();
+  stopping_.erase(id);
+  stopped_.wake_all();
+}
+
+Task<Result<>> ShardGroup::retire_all(Deadline deadline) {
+  while (!shards_.empty()) co_await retire(shards_.begin()->first);
+  while (!stopping_.empty()) co_await stopped_.wait();
+  std::vector<std::shared_ptr<ShardUses>> left;
+  for (const auto& shard : retired_) left.push_back(shard->uses());
+  for (const auto& uses : left) {
+    if (uses->any()) co_await run_until(core_, Shard::wait_unused(uses), deadline);
+    if (uses->any()) co_return fail(Errc::deadline_exceeded, "requests to its shards still run");
+  }
+  co_return Result<>{};
 }
 
 Task<Result<>> ShardGroup::forget(ShardId id, Deadline deadline) {
-  const auto of_this_id = [id](const auto& each) { return each->id() == id; };
-  if (const auto found = std::ranges::find_if(retired_, of_this_id); found != retired_.end()) {
-    const Shard& shard = **found;
-    if (shard.in_use()) co_await run_until(core_, shard.wait_unused(), deadline);
-    if (shard.in_use()) {
+  while (const Shard* retired = find_retired(id)) {
+    if (retired->in_use()) co_await run_until(core_, Shard::wait_unused(retired->uses()), deadline);
+    retired = find_retired(id);   // it may be gone
+    if (retired != nullptr && retired->in_use()) {
       co_return fail(Errc::deadline_exceeded, fmt::format("requests to shard {}, which was deleted, still run", id.value()));
     }
-    std::erase_if(retired_, of_this_id);
+    std::erase_if(retired_, [retired](const auto& each) { return each.get() == retired; });
   }
+  if (find(id) != nullptr)
+    co_return fail(Errc::aborted, fmt::format("shard {} was opened while it was to be deleted", id.value()));
   CO_TRYV(co_await engine_.drop(id));
   CO_TRY(const disk::Sequence sequence, log_.delete_shard(id));
   co_return co_await log_.wait_synced(sequence);
@@ -70,6 +100,7 @@ Task<Result<>> ShardGroup::checkpoint() {
 
 Task<Result<>> ShardGroup::stop() {
   co_await tasks_.cancel_and_join();
+  co_await stops_.join();
   for (const auto& [id, shard] : shards_) co_await shard->stop();
   co_return co_await engine_.checkpoint();
 }
@@ -101,6 +132,7 @@ Task<> ShardGroup::expiry_loop() {
   for (;;) {
     co_await core_.sleep_for(session_tick);
     for (const auto& [id, shard] : shards_) {
+      if (!shard->serves()) continue;
       shard->expire_sessions();
       shard->expire_records();
       shard->sweep();

@@ -2,11 +2,13 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "replica/session_expiry.hpp"
 #include "replica/shard.hpp"
 #include "runtime/task_scope.hpp"
+#include "runtime/wait_list.hpp"
 
 namespace skerry::replica {
 
@@ -31,14 +33,20 @@ class ShardGroup final : private store::EngineListener {
   store::Engine& engine() { return engine_; }
   Shard* find(ShardId id);                               // null: not here, or not yet open
   const std::map<ShardId, std::unique_ptr<Shard>>& shards() const { return shards_; }
+  // Rises when shards come or go, or when what one of them tells of itself may have changed; but for leases, which run out by
+  // themselves.
+  std::uint64_t changes() const { return changes_; }
 
   // Why the engine takes nothing more until somebody acts, such as a full disk; nothing while it does.
   std::optional<Error> obstruction() const { return engine_.has_room() ? std::nullopt : engine_.obstacle(); }
 
-  // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open.
+  // Takes the shard out of service: it is found no more, refuses what comes, ends what follows it. Nothing if it is not open. It
+  // stops though its caller goes, and who asks again waits for it.
   Task<> retire(ShardId id);
-  // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails with
-  // deadline_exceeded when somebody still does then.
+  // Takes all out of service, and returns when nobody uses any; fails with deadline_exceeded when somebody still does then.
+  Task<Result<>> retire_all(Deadline deadline);
+  // Deletes what engine and log hold of a shard that is not open, or was retired; that one when nobody uses it any more. Fails
+  // with deadline_exceeded when somebody still does then, with aborted when it was opened meanwhile.
   Task<Result<>> forget(ShardId id, Deadline deadline);
 
   Task<Result<>> checkpoint();   // now; the log is trimmed below it
@@ -46,6 +54,8 @@ class ShardGroup final : private store::EngineListener {
   Task<Result<>> stop();
 
  private:
+  Shard* find_retired(ShardId id) const;
+  Task<> stop_retired(Shard& shard);
   Task<> checkpoint_loop();
   Task<> trim_loop();
   Task<> expiry_loop();
@@ -59,9 +69,13 @@ class ShardGroup final : private store::EngineListener {
   disk::Log& log_;
   store::Engine& engine_;
   ShardGroupOptions options_;
+  std::uint64_t changes_ = 0;
   std::map<ShardId, std::unique_ptr<Shard>> shards_;
-  std::vector<std::unique_ptr<Shard>> retired_;   // stopped; kept while somebody uses them
+  std::vector<std::unique_ptr<Shard>> retired_;   // stopping or stopped; kept while somebody uses them
+  std::set<ShardId> stopping_;
+  WaitList stopped_;
   TaskScope tasks_;
+  TaskScope stops_;   // of retired shards; never cancelled
 };
 
 }   // namespace skerry::replica

@@ -53,6 +53,14 @@ TEST_F(ShardGroupTest, shards_of_a_node_keep_apart) {
   EXPECT_EQ(value_of(two, "a"), "of two");
 }
 
+TEST_F(ShardGroupTest, tells_when_a_shard_has_changed_and_is_silent_when_none_has) {
+  const std::uint64_t before = world.group().changes();
+  world.pass(2s);
+  EXPECT_EQ(world.group().changes(), before);
+  put(one, "a", "of one");
+  EXPECT_GT(world.group().changes(), before);
+}
+
 TEST_F(ShardGroupTest, a_shard_is_opened_once) {
   EXPECT_EQ(world.open(one).error(), make_error_code(Errc::already_exists));
   EXPECT_EQ(world.group().find(ShardId(7)), nullptr);
@@ -186,6 +194,30 @@ TEST_F(ShardGroupTest, a_retired_shard_is_forgotten_when_nobody_uses_it_and_come
   ASSERT_TRUE(world.open(one));
   EXPECT_EQ(world.run(world.shard(one).get({.key = "a", .index = {}}))->status, store::Status::key_not_found);
   EXPECT_EQ(value_of(two, "a"), "of two");
+}
+
+Task<> erase(ShardGroup& group, ShardId shard, Deadline deadline, int& done) {
+  co_await group.retire(shard);
+  if (co_await group.forget(shard, deadline)) ++done;
+}
+
+// As a coordinator asks that hears nothing, while a write waits for the disk.
+TEST_F(ShardGroupTest, a_shard_that_is_retired_twice_is_freed_when_it_has_stopped) {
+  world.state.faults.sync_takes = 3s;
+  const PutRequest request("a", "unsynced");
+  const Ticket ticket = world.shard(one).propose(request.request());
+  int done = 0;
+  const Deadline deadline = world.core().now() + 1min;
+  world.tasks().spawn(erase(world.group(), one, deadline, done));
+  world.settle();
+  ASSERT_EQ(world.group().find(one), nullptr);
+  world.tasks().spawn(erase(world.group(), one, deadline, done));
+  world.settle();
+  EXPECT_EQ(done, 0);
+  EXPECT_FALSE(ticket.ready());
+  while (done < 2 && world.step()) {}
+  EXPECT_EQ(done, 2);
+  EXPECT_TRUE(ticket.ready());
 }
 
 TEST_F(ShardGroupTest, what_a_crash_left_of_a_shard_can_be_forgotten) {

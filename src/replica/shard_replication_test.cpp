@@ -164,7 +164,7 @@ TEST_F(ShardReplicationTest, a_replica_whose_log_has_failed_changes_no_members) 
   ASSERT_TRUE(world.wait([&] { return !world.shard(failed).serves(); }));
   ChangeMembers change{.term = world.term,
                        .membership = {.version = MembershipVersion(1), .old_voters = {}, .voters = {}, .learners = {}}};
-  for (std::uint32_t node = 1; node <= 3; ++node) change.membership.voters.push_back(NodeId(node));
+  for (std::uint32_t node = 1; node <= 3; ++node) change.membership.voters.emplace_back(node);
   const auto refused = world.shard(failed).change_members(change);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), make_error_code(Errc::io_failed));
@@ -184,6 +184,25 @@ TEST_F(ShardReplicationTest, a_leader_whose_engine_has_failed_leads_no_more_and_
   EXPECT_NE(leader, old);
   EXPECT_EQ(state(leader, "key"), "value");
   EXPECT_TRUE(put("again", "value"));
+}
+
+// What a majority has synced is committed and applied, and the engine may make it durable before the own log does.
+TEST(ShardPowerTest, an_engine_that_is_ahead_of_its_log_when_the_power_goes_is_no_damage) {
+  ReplicaWorld world(3, {.housekeeping = ShardGroupOptions{.replay_bytes_max = 0, .checkpoint_interval = 10ms}});
+  const auto leader = world.elect({0, 1, 2}, {0, 1, 2});
+  ASSERT_TRUE(leader);
+  ASSERT_TRUE(world.wait([&] { return world.shard(*leader).serves(); }));
+  const PutRequest request("key", Bytes(10'000, 'v'));
+  const Ticket ticket = world.shard(*leader).propose(request.request());
+  world.disk(*leader).faults.sync_takes = 1h;   // of the log's, which begins now
+  ASSERT_TRUE(world.wait([&] { return ticket.ready(); }));
+  world.disk(*leader).faults.sync_takes = {};
+  ASSERT_TRUE(world.wait([&] { return world.shard(*leader).durable() == world.shard(*leader).commit(); }));
+  const Offset durable = world.shard(*leader).durable();
+  world.crash(*leader);
+  const auto started = world.start(*leader);
+  ASSERT_TRUE(started) << started.error().message();
+  EXPECT_EQ(world.log(*leader).snapshot, durable);   // its log had lost the entry, and follows the state
 }
 
 }  // namespace

@@ -233,9 +233,9 @@ TEST_P(ShardSnapshotTest, a_new_learner_of_a_large_shard_is_bootstrapped_and_may
     world.version = world.version.next();
     ChangeMembers told{.term = world.term,
                        .membership = {.version = world.version, .old_voters = {}, .voters = {}, .learners = {}}};
-    for (const auto each : old_voters) told.membership.old_voters.push_back(NodeId(each + 1));
-    for (const auto each : voters) told.membership.voters.push_back(NodeId(each + 1));
-    for (const auto each : learners) told.membership.learners.push_back(NodeId(each + 1));
+    for (const auto each : old_voters) told.membership.old_voters.emplace_back(each + 1);
+    for (const auto each : voters) told.membership.voters.emplace_back(each + 1);
+    for (const auto each : learners) told.membership.learners.emplace_back(each + 1);
     return world.wait([&] {
       const auto confirmed = world.shard(leader).change_members(told);
       return confirmed && *confirmed;

@@ -24,7 +24,8 @@ class SnapshotReception {
   SnapshotReception(const SnapshotReception&) = delete;
   SnapshotReception& operator=(const SnapshotReception&) = delete;
 
-  // Returns once the state is whole and durable. An attempt that begins ends the one before it, with aborted. `head` is the block.
+  // Returns once the state is whole and durable. An attempt that begins ends the one before it, with aborted. `head` is the
+  // block.
   Task<Result<>> take(Bytes head, ArrivingSnapshot& blocks);
   // Of a whole one.
   store::ShardBookkeeping& bookkeeping() { return installer_->bookkeeping(); }

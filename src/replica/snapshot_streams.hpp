@@ -13,7 +13,8 @@ class SnapshotAnswer;
 
 namespace skerry::replica {
 
-// The snapshots that a node sends, and those that it is sent: few at once, and no faster than others can bear. One core's, the node's.
+// The snapshots that a node sends, and those that it is sent: few at once, and no faster than others can bear. One core's, the
+// node's.
 class SnapshotStreams {
  public:
   // A new call of SendSnapshot to the node; fails while it can't be reached.

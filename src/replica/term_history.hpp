@@ -7,8 +7,8 @@
 
 namespace skerry::replica {
 
-// Of which term each entry of a replica's log is. Terms only rise along a log, so the first offset of each is enough. What lies below a
-// trimmed log or a snapshot is not known, but for the entry right before the first kept one.
+// Of which term each entry of a replica's log is. Terms only rise along a log, so the first offset of each is enough. What lies
+// below a trimmed log or a snapshot is not known, but for the entry right before the first kept one.
 class TermHistory {
  public:
   TermHistory() = default;

@@ -172,17 +172,18 @@ Task<> WritePipeline::drain_queue() {
       co_await idle_.wait();   // until the last entry in flight is applied
       continue;
     }
+    // Writes may stop, and others begin, while it waits here; what comes then belongs to the front of before.
+    const std::shared_ptr<PendingAnswer> front = queue_.front().pending;
+    const auto overtaken = [&] { return queue_.empty() || queue_.front().pending != front; };
     store::Evaluation evaluation = evaluate(queue_.front().request);
     if (auto* needs = std::get_if<store::Needs>(&evaluation)) {
       auto loaded = co_await parts_.machine.load(std::move(*needs));
-      if (queue_.empty()) break;      // writes have stopped meanwhile
-      if (loaded) continue;
+      if (loaded || overtaken()) continue;
       evaluation = std::move(loaded).error();
     }
     if (is_part(evaluation)) {
       auto committed = co_await commit_part(std::move(evaluation));
-      if (queue_.empty()) break;
-      if (committed) continue;
+      if (committed || overtaken()) continue;
       evaluation = std::move(committed).error();   // the rest would fare no better: the whole request is refused
     }
     Queued next = std::move(queue_.front());
@@ -219,7 +220,7 @@ store::Evaluation WritePipeline::evaluate(const Request& request) {
   if (!stamp) return stamp.error();
   const Offset offset = parts_.replica.next_offset();
   if (const auto* create = std::get_if<CreateSession>(&request)) {
-    return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp);
+    return parts_.machine.evaluate_create_session(create->timeout, create->client_identity, offset, *stamp, create->given);
   }
   if (std::holds_alternative<Sweep>(request)) return parts_.machine.evaluate_sweep(offset, *stamp);
   if (std::holds_alternative<Expiry>(request)) return parts_.machine.evaluate_expire(offset, *stamp);

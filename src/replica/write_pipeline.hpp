@@ -28,14 +28,15 @@ class WriteListener {
 struct CreateSession {
   std::chrono::milliseconds timeout;
   Bytes client_identity;
+  std::optional<SessionId> given{};   // by another shard; nothing: it gets a new one
 };
 struct EndSessions {
   std::vector<SessionId> sessions;
 };
 
-// What a leading shard does with proposals, from request to answer: queue → evaluate → log → commit → apply → answer, all in the order
-// proposed. A request is evaluated at once unless one before it still waits for cold keys. Owned by its shard, on its core, which
-// hands on what it hears of its replica.
+// What a leading shard does with proposals, from request to answer: queue → evaluate → log → commit → apply → answer, all in the
+// order proposed. A request is evaluated at once unless one before it still waits for cold keys. Owned by its shard, on its core,
+// which hands on what it hears of its replica.
 class WritePipeline final {
  public:
   struct Parts {
@@ -68,8 +69,8 @@ class WritePipeline final {
   Task<> wait_for_room();
   void room_changed();   // the engine's, perhaps
 
-  // From now on new proposals are refused as if this replica did not lead: until then, until unseal(), or until it leads no more. What
-  // was taken before goes on; wait_answered() returns when all of it is.
+  // From now on new proposals are refused as if this replica did not lead: until then, until unseal(), or until it leads no more.
+  // What was taken before goes on; wait_answered() returns when all of it is.
   void seal(TimePoint until) { sealed_until_ = until; }
   void unseal() { sealed_until_.reset(); }
   bool sealed() const { return sealed_until_ && parts_.core.now() < *sealed_until_; }

@@ -17,8 +17,8 @@ class ServerCall;
 // Who calls; null: nobody was asked.
 using CallerPtr = std::shared_ptr<const auth::Caller>;
 
-// Finds out who calls, before a request's body is taken in. What a caller may do is the services' affair. One core's; outlives the
-// server that asks. Plain functions: they are called while frames are being read.
+// Finds out who calls, before a request's body is taken in. What a caller may do is the services' affair. One core's; outlives
+// the server that asks. Plain functions: they are called while frames are being read.
 class CallGuard {
  public:
   virtual ~CallGuard() = default;

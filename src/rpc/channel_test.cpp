@@ -167,5 +167,35 @@ TEST(Channel, a_core_whose_frames_are_dropped_in_the_middle_of_calls_leaves_noth
   world->server.reset();
 }
 
+Task<> open_call(Channel& channel, std::unique_ptr<ClientCall>& into) {
+  auto call = co_await channel.open("/skerry.test.Echo/Unary", {.deadline = no_deadline, .metadata = {}});
+  if (call) into = *std::move(call);
+}
+
+// As where a process crashes: nothing has been stopped, and what refers to what goes in any order.
+TEST(Channel, where_frames_are_dropped_a_call_may_outlive_its_channel) {
+  ManualClock clock;
+  Core core{CoreId{0}, clock, 1};
+  net::testing::MemoryFabric fabric;
+  net::testing::MemoryNetwork client_side{core, fabric, "client"}, server_side{core, fabric, "server"};
+  const net::Address address{"server", 6648};
+  const Methods methods;
+  auto server = Server::make(core, server_side, methods, {});
+  ASSERT_TRUE(server->start(address));
+  auto channel = Channel::make(core, client_side, address, {});
+  std::unique_ptr<ClientCall> call;
+  {
+    TaskScope tasks(core);
+    tasks.spawn(open_call(*channel, call));
+    while (!call) {
+      if (!core.run_turn()) clock.advance(*core.next_timer() - clock.now());
+    }
+    core.drop_frames();
+  }
+  server.reset();
+  channel.reset();
+  call.reset();
+}
+
 }  // namespace
 }  // namespace skerry::rpc

@@ -101,6 +101,8 @@ ClientConnection::ClientConnection(Core& core, TaskScope& scope, std::unique_ptr
   open_session();
 }
 
+ClientConnection::~ClientConnection() { detach_calls(); }
+
 void ClientConnection::open_session() {
   nghttp2_session_callbacks* callbacks = Callbacks::make();
   nghttp2_option* option = nullptr;
@@ -130,13 +132,17 @@ Task<Error> ClientConnection::run() {
   Timer::cancel();
   for (ClientStream& call : calls_) call.connection_lost(why);
   before_send();   // those who wait for them go on, and may destroy them
+  detach_calls();
+  co_await writes_ended();
+  co_return why;
+}
+
+void ClientConnection::detach_calls() {
   while (!calls_.empty()) {
     ClientStream& call = calls_.front();
     calls_.pop_front();
     call.detach();
   }
-  co_await writes_ended();
-  co_return why;
 }
 
 Result<> ClientConnection::submit(ClientStream& call, const Metadata& metadata) {

@@ -15,6 +15,7 @@ class ClientConnection final : public Http2Connection, private Timer {
   // `options` outlive it; `keepalive_interval` is the channel's own, which grows when a server asks for fewer pings.
   ClientConnection(Core& core, TaskScope& scope, std::unique_ptr<net::Stream> stream, const ChannelOptions& options,
                    Duration keepalive_interval);
+  ~ClientConnection() override;   // where frames are dropped a call may outlive it
 
   Task<Error> run();
   // Sends the call's headers, and what it has queued as it comes.
@@ -38,6 +39,7 @@ class ClientConnection final : public Http2Connection, private Timer {
  private:
   struct Callbacks;
   void open_session();
+  void detach_calls();
   void after_receive() override { before_send(); }
   void before_send() override;
   void on_due() override;

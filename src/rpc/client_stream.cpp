@@ -135,14 +135,15 @@ Status ClientStream::closing_status(std::uint32_t http2_error) const {
     if (*grpc_status_ == 0 && inbound_.mid_message()) {
       return {Code::internal, options_.authority + " ended its answer to " + method_ + " inside a message", {}};
     }
-    return {known ? static_cast<Code>(*grpc_status_) : Code::unknown, grpc_message_, grpc_details_};
+    return {known ? static_cast<Code>(*grpc_status_) : Code::unknown, grpc_message_, grpc_details_, true};
   }
   // A server that goes away refuses what it has not begun; such a call can be made again elsewhere.
   if (connection_ != nullptr && connection_->going_away() && http_status_ == 0) {
     const std::string& said = connection_->farewell();
     return {connection_->refused() ? Code::failed_precondition : Code::unavailable,
             options_.authority + " is going away and has not begun " + method_ + (said.empty() ? "" : ": " + said),
-            {}};
+            {},
+            true};
   }
   if (http2_error == NGHTTP2_NO_ERROR) {
     return {Code::internal, options_.authority + " ended its answer to " + method_ + " without a status", {}};

@@ -100,7 +100,8 @@ Result<> append_message(std::string& out, const google::protobuf::MessageLite& m
   const std::size_t start = out.size();
   wire::append_prefix(out, size);
   const std::size_t end = start + wire::prefix_bytes + size;
-  // Without zeroing what is about to be written. libstdc++ 12 hands in the new capacity where the size should be: don't return it.
+  // Without zeroing what is about to be written. libstdc++ 12 hands in the new capacity where the size should be: don't return
+  // it.
   out.resize_and_overwrite(end, [&](char* data, std::size_t) {
     message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(data) + start + wire::prefix_bytes);
     return end;

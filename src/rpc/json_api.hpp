@@ -38,8 +38,8 @@ struct JsonService {
 //   GET /api                     what there is      GET /api/<Service>/<Method>   how to call it, with an example
 //   a method with one answer     its JSON           one that streams              a line of JSON for each message, as they come
 //   one that takes many          a JSON array, or objects one after the other, as the body
-// Headers are the call's metadata. Errors are JSON with gRPC's status, the reason and what to do; HTTP's status is the nearest one.
-// Pages of browsers are refused: a page from elsewhere must not write to the store of whoever looks at it.
+// Headers are the call's metadata. Errors are JSON with gRPC's status, the reason and what to do; HTTP's status is the nearest
+// one. Pages of browsers are refused: a page from elsewhere must not write to the store of whoever looks at it.
 //
 // One core's. Made by whoever owns the HTTP server; applets add their methods when they start, and take them away when they stop.
 class JsonApi {

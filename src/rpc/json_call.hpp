@@ -12,8 +12,8 @@
 
 namespace skerry::rpc {
 
-// A call that came as a request of HTTP/1.1 with a body of JSON, as handlers see calls. Replies go out as they come where the method
-// streams, otherwise at the end. Lives on the stack of the coroutine that answers the request.
+// A call that came as a request of HTTP/1.1 with a body of JSON, as handlers see calls. Replies go out as they come where the
+// method streams, otherwise at the end. Lives on the stack of the coroutine that answers the request.
 class JsonCall final : public ServerCall, public MessageSource, public MessageSink {
  public:
   JsonCall(const Method& method, const net::HttpRequest& request, net::HttpReply& reply);

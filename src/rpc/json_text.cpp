@@ -43,7 +43,8 @@ std::size_t end_of_object(std::string_view text, std::size_t at) {
   return std::string_view::npos;
 }
 
-// Where an array has a null for an element, which protobuf would leave out: answers would no longer stand where their requests do.
+// Where an array has a null for an element, which protobuf would leave out: answers would no longer stand where their requests
+// do.
 std::optional<std::size_t> find_null_element(std::string_view text) {
   std::string open;   // brackets
   bool in_string = false;

@@ -9,8 +9,8 @@
 // Messages, errors and descriptions as JSON: plain functions over text.
 namespace skerry::rpc {
 
-// The objects of a body: one after the other, with or without commas between them, or in one array. Only their ends are looked for,
-// not what is in them. Fails with invalid_argument, and says at which byte.
+// The objects of a body: one after the other, with or without commas between them, or in one array. Only their ends are looked
+// for, not what is in them. Fails with invalid_argument, and says at which byte.
 Result<std::vector<std::string_view>> split_json(std::string_view body, std::size_t count_max);
 
 // protobuf's mapping: a field that is null is as one that is not there. Fails with invalid_argument, and says which field.

@@ -75,7 +75,6 @@ class ActiveCall final : public ServerCall,
 
   std::int32_t stream() const { return stream_; }
   bool half_closed() const { return half_closed_; }
-  bool handler_running() const { return running(); }
   std::size_t buffered() const { return inbound_.buffered(); }
 
   const Metadata& metadata() const override;

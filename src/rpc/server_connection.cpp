@@ -207,8 +207,8 @@ void ServerConnection::release(ActiveCall& call) {
   if (calls_.empty()) ended_.wake_all();
 }
 
-// When every call was answered at once, or several were, there is nothing to wait for: the client may work on the replies while this core
-// serves other calls. Otherwise the end of the turn brings more for the same write.
+// When every call was answered at once, or several were, there is nothing to wait for: the client may work on the replies while
+// this core serves other calls. Otherwise the end of the turn brings more for the same write.
 void ServerConnection::after_receive() {
   constexpr std::size_t worth_a_write = 4;
   answered_ = 0;
@@ -216,7 +216,8 @@ void ServerConnection::after_receive() {
   if ((unanswered_ == 0 || answered_ >= worth_a_write) && !closed()) send_now();
 }
 
-// Of a long row of calls those that would make the turn long wait for the next one. Not for its end: calls begin in handlers of the loop.
+// Of a long row of calls those that would make the turn long wait for the next one. Not for its end: calls begin in handlers of
+// the loop.
 void ServerConnection::advance_in_time() {
   take_up_postponed();
   while (!ready_.empty()) {

@@ -45,6 +45,7 @@ struct [[nodiscard]] Status {
   Code code = Code::ok;
   std::string message;
   std::string details;    // a serialised google.rpc.Status, in the trailer grpc-status-details-bin; empty for none
+  bool from_peer = false; // the server's word; otherwise this side's, which can't tell how far the call came there
 
   bool ok() const { return code == Code::ok; }
   static Status with_info(Code code, std::string message, const ErrorInfo& info);

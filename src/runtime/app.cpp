@@ -38,6 +38,11 @@ class App::Control {
       if (starting_) start_scope_.cancel(*starting_);
     });
   }
+  void hang_up() {
+    core_.post_from_outside([this] {
+      if (!ending_) hang_ups_.spawn(app_.applets_.hang_up());
+    });
+  }
   int over_descriptor() const { return over_; }
   bool over() const { return ended_.load(); }
   int exit_code() const { return exit_code_.load(); }
@@ -51,6 +56,8 @@ class App::Control {
       co_await stop_wanted_.wait();
       co_await app_.applets_.stop();
     }
+    ending_ = true;
+    co_await hang_ups_.join();
     ended_.store(true);
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(over_, &one, sizeof one);
@@ -69,16 +76,16 @@ class App::Control {
   App& app_;
   Core& core_;
   Event stop_wanted_;
-  TaskScope start_scope_{core_}, tasks_{core_};
+  TaskScope start_scope_{core_}, hang_ups_{core_}, tasks_{core_};
   std::optional<TaskScope::Handle> starting_;
-  bool running_ = false;
+  bool running_ = false, ending_ = false;
   std::atomic<int> exit_code_ = 0;
   std::atomic<bool> ended_ = false;
   const int over_;
 };
 
 App::App(AppOptions options, const Clock& clock, LogRegistry& log)
-    : options_(std::move(options)), log_(log.logger("app")), signals_(std::make_unique<StopSignals>()),
+    : options_(std::move(options)), log_(log.logger("app")), signals_(std::make_unique<ProcessSignals>()),
       cores_(options_.placement.count, clock, options_.seed != 0 ? options_.seed : Random::system_seed()),
       blocking_(options_.helper_threads), metrics_(cores_.size()), applets_(AppletServices{cores_, blocking_, log, metrics_}),
       control_(std::make_unique<Control>(*this, cores_.core(CoreId{0}))) {}
@@ -117,6 +124,11 @@ void App::wait_for_end() {
     }
     const auto signal = signals_->take();
     if (!signal) continue;
+    if (*signal == SIGHUP) {
+      log_.info("looking at the files again", {{"signal", *signal}});
+      control_->hang_up();
+      continue;
+    }
     if (told) ::_exit(128 + *signal);   // the user's second wish: now
     told = true;
     log_.info("stopping", {{"signal", *signal}});

@@ -20,8 +20,8 @@ struct AppOptions {
   std::uint64_t seed = 0;             // of the cores' random numbers; 0: from the operating system
 };
 
-// A process: cores on threads and the applets on them. Owned by main, which builds the options (see Settings), adds the applets in
-// the order in which they start, and returns what run() returns.
+// A process: cores on threads and the applets on them. Owned by main, which builds the options (see Settings), adds the applets
+// in the order in which they start, and returns what run() returns.
 class App {
  public:
   App(AppOptions options, const Clock& clock, LogRegistry& log);   // clock and log must outlive this
@@ -32,8 +32,9 @@ class App {
     applets_.add<T>(std::move(name), std::move(arguments)...);
   }
 
-  // Runs until SIGTERM, SIGINT or stop(): then stops gracefully and returns 0. Returns 1 when something could not start, after
-  // stopping what had. A second signal ends the process at once with 128 + its number. Call it once, from the main thread.
+  // Runs until SIGTERM, SIGINT or stop(): then stops gracefully and returns 0. SIGHUP is passed on to the applets that wait for
+  // it. Returns 1 when something could not start, after stopping what had. A second signal to stop ends the process at once with
+  // 128 + its number. Call it once, from the main thread.
   int run();
   // From any thread: the same as a SIGTERM.
   void stop();
@@ -50,7 +51,7 @@ class App {
 
   AppOptions options_;
   Logger log_;
-  std::unique_ptr<class StopSignals> signals_;   // before every thread
+  std::unique_ptr<class ProcessSignals> signals_;   // before every thread
   Cores cores_;
   HelperThreads blocking_;
   MetricsRegistry metrics_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <future>
 
@@ -173,6 +174,35 @@ TEST(App, sigterm_and_sigint_stop_it_gracefully) {
     const auto lines = world.diary.lines();
     EXPECT_EQ(std::ranges::count(lines, "1 stopped on 1"), 1);
   }
+}
+
+class WaitsForHangUps {
+ public:
+  WaitsForHangUps(AppletContext& context, std::atomic<int>* waiting) : context_(context), waiting_(*waiting) {}
+  Task<Result<>> start() {
+    tasks_.spawn(wait());
+    co_return Result<>();
+  }
+  Task<> stop() { co_await tasks_.join(); }
+
+ private:
+  Task<> wait() {
+    if (++waiting_ == 2) ::kill(::getpid(), SIGHUP);
+    co_await context_.wait_hang_up(0);
+    if (context_.core.id() == CoreId{1}) ::kill(::getpid(), SIGTERM);
+  }
+
+  AppletContext& context_;
+  std::atomic<int>& waiting_;
+  TaskScope tasks_{context_.core};
+};
+
+TEST(App, sighup_wakes_those_who_wait_for_it_on_every_core_and_stops_nothing) {
+  AppWorld world(2);
+  std::atomic<int> waiting = 0;
+  world.app.add<WaitsForHangUps>("waits", &waiting);
+  EXPECT_EQ(world.app.run(), 0);
+  EXPECT_TRUE(world.logged("looking at the files again"));
 }
 
 class NeverStops {

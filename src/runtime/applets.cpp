@@ -18,6 +18,10 @@ Metrics& AppletContext::process_metrics() const { return metrics_registry().proc
 MetricsRegistry& AppletContext::metrics_registry() const { return applets_.services().metrics; }
 LogRegistry& AppletContext::log_registry() const { return applets_.services().log; }
 
+Task<> AppletContext::wait_hang_up(std::uint64_t seen) {
+  while (hang_ups_ == seen) co_await hung_up_.wait();
+}
+
 Applets::Applets(AppletServices services) : services_(services) {
   for (const auto& core : services_.cores.all()) contexts_.push_back(std::make_unique<AppletContext>(*this, *core));
 }
@@ -131,6 +135,14 @@ Task<> Applets::stop() {
     }
   }
   note_busy("");
+}
+
+Task<> Applets::hang_up() {
+  static constexpr auto wake = [](AppletContext* context) {
+    ++context->hang_ups_;
+    context->hung_up_.notify_all();
+  };
+  for (const auto& context : contexts_) co_await services_.cores.call(context->core.id(), wake, context.get());
 }
 
 }  // namespace skerry

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/result.hpp"
 #include "runtime/blocking.hpp"
 #include "runtime/cores.hpp"
+#include "runtime/event.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/sharded.hpp"
@@ -34,7 +36,7 @@ class Applets;
 // What an applet sees of its process, on its own core. Outlives it.
 class AppletContext {
  public:
-  AppletContext(Applets& applets, Core& own) : core(own), applets_(applets) {}
+  AppletContext(Applets& applets, Core& own) : core(own), applets_(applets), hung_up_(own) {}
 
   Core& core;
   Cores& cores() const;
@@ -44,6 +46,11 @@ class AppletContext {
   MetricsRegistry& metrics_registry() const;
   LogRegistry& log_registry() const;
   Logger log(std::string_view module) const { return log_registry().logger(module, core.id()); }
+
+  // How often somebody has wanted the files that may change to be looked at now: a SIGHUP.
+  std::uint64_t hang_ups() const { return hang_ups_; }
+  // Returns once there were more than `seen`.
+  Task<> wait_hang_up(std::uint64_t seen);
 
   // The sibling on this core: any applet once all are built, in a constructor those registered before.
   template <class T>
@@ -57,7 +64,10 @@ class AppletContext {
   const Sharded<T>* find_sharded() const;   // null when it is not part of this process
 
  private:
+  friend class Applets;
   Applets& applets_;
+  std::uint64_t hang_ups_ = 0;
+  Signal hung_up_;
 };
 
 // What the applets of a process share. All of it outlives them.
@@ -86,6 +96,8 @@ class Applets {
   Task<Result<>> start();
   // Stops in reverse order, then destroys each on its core.
   Task<> stop();
+  // Wakes who waits for it, on every core.
+  Task<> hang_up();
 
   const AppletServices& services() const { return services_; }
   // The applet whose start() or stop() is being waited for; empty when none. For messages; any thread.

@@ -72,8 +72,9 @@ class Core::Waker {
   asio::posix::basic_stream_descriptor<CoreExecutor> descriptor_;
 };
 
-Core::Core(CoreId id, const Clock& clock, std::uint64_t seed)
-    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this), waker_(std::make_unique<Waker>(*this)) {}
+Core::Core(CoreId id, const Clock& clock, std::uint64_t seed, Outside outside)
+    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this),
+      waker_(outside == Outside::open ? std::make_unique<Waker>(*this) : nullptr) {}
 
 Core::~Core() {
   for (TurnHook* hook : hooks_) hook->core_ = nullptr;
@@ -107,7 +108,7 @@ void Core::post_from_outside(std::move_only_function<void()> work) {
     first = outside_.empty();
     outside_.push_back(std::move(work));
   }
-  if (first) waker_->wake();
+  if (first && waker_) waker_->wake();
 }
 
 void Core::take_outside_work() {
@@ -137,6 +138,10 @@ bool Core::run_turn(std::size_t handlers_max) {
   now_ = clock_.now();
   bool ran = inbox_ != nullptr && inbox_->deliver();
   if (timers_.run(now_) > 0) ran = true;
+  if (!waker_ && !outside_.empty()) {
+    take_outside_work();
+    ran = true;
+  }
   io_.restart();
   turn_over_ = false;
   for (std::size_t count = 0; count < handlers_max && !turn_over_ && io_.poll_one() > 0; ++count) {

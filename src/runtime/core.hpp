@@ -42,11 +42,15 @@ class Inbox {
   virtual bool has_mail() const = 0;   // before the loop goes to sleep
 };
 
+// Whether other threads may call a core. One that only its own thread calls, and that waits for nothing outside, costs no system
+// call a turn.
+enum class Outside : std::uint8_t { open, closed };
+
 // One event loop and what belongs to it. Everything but post_from_outside() and wake() may be used by its own thread only.
 // Whoever drives it (a pinned thread in a process, the simulator) outlives it and calls run_turn().
 class Core {
  public:
-  Core(CoreId id, const Clock& clock, std::uint64_t seed);   // clock must outlive this
+  Core(CoreId id, const Clock& clock, std::uint64_t seed, Outside outside = Outside::open);   // clock must outlive this
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core();
@@ -119,7 +123,7 @@ class Core {
   std::vector<TurnHook*> hooks_, running_hooks_;
 
   class Waker;   // an eventfd in the loop
-  std::unique_ptr<Waker> waker_;
+  std::unique_ptr<Waker> waker_;   // null: Outside::closed
   Inbox* inbox_ = nullptr;
   bool ran_last_turn_ = false, turn_over_ = false;
   std::atomic<bool> sleeping_ = false;   // who finds it set and clears it writes the eventfd
@@ -127,4 +131,4 @@ class Core {
   std::vector<std::move_only_function<void()>> outside_;
 };
 
-}  // namespace skerry
+}   // namespace skerry

@@ -5,11 +5,11 @@
 
 namespace skerry {
 
-Cores::Cores(std::size_t count, const Clock& clock, std::uint64_t seed) {
+Cores::Cores(std::size_t count, const Clock& clock, std::uint64_t seed, Outside outside) {
   SKERRY_ASSERT(count > 0);
   Random seeds(seed);
   for (std::size_t i = 0; i < count; ++i) {
-    cores_.push_back(std::make_unique<Core>(CoreId(static_cast<std::uint32_t>(i)), clock, seeds.next()));
+    cores_.push_back(std::make_unique<Core>(CoreId(static_cast<std::uint32_t>(i)), clock, seeds.next(), outside));
   }
   mailboxes_ = std::make_unique<Mailboxes>(cores_);
 }

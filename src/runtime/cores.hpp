@@ -113,7 +113,7 @@ class Post final : public Letter {
 class Cores {
  public:
   // Core k gets the k-th number of the sequence that `seed` starts. `clock` must outlive this.
-  Cores(std::size_t count, const Clock& clock, std::uint64_t seed);
+  Cores(std::size_t count, const Clock& clock, std::uint64_t seed, Outside outside = Outside::open);
   Cores(const Cores&) = delete;
   Cores& operator=(const Cores&) = delete;
   ~Cores();   // loops must have ended; frames that are left are dropped
@@ -165,8 +165,8 @@ class Cores {
     letter.arrive(here, std::move(mail));
   }
 
-  // Cancels what serves calls and posts between cores, everywhere, and returns when all has ended. Coroutines that are called from
-  // then on throw cancellation; plain functions still run. Part of stopping; never from a task that itself serves a call.
+  // Cancels what serves calls and posts between cores, everywhere, and returns when all has ended. Coroutines that are called
+  // from then on throw cancellation; plain functions still run. Part of stopping; never from a task that itself serves a call.
   Task<> end_calls();
 
  private:

@@ -30,7 +30,6 @@ class Signal {
   explicit Signal(Core& core) : waiters_(core) {}
   void notify_all() { waiters_.wake_all(); }
   Task<> wait() { return waiters_.wait(); }
-  bool has_waiters() const { return !waiters_.empty(); }
 
  private:
   WaitList waiters_;

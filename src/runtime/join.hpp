@@ -15,8 +15,8 @@ namespace skerry {
 // by position, if there was any. Cancelling the caller cancels them all, and still waits for them.
 Task<> run_all(Core& core, std::vector<Task<>> tasks);
 
-// Runs both at the same time; when `main` has ended, cancels `helper` if it still runs and waits for its end. Then an exception of
-// `main` comes through, or else one of `helper`. Cancelling the caller cancels both, and still waits for them.
+// Runs both at the same time; when `main` has ended, cancels `helper` if it still runs and waits for its end. Then an exception
+// of `main` comes through, or else one of `helper`. Cancelling the caller cancels both, and still waits for them.
 Task<> run_beside(Core& core, Task<> main, Task<> helper);
 
 enum class Ended { itself, by_deadline };
@@ -40,11 +40,6 @@ Task<Result<T>> with_deadline(Core& core, Task<Result<T>> task, Deadline deadlin
   co_await run_until(core, detail::keep_outcome(std::move(task), outcome), deadline);
   if (!outcome) co_return fail(Errc::deadline_exceeded, "the deadline passed before the work was done");
   co_return *std::move(outcome);
-}
-
-// For long loops: lets others run once this turn has lasted a while. `if (core.yield_due()) …` saves the coroutine's frame.
-inline Task<> yield_if_due(Core& core) {
-  if (core.yield_due()) co_await core.yield();
 }
 
 }   // namespace skerry

@@ -262,6 +262,22 @@ TEST(Semaphore, one_that_is_cancelled_makes_way_for_those_behind) {
   EXPECT_EQ(semaphore.available(), 3U);
 }
 
+TEST(Semaphore, one_that_is_cancelled_and_granted_at_once_gives_back_what_it_was_granted) {
+  JoinWorld world;
+  Semaphore semaphore(world.core, 1);
+  Event release{world.core};
+  std::string notes;
+  TaskScope doomed{world.core};
+  auto units = semaphore.try_acquire();
+  doomed.spawn(hold(semaphore, 1, notes, 'a', release));
+  world.run();
+  world.other.spawn(doomed.cancel_and_join());
+  while (semaphore.waiting() > 0 && world.core.run_turn(1)) units.release();
+  world.run();
+  EXPECT_EQ(notes, "");
+  EXPECT_EQ(semaphore.available(), 1U);
+}
+
 TEST(Semaphore, more_than_all_counts_as_all) {
   JoinWorld world;
   Semaphore semaphore(world.core, 3);

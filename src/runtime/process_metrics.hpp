@@ -17,8 +17,8 @@ struct ProcessUsage {
 };
 ProcessUsage process_usage();
 
-// The figures of the process (memory, processor time, descriptors) and of its loops (turns, busy time, stalls, mailbox depth), read
-// when metrics are asked for. Owned by App; made before the loops run, destroyed after they have ended.
+// The figures of the process (memory, processor time, descriptors) and of its loops (turns, busy time, stalls, mailbox depth),
+// read when metrics are asked for. Owned by App; made before the loops run, destroyed after they have ended.
 class ProcessMetrics {
  public:
   ProcessMetrics(MetricsRegistry& registry, Cores& cores, const CoreThreads& threads);

@@ -7,18 +7,21 @@
 
 namespace skerry {
 
-// A waiter's place in the line. Whoever leaves early may have held up those behind.
+// A waiter's place in the line. Whoever leaves early may have held up those behind; or was cancelled, and then granted before it
+// heard of that.
 class Semaphore::Place {
  public:
   Place(Semaphore& semaphore, std::size_t count) : semaphore_(semaphore), waiter_(semaphore.core_, count) {
     semaphore.waiters_.push_back(waiter_);
   }
   ~Place() {
+    if (waiter_.granted) semaphore_.give_back(waiter_.count);
     if (!waiter_.is_linked()) return;
     semaphore_.waiters_.erase(semaphore_.waiters_.iterator_to(waiter_));
     semaphore_.grant();
   }
-  Waiter& waiter() { return waiter_; }
+  Task<> wait() { return waiter_.woken.wait(); }
+  bool take() { return std::exchange(waiter_.granted, false); }
 
  private:
   Semaphore& semaphore_;
@@ -33,8 +36,8 @@ Task<Result<SemaphoreUnits>> Semaphore::acquire(std::size_t count) {
     co_return SemaphoreUnits(*this, count);
   }
   Place place(*this, count);
-  co_await place.waiter().woken.wait();   // a granted waiter is never cancelled: it has left the list it waits in
-  if (!place.waiter().granted) co_return fail(Errc::closed, "the semaphore was closed");
+  co_await place.wait();
+  if (!place.take()) co_return fail(Errc::closed, "the semaphore was closed");
   co_return SemaphoreUnits(*this, count);
 }
 
@@ -69,4 +72,4 @@ void Semaphore::grant() {
   }
 }
 
-}  // namespace skerry
+}   // namespace skerry

@@ -16,7 +16,8 @@ namespace skerry {
 using SettingValue = std::variant<bool, std::int64_t, double, Duration, std::string, std::vector<std::string>>;
 enum class SettingKind { boolean, integer, real, duration, text, list };   // in the order of the variant
 
-// bytes: "64MiB", or a bare number of bytes. mebibytes: the same, but a bare number counts MiB; the value is in bytes all the same.
+// bytes: "64MiB", or a bare number of bytes. mebibytes: the same, but a bare number counts MiB; the value is in bytes all the
+// same.
 enum class Unit { none, bytes, mebibytes };
 
 // "250ms", "15s", "1h30m", "1.5s", "2d", "0". Fails without a unit, and outside what nanoseconds can hold (292 years).

@@ -17,23 +17,24 @@ SignalsBlocked::SignalsBlocked() {
 
 SignalsBlocked::~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
-StopSignals::StopSignals() {
+ProcessSignals::ProcessSignals() {
   ::signal(SIGPIPE, SIG_IGN);
   sigset_t wanted;
   ::sigemptyset(&wanted);
   ::sigaddset(&wanted, SIGTERM);
   ::sigaddset(&wanted, SIGINT);
+  ::sigaddset(&wanted, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
   descriptor_ = ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
   SKERRY_ASSERT(descriptor_ >= 0);
 }
 
-StopSignals::~StopSignals() {
+ProcessSignals::~ProcessSignals() {
   ::close(descriptor_);
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-std::optional<int> StopSignals::take() {
+std::optional<int> ProcessSignals::take() {
   signalfd_siginfo info{};
   if (::read(descriptor_, &info, sizeof info) != sizeof info) return std::nullopt;
   return static_cast<int>(info.ssi_signo);

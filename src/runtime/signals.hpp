@@ -19,14 +19,14 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-// SIGTERM and SIGINT as something to wait for. The main thread's: made before the threads that must not see them.
+// SIGTERM, SIGINT and SIGHUP as something to wait for. The main thread's: made before the threads that must not see them.
 // SIGPIPE is ignored from then on: a peer that goes away is an error of its write.
-class StopSignals {
+class ProcessSignals {
  public:
-  StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals();
+  ProcessSignals();
+  ProcessSignals(const ProcessSignals&) = delete;
+  ProcessSignals& operator=(const ProcessSignals&) = delete;
+  ~ProcessSignals();
 
   int descriptor() const { return descriptor_; }   // readable when one has come
   std::optional<int> take();                       // its number

@@ -13,9 +13,9 @@
 
 namespace skerry {
 
-// Watches the loops from a thread of its own: a turn that lasts longer than the limit is logged with a backtrace of where its core
-// is just then, at most five times a minute for the process (CoreThreads counts them all). The backtrace is taken in a handler of a
-// real-time signal on that core's thread. Owned by App, destroyed before the CoreThreads.
+// Watches the loops from a thread of its own: a turn that lasts longer than the limit is logged with a backtrace of where its
+// core is just then, at most five times a minute for the process (CoreThreads counts them all). The backtrace is taken in a
+// handler of a real-time signal on that core's thread. Owned by App, destroyed before the CoreThreads.
 class StallDetector {
  public:
   static constexpr std::size_t reports_per_minute = 5;

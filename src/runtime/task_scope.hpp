@@ -14,8 +14,8 @@ class Core;
 
 // Owns background coroutines: none outlives the scope's cancel_and_join(). The last member of its owner, so that the tasks
 // end before what they use. One core's. An exception that leaves a task is a bug of ours and ends the process, but for
-// cancellation, which is how tasks are meant to stop. A scope that is destroyed unjoined drops those of its tasks that have not begun;
-// where others are left, its core must run no more.
+// cancellation, which is how tasks are meant to stop. A scope that is destroyed unjoined drops those of its tasks that have not
+// begun; where others are left, its core must run no more.
 class TaskScope {
  public:
   explicit TaskScope(Core& core) : core_(core), idle_(core) {}

@@ -46,8 +46,8 @@ class Timers {
   Timers& operator=(const Timers&) = delete;
   ~Timers();
   void arm(Timer& timer, TimePoint at);       // arming again moves it
-  // Nothing is due before this, and after run(now) it is later than `now`. Exact to the nanosecond when it is near; for a far timer
-  // it may be early.
+  // Nothing is due before this, and after run(now) it is later than `now`. Exact to the nanosecond when it is near; for a far
+  // timer it may be early.
   std::optional<TimePoint> next() const;
   std::size_t run(TimePoint now);   // tells all that are due, in order of time; returns how many
   std::size_t size() const { return size_; }

@@ -21,13 +21,14 @@ struct Access {
   AccessScope scope;
 };
 
-// What each method asks of its caller; the only place where that stands. A method that is not in the table asks for the role of an
-// administrator everywhere, so that a new one is closed until somebody has thought about it.
+// What each method asks of its caller; the only place where that stands. A method that is not in the table asks for the role of
+// an administrator everywhere, so that a new one is closed until somebody has thought about it.
 Access access_to(std::string_view method);   // "/package.Service/Method"
 
 // What can be said before the request was read: nothing, or how to refuse.
 std::optional<rpc::Status> refuse_access(const auth::Caller& caller, std::string_view method);
-// The rest, for methods of scope `one`, once the namespace is known. A call without a caller passes: nobody is asked who they are.
+// The rest, for methods of scope `one`, once the namespace is known. A call without a caller passes: nobody is asked who they
+// are.
 std::optional<rpc::Status> refuse_access(const rpc::ServerCall& call, std::string_view name_space);
 
 }   // namespace skerry::serve

@@ -14,8 +14,8 @@
 namespace skerry::serve {
 
 // Asks every caller who they are, by token or certificate, and lets in whom the table in access.hpp has a place for. One core's;
-// outlives the servers that ask it. What it found out about a token it remembers until the token or the authenticator runs out, so
-// that a signature is verified once and not with every call.
+// outlives the servers that ask it. What it found out about a token it remembers until the token or the authenticator runs out,
+// so that a signature is verified once and not with every call.
 class AccessGuard final : public rpc::CallGuard {
  public:
   AccessGuard(const Clock& clock, std::shared_ptr<const auth::Authenticator> authenticator)

@@ -15,6 +15,54 @@ using namespace testing;   // the fixture and its words
 struct OxiaReadsAndWritesTest : OxiaServiceTest {};
 INSTANTIATE_TEST_SUITE_P(Shards, OxiaReadsAndWritesTest, ::testing::Values(shard_here, shard_there), shard_name);
 
+TEST_P(OxiaReadsAndWritesTest, what_is_asked_of_a_shard_that_was_split_is_answered_by_those_that_it_became) {
+  retire_parent();
+  auto request = write_request();
+  request.set_shard(parent.value());
+  for (const char* key : {"a", "b", "c", "d", "e", "f", "g", "h"}) add_put(request, key, std::string("of ") + key);
+  request.add_deletes()->set_key("nothing");
+  auto& range = *request.add_delete_ranges();
+  range.set_start_inclusive("f");
+  range.set_end_exclusive("h");
+  const proto::WriteResponse written = write(request);
+  ASSERT_EQ(written.puts_size(), 8);
+  for (const auto& each : written.puts()) EXPECT_EQ(each.status(), proto::OK);
+  EXPECT_EQ(written.deletes(0).status(), proto::KEY_NOT_FOUND);
+  EXPECT_EQ(written.delete_ranges(0).status(), proto::OK);
+  EXPECT_GT(world.shard(shard_here).figures().puts, 0U);
+  EXPECT_GT(world.shard(shard_there).figures().puts, 0U);
+
+  proto::ReadRequest reading;
+  reading.set_shard(parent.value());
+  for (const char* key : {"a", "b", "g", "h"}) {
+    auto& get = *reading.add_gets();
+    get.set_key(key);
+    get.set_include_value(true);
+  }
+  auto* call = world.finish("Read", reading);
+  ASSERT_TRUE(call->status->ok()) << call->status->message;
+  const auto found = call->reply<proto::ReadResponse>(0);
+  ASSERT_EQ(found.gets_size(), 4);
+  EXPECT_EQ(found.gets(0).value(), "of a");
+  EXPECT_EQ(found.gets(1).value(), "of b");
+  EXPECT_EQ(found.gets(2).status(), proto::KEY_NOT_FOUND);
+  EXPECT_EQ(found.gets(3).value(), "of h");
+  auto* stream = world.write_stream(parent);
+  auto more = write_request();
+  add_put(more, "i", "of i");
+  add_put(more, "j", "of j");
+  stream->push(more);
+  world.settle();
+  ASSERT_EQ(stream->replies.size(), 1U);
+  for (const auto& each : stream->reply<proto::WriteResponse>(0).puts()) EXPECT_EQ(each.status(), proto::OK);
+  stream->half_close();
+  world.run_until([&] { return stream->status.has_value(); });
+  EXPECT_TRUE(stream->status->ok()) << stream->status->message;
+
+  reading.mutable_gets(0)->set_comparison_type(proto::FLOOR);   // who has the right one can't be told here
+  expect_reason(*world.finish("Read", reading)->status, Code::not_found, "SHARD_NOT_FOUND", "oxia: shard not found");
+}
+
 TEST_P(OxiaReadsAndWritesTest, a_write_answers_each_operation_in_its_place) {
   auto request = write_request();
   add_put(request, "a", "one");

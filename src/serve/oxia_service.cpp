@@ -9,6 +9,7 @@
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "serve/access.hpp"
+#include "serve/heirs.hpp"
 #include "serve/oxia_error.hpp"
 #include "serve/write_stream.hpp"
 #include "store/expected_keys.hpp"
@@ -67,11 +68,6 @@ OxiaService::OxiaService(Core& core, const Sharded<ShardHost>& hosts, const Shar
 void OxiaService::register_in(rpc::Methods& methods) {
   using rpc::Replies;
   using rpc::ServerCall;
-  const auto add_unary = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
-    methods.unary<Request, Reply>(oxia_method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
-      return router_.unary<OxiaCalls>(call, request, reply);
-    });
-  };
   const auto add_unary_of_session = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
     methods.unary<Request, Reply>(oxia_method(name), [this](ServerCall& call, const Request& request, Reply& reply) {
       return router_.unary_of_session<OxiaCalls>(call, request, reply);
@@ -84,14 +80,25 @@ void OxiaService::register_in(rpc::Methods& methods) {
                                           });
   };
   const auto of = []<class Message>() { return static_cast<Message*>(nullptr); };
-  add_unary("Write", of.operator()<proto::WriteRequest>(), of.operator()<proto::WriteResponse>());
-  add_unary("CreateSession", of.operator()<proto::CreateSessionRequest>(), of.operator()<proto::CreateSessionResponse>());
+  methods.unary<proto::WriteRequest, proto::WriteResponse>(
+      oxia_method("Write"), [this](ServerCall& call, const proto::WriteRequest& request, proto::WriteResponse& reply) {
+        return write(call, request, reply);
+      });
+  methods.unary<proto::CreateSessionRequest, proto::CreateSessionResponse>(
+      oxia_method("CreateSession"),
+      [this](ServerCall& call, const proto::CreateSessionRequest& request, proto::CreateSessionResponse& reply) {
+        Heirs heirs = directory_.heirs_of(ShardId(request.shard()));
+        return heirs.empty() ? router_.unary<OxiaCalls>(call, request, reply)
+                             : create_session_on(std::move(heirs), call, request, reply);
+      });
   add_unary_of_session("KeepAlive", of.operator()<proto::SessionHeartbeat>(), of.operator()<proto::KeepAliveResponse>());
   add_unary_of_session("CloseSession", of.operator()<proto::CloseSessionRequest>(), of.operator()<proto::CloseSessionResponse>());
   methods.server_stream<proto::ReadRequest, proto::ReadResponse>(
       oxia_method("Read"),
       [this](ServerCall& call, const proto::ReadRequest& request, Replies<proto::ReadResponse>& to) {
-        return router_.stream<OxiaCalls>(call, request, to);
+        Heirs heirs = directory_.heirs_of(ShardId(request.shard()));
+        return heirs.empty() || !asks_for_single_keys(request) ? router_.stream<OxiaCalls>(call, request, to)
+                                                               : read_from(std::move(heirs), call, request, to);
       },
       [this](ServerCall& call, BytesView request, rpc::MessageSink& to) { return read_at_once(call, request, to); });
   add_stream("List", of.operator()<proto::ListRequest>(), of.operator()<proto::ListResponse>());
@@ -138,11 +145,78 @@ std::optional<rpc::Status> OxiaService::read_at_once(const rpc::ServerCall& call
   return rpc::Status();
 }
 
+Task<rpc::Status> OxiaService::write(rpc::ServerCall& call, const proto::WriteRequest& request, proto::WriteResponse& reply) {
+  const Heirs heirs = directory_.heirs_of(ShardId(request.shard()));
+  auto parts = heirs.empty() ? std::nullopt : cut_write(request, heirs);
+  return parts ? write_parts(call, *std::move(parts), reply) : router_.unary<OxiaCalls>(call, request, reply);
+}
+
+Task<rpc::Status> OxiaService::write_parts(rpc::ServerCall& call, std::vector<HeirWrite> parts, proto::WriteResponse& reply) {
+  for (const HeirWrite& part : parts) {   // none is written where another could not be
+    if (auto refused = router_.refuse(call, ShardId(part.request.shard()))) co_return *std::move(refused);
+  }
+  for (const HeirWrite& part : parts) {
+    proto::WriteResponse answer;
+    rpc::Status status = co_await router_.unary<OxiaCalls>(call, part.request, answer);
+    if (!status.ok()) co_return status;
+    put_together(part, std::move(answer), reply);
+  }
+  co_return rpc::Status();
+}
+
+Task<rpc::Status> OxiaService::read_from(Heirs heirs, rpc::ServerCall& call, const proto::ReadRequest& request,
+                                         rpc::Replies<proto::ReadResponse>& replies) {
+  proto::ReadResponse whole;
+  HeirRead part{request};
+  for (const ShardPlace& heir : heirs) {
+    part.request.set_shard(heir.shard.value());
+    proto::ReadResponse answer;
+    rpc::Status status = co_await router_.unary<OxiaCalls>(call, part, answer);
+    if (!status.ok()) co_return status;
+    put_together(std::move(answer), whole);
+  }
+  auto written = co_await replies.write(whole);
+  co_return written ? rpc::Status() : rpc::Status::from(written.error());
+}
+
+Task<rpc::Status> OxiaService::create_session_on(Heirs heirs, rpc::ServerCall& call, const proto::CreateSessionRequest& request,
+                                                 proto::CreateSessionResponse& reply) {
+  rpc::Status refused;
+  InheritedSession session{request, std::nullopt};
+  for (const ShardPlace& heir : heirs) {
+    session.request.set_shard(heir.shard.value());
+    rpc::Status status = co_await router_.unary<OxiaCalls>(call, session, reply);
+    if (status.ok()) session.given = SessionId(reply.session_id());
+    else refused = std::move(status);
+  }
+  co_return session.given ? rpc::Status() : std::move(refused);
+}
+
 Task<rpc::Status> OxiaService::write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
                                             rpc::Replies<proto::WriteResponse>& replies) {
+  const auto named = ShardRouter::shard_of_stream(call);
+  Heirs heirs = named ? directory_.heirs_of(*named) : Heirs();
+  if (!heirs.empty()) co_return co_await write_stream_to(std::move(heirs), call, requests, replies);
   const auto place = router_.route_stream(call);
   if (!place) co_return place.error();
   co_return co_await WriteStream<OxiaWrites>::serve(core_, router_.hosts(), place->core, place->shard, call, requests, replies);
+}
+
+// One after the other: it lasts until the client has heard of the shards of today.
+Task<rpc::Status> OxiaService::write_stream_to(Heirs heirs, rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
+                                               rpc::Replies<proto::WriteResponse>& replies) {
+  proto::WriteRequest request;
+  for (;;) {
+    const auto more = co_await requests.next(request);
+    if (!more) co_return rpc::Status::from(more.error());
+    if (!*more) co_return rpc::Status();
+    auto parts = cut_write(request, heirs);
+    if (!parts) co_return oxia_status(OxiaError::shard_not_found);
+    proto::WriteResponse reply;
+    rpc::Status status = co_await write_parts(call, *std::move(parts), reply);
+    if (!status.ok()) co_return status;
+    if (auto written = co_await replies.write(reply); !written) co_return rpc::Status::from(written.error());
+  }
 }
 
 Task<rpc::Status> OxiaService::assignments(rpc::ServerCall& call, const proto::ShardAssignmentsRequest& request,

@@ -28,6 +28,16 @@ class OxiaService {
 
  private:
   std::optional<rpc::Status> read_at_once(const rpc::ServerCall& call, BytesView request, rpc::MessageSink& replies);
+  // Of a shard that was split or merged, by clients that don't know yet: passed on to what it became, as far as that is led here.
+  using Heirs = std::vector<ShardPlace>;
+  Task<rpc::Status> write(rpc::ServerCall& call, const proto::WriteRequest& request, proto::WriteResponse& reply);
+  Task<rpc::Status> write_parts(rpc::ServerCall& call, std::vector<HeirWrite> parts, proto::WriteResponse& reply);
+  Task<rpc::Status> write_stream_to(Heirs heirs, rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
+                                    rpc::Replies<proto::WriteResponse>& replies);
+  Task<rpc::Status> read_from(Heirs heirs, rpc::ServerCall& call, const proto::ReadRequest& request,
+                              rpc::Replies<proto::ReadResponse>& replies);
+  Task<rpc::Status> create_session_on(Heirs heirs, rpc::ServerCall& call, const proto::CreateSessionRequest& request,
+                                      proto::CreateSessionResponse& reply);
   Task<rpc::Status> write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,
                                  rpc::Replies<proto::WriteResponse>& replies);
   Task<rpc::Status> assignments(rpc::ServerCall& call, const proto::ShardAssignmentsRequest& request,
@@ -36,8 +46,8 @@ class OxiaService {
   Core& core_;
   const ShardDirectory& directory_;
   ShardRouter router_;
-  PlainRead read_;       // what read_at_once() works on, kept for its room
+  PlainRead read_;   // what read_at_once() works on, kept for its room
   Bytes answer_;
 };
 
-}  // namespace skerry::serve
+}   // namespace skerry::serve

@@ -35,12 +35,7 @@ TEST_P(OxiaSessionsAndFollowersTest, sessions_are_made_kept_and_closed) {
 
 TEST_P(OxiaSessionsAndFollowersTest, sessions_of_a_shard_that_was_split_are_kept_and_closed_where_it_went) {
   const std::int64_t session = create_session();
-  constexpr ShardId parent{-1};   // older than both
-  const auto now = world.directory().assignments();
-  auto before = std::make_shared<Assignments>();
-  before->namespaces["default"] = even_ranges(parent, 1);
-  world.assign(before);
-  world.assign(now);
+  retire_parent();
   proto::SessionHeartbeat heartbeat;
   heartbeat.set_shard(parent.value());
   heartbeat.set_session_id(session);
@@ -52,6 +47,32 @@ TEST_P(OxiaSessionsAndFollowersTest, sessions_of_a_shard_that_was_split_are_kept
   expect_reason(*world.finish("KeepAlive", heartbeat)->status, Code::not_found, "SESSION_NOT_FOUND", "oxia: session not found");
   heartbeat.set_shard(77);
   expect_reason(*world.finish("KeepAlive", heartbeat)->status, Code::not_found, "SHARD_NOT_FOUND", "oxia: shard not found");
+}
+
+TEST_P(OxiaSessionsAndFollowersTest, a_session_asked_of_a_shard_that_was_split_is_one_session_where_it_went) {
+  retire_parent();
+  proto::CreateSessionRequest request;
+  request.set_shard(parent.value());
+  request.set_session_timeout_ms(5000);
+  auto* call = world.finish("CreateSession", request);
+  ASSERT_TRUE(call->status->ok()) << call->status->message;
+  const std::int64_t session = call->reply<proto::CreateSessionResponse>(0).session_id();
+  auto mine = write_request();   // by one that knows the shards of today
+  add_put(mine, "mine", "v").set_session_id(session);
+  EXPECT_EQ(write(mine).puts(0).status(), proto::OK);
+  auto theirs = write_request();   // by one that does not
+  theirs.set_shard(parent.value());
+  add_put(theirs, "theirs", "v").set_session_id(session);
+  EXPECT_EQ(write(theirs).puts(0).status(), proto::OK);
+  proto::CloseSessionRequest close;
+  close.set_shard(parent.value());
+  close.set_session_id(session);
+  EXPECT_TRUE(world.finish("CloseSession", close)->status->ok());
+  EXPECT_EQ(get("mine").status(), proto::KEY_NOT_FOUND);
+  for (const ShardId heir : {shard_here, shard_there}) {
+    close.set_shard(heir.value());
+    expect_reason(*world.finish("CloseSession", close)->status, Code::not_found, "SESSION_NOT_FOUND", "oxia: session not found");
+  }
 }
 
 TEST_P(OxiaSessionsAndFollowersTest, session_timeouts_have_limits) {

@@ -113,9 +113,27 @@ Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request,
 }
 
 Task<Result<>> answer(replica::Shard& shard, const proto::CreateSessionRequest& request, proto::CreateSessionResponse& reply) {
-  CO_TRY(const SessionId session,
-         co_await shard.create_session(std::chrono::milliseconds(request.session_timeout_ms()), request.client_identity()));
-  reply.set_session_id(session.value());
+  const InheritedSession fresh{request, std::nullopt};
+  co_return co_await answer(shard, fresh, reply);
+}
+
+Task<Result<>> answer(replica::Shard& shard, const InheritedSession& session, proto::CreateSessionResponse& reply) {
+  const proto::CreateSessionRequest& request = session.request;
+  CO_TRY(const SessionId id, co_await shard.create_session(std::chrono::milliseconds(request.session_timeout_ms()),
+                                                           request.client_identity(), session.given));
+  reply.set_session_id(id.value());
+  co_return Result<>{};
+}
+
+Task<Result<>> answer(replica::Shard& shard, const HeirRead& read, proto::ReadResponse& reply) {
+  Budget budget;
+  for (const proto::GetRequest& get : read.request.gets()) {
+    CO_TRY(store::GetOutcome found, co_await shard.get(get_view(get)));
+    auto& answered = *reply.add_gets();
+    fill(answered, std::move(found), get.include_value());
+    if (budget.takes(answered.ByteSizeLong())) continue;
+    co_return fail(Errc::unavailable, "the shard was split; ask those that it became, or for fewer keys at once");
+  }
   co_return Result<>{};
 }
 

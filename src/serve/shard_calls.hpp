@@ -6,6 +6,7 @@
 #include "oxia/client.pb.h"
 #include "replica/shard.hpp"
 #include "runtime/cores.hpp"
+#include "serve/heirs.hpp"
 #include "serve/shard_directory.hpp"
 
 // The shard's half of every method: runs on the shard's core, over whole messages, and knows nothing of connections.
@@ -20,6 +21,15 @@ Result<replica::ShardUse> open_shard(ShardHost& host, ShardId shard);
 Task<Result<>> answer(replica::Shard& shard, const proto::WriteRequest& request, proto::WriteResponse& reply,
                       WriteStages* stages = nullptr);   // gets the times of the write's stages, unless it is null
 Task<Result<>> answer(replica::Shard& shard, const proto::CreateSessionRequest& request, proto::CreateSessionResponse& reply);
+// One that was asked of a shard that was split: all that it became take it under one id.
+struct InheritedSession {
+  proto::CreateSessionRequest request;
+  std::optional<SessionId> given;   // nothing: this is the first that takes it
+  std::int64_t shard() const { return request.shard(); }
+};
+Task<Result<>> answer(replica::Shard& shard, const InheritedSession& session, proto::CreateSessionResponse& reply);
+Task<Result<>> answer(replica::Shard& shard, const HeirRead& read,
+                      proto::ReadResponse& reply);   // as far as it fits into one message
 Task<Result<>> answer(replica::Shard& shard, const proto::SessionHeartbeat& request, proto::KeepAliveResponse& reply);
 Task<Result<>> answer(replica::Shard& shard, const proto::CloseSessionRequest& request, proto::CloseSessionResponse& reply);
 

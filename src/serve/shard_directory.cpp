@@ -44,15 +44,16 @@ void ShardDirectory::note_retired(const Assignments& before) {
   while (retired_.size() > retired_max) retired_.erase(retired_.begin());
 }
 
-std::vector<ShardId> ShardDirectory::heirs_of(ShardId retired) const {
-  std::vector<ShardId> heirs;
+std::vector<ShardPlace> ShardDirectory::heirs_of(ShardId retired) const {
+  std::vector<ShardPlace> heirs;
+  if (retired_.empty()) return heirs;
   const auto known = retired_.find(retired);
   if (known == retired_.end() || !assignments_) return heirs;
   const auto places = assignments_->namespaces.find(known->second.name_space);
   if (places == assignments_->namespaces.end()) return heirs;
   for (const ShardPlace& place : places->second) {
     if (place.shard > retired && place.hash_min <= known->second.hash_max && known->second.hash_min <= place.hash_max)
-      heirs.push_back(place.shard);
+      heirs.push_back(place);
   }
   return heirs;
 }

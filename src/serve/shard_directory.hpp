@@ -46,8 +46,9 @@ class ShardDirectory {
   Task<> wait_changed(std::shared_ptr<const Assignments> known) const;
   const ShardPlace* find(ShardId shard) const;   // valid until the next set()
   std::string_view namespace_of(ShardId shard) const;   // the same; "" when there is no such shard
-  // Of a shard that was split or merged: those that have its hashes now. Only of the newest `retired_max`, and since the process runs.
-  std::vector<ShardId> heirs_of(ShardId retired) const;
+  // Of a shard that was split or merged: those that have its hashes now. Only of the newest `retired_max`, and since the process
+  // runs.
+  std::vector<ShardPlace> heirs_of(ShardId retired) const;
 
  private:
   static constexpr std::size_t retired_max = 1024;

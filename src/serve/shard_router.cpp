@@ -57,6 +57,11 @@ std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route(const rpc::Ser
   return std::unexpected(leader_hint(*shard, place->leader.value_or("")));
 }
 
+std::optional<rpc::Status> ShardRouter::refuse(const rpc::ServerCall& call, ShardId shard) const {
+  auto place = route(call, shard);
+  return place ? std::nullopt : std::optional(std::move(place).error());
+}
+
 std::optional<replica::ShardUse> ShardRouter::here(const rpc::ServerCall& call, ShardId shard) const {
   if (check_ != AuthorityCheck::off && refuse_authority(call.authority())) return std::nullopt;
   const ShardPlace* place = directory_.assignments() ? directory_.find(shard) : nullptr;
@@ -64,6 +69,11 @@ std::optional<replica::ShardUse> ShardRouter::here(const rpc::ServerCall& call, 
   if (refuse_access(call, directory_.namespace_of(shard))) return std::nullopt;
   auto open = open_shard(hosts_.local(core_.id()), shard);
   return open ? std::optional(*std::move(open)) : std::nullopt;
+}
+
+std::optional<ShardId> ShardRouter::shard_of_stream(rpc::ServerCall& call) {
+  const auto shard = parse_shard_header(call.metadata().find("shard-id"));
+  return shard ? std::optional(*shard) : std::nullopt;
 }
 
 std::expected<ShardRouter::Place, rpc::Status> ShardRouter::route_stream(rpc::ServerCall& call) const {

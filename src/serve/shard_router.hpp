@@ -16,9 +16,9 @@ namespace skerry::serve {
 // Whether the address that a request was sent to must be one of the cluster's (Assignments::allowed_authorities).
 enum class AuthorityCheck { off, members };
 
-// What every service over shards does first and last: refuses calls sent to a wrong address or by who may not make them, finds the
-// core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the service
-// that uses it.
+// What every service over shards does first and last: refuses calls sent to a wrong address or by who may not make them, finds
+// the core of the shard that a request names, takes the whole message there and its answers back. One core's; a part of the
+// service that uses it.
 //
 // A protocol tells what is its own with a class `Calls`:
 //   static rpc::Status status(const Error& error);
@@ -31,8 +31,8 @@ class ShardRouter {
 
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> unary(rpc::ServerCall& call, const Request& request, Reply& reply);
-  // Of a session: where its shard was split or merged, it is passed on to those that have its sessions now, as far as they are led
-  // here; good when one of them takes it. For clients that know of no other shard yet.
+  // Of a session: where its shard was split or merged, it is passed on to those that have its sessions now, as far as they are
+  // led here; good when one of them takes it. For clients that know of no other shard yet.
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply);
   template <class Calls, class Request, class Reply>
@@ -44,8 +44,11 @@ class ShardRouter {
   };
   // Where a stream of writes goes, whose shard stands in a header; or how to refuse it.
   std::expected<Place, rpc::Status> route_stream(rpc::ServerCall& call) const;
+  static std::optional<ShardId> shard_of_stream(rpc::ServerCall& call);   // nothing: the header doesn't say, or makes no sense
   // The shard, when it is this core's and the call may go on; else unary() and stream() do what is to be done.
   std::optional<replica::ShardUse> here(const rpc::ServerCall& call, ShardId shard) const;
+  // Why a call about the shard can't go on, as far as is known here; nothing: it can.
+  std::optional<rpc::Status> refuse(const rpc::ServerCall& call, ShardId shard) const;
   // Nothing when the call may go on.
   std::optional<rpc::Status> refuse_authority(std::string_view authority) const;
   const Sharded<ShardHost>& hosts() const { return hosts_; }
@@ -152,13 +155,13 @@ Task<rpc::Status> ShardRouter::unary(rpc::ServerCall& call, const Request& reque
 
 template <class Calls, class Request, class Reply>
 Task<rpc::Status> ShardRouter::unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply) {
-  const std::vector<ShardId> heirs = directory_.heirs_of(ShardId(request.shard()));
+  const std::vector<ShardPlace> heirs = directory_.heirs_of(ShardId(request.shard()));
   if (heirs.empty()) co_return co_await unary<Calls>(call, request, reply);
   rpc::Status refused;
   bool taken = false;
-  for (const ShardId heir : heirs) {
+  for (const ShardPlace& heir : heirs) {
     Request passed_on = request;
-    passed_on.set_shard(heir.value());
+    passed_on.set_shard(heir.shard.value());
     rpc::Status status = co_await unary<Calls>(call, passed_on, reply);
     if (status.ok()) taken = true;
     else refused = std::move(status);

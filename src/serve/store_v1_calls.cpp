@@ -41,8 +41,19 @@ class Walk {
   std::optional<Bytes> last_secondary_;
 };
 
+// A caller that merges shards in another order than theirs would leave records out.
+Result<> check_sorting(replica::Shard& shard, v1::KeySorting wanted) {
+  const bool natural = shard.key_order() == store::KeyOrder::natural;
+  if (wanted == v1::KEY_SORTING_NOT_SAID || (wanted == v1::KEY_SORTING_NATURAL) == natural) return {};
+  return fail(Errc::invalid_argument,
+              fmt::format("the namespace sorts its keys in {} order, and the caller merges them in another: "
+                          "tell the client (--key-sorting {})",
+                          natural ? "natural" : "hierarchical", natural ? "natural" : "hierarchical"));
+}
+
 template <class Request>
 Result<Walk> open_walk(replica::Shard& shard, const Request& request, StateMachine::ScanKind kind) {
+  TRYV(check_sorting(shard, request.key_sorting()));
   TRY(store::Range range, walk_of(request));
   TRY(auto scan, shard.scan(range, kind));
   range.resume.reset();

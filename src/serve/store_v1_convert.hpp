@@ -13,7 +13,8 @@ namespace skerry::serve {
 
 namespace v1 = skerry::store::v1;
 
-// A write or an atomic batch as the store reads it, borrowing from the message. Reused from message to message to keep its memory.
+// A write or an atomic batch as the store reads it, borrowing from the message. Reused from message to message to keep its
+// memory.
 class StoreV1View {
  public:
   // Valid until the next call, while the message lives.

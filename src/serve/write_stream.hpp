@@ -13,7 +13,8 @@
 namespace skerry::serve {
 
 // The connection's half of one WriteStream: reads requests into the shard's lane and, beside that, writes its answers. At most
-// limits::stream_writes_in_flight_max or stream_bytes_in_flight_max are unanswered, then it reads no further. Lives in the handler's frame.
+// limits::stream_writes_in_flight_max or stream_bytes_in_flight_max are unanswered, then it reads no further. Lives in the
+// handler's frame.
 template <class Writes>
 class WriteStream {
   using Request = typename Writes::Request;

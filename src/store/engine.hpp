@@ -85,13 +85,13 @@ class ShardEngine {
   // --- Another whole state in place of this one, in one atomic step. It is staged beside the one that serves, over as long as it
   // takes; at most one. What a crash leaves half staged is forgotten at the next start.
   virtual void stage_anew() = 0;   // forgets what is staged
-  virtual void stage(std::span<const Write> puts) = 0;   // adds records. Requires: nothing whole is staged
+  virtual void stage(std::span<const Write> writes) = 0;   // puts and erases, no ranges. Requires: nothing whole is staged
   // What is staged is whole and stands for that entry; it is durable when this returns. Fails with aborted when it was begun anew
   // meanwhile.
   virtual Task<Result<>> finish_staging(Offset offset) = 0;
   virtual std::optional<Offset> staged() const = 0;   // whole and durable, also after a crash
-  // It is the state now, visible at once, and applied() its offset. That this was done becomes durable some time later: until then a
-  // crash leaves the state before and the staged one, and the caller must know to take it again. Requires: staged().
+  // It is the state now, visible at once, and applied() its offset. That this was done becomes durable some time later: until
+  // then a crash leaves the state before and the staged one, and the caller must know to take it again. Requires: staged().
   virtual void take_staged() = 0;
 
  private:

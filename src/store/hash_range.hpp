@@ -15,8 +15,8 @@ struct HashRange {
   friend constexpr bool operator==(const HashRange&, const HashRange&) = default;
 };
 
-// Which of the children, none of whose hashes overlap, the record belongs to: by the hash of its partition key, or of its key where it has
-// none. Fails with ReshapeError::foreign_records.
+// Which of the children, none of whose hashes overlap, the record belongs to: by the hash of its partition key, or of its key
+// where it has none. Fails with ReshapeError::foreign_records.
 Result<std::size_t> owner_of(std::span<const HashRange> children, BytesView key, const RecordView& record);
 
 }   // namespace skerry::store

@@ -12,9 +12,9 @@
 // How the shard's own tables are laid out in their spaces. Records are in record.hpp, log entries in entry.hpp.
 namespace skerry::store {
 
-// Index entries, shadows and expiries hold the stamp of the entry that wrote their record (RecordView::modified). One whose record is gone
-// or has another stamp is an orphan, left behind by a range deletion. The stamp and not the version id, because a migration may
-// give a later record the version id of an earlier one.
+// Index entries, shadows and expiries hold the stamp of the entry that wrote their record (RecordView::modified). One whose
+// record is gone or has another stamp is an orphan, left behind by a range deletion. The stamp and not the version id, because a
+// migration may give a later record the version id of an earlier one.
 Bytes encode_owner(Stamp record_modified);
 Result<Stamp> decode_owner(BytesView value);
 

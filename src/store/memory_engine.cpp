@@ -82,9 +82,13 @@ class MemoryShard final : public ShardEngine {
     next = {};
     whole.reset();
   }
-  void stage(std::span<const Write> puts) override {
+  void stage(std::span<const Write> writes) override {
     SKERRY_ASSERT(!whole);
-    for (const Write& put : puts) next.spaces[index(put.space)].put(put.key, put.value);
+    for (const Write& write : writes) {
+      MemoryTree& tree = next.spaces[index(write.space)];
+      if (write.kind == Write::Kind::put) tree.put(write.key, write.value);
+      else tree.erase(write.key);
+    }
   }
   Task<Result<>> finish_staging(Offset offset) override {
     const std::uint64_t staging = stagings;

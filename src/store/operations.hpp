@@ -56,8 +56,8 @@ struct Guard {
 enum class Step : std::uint8_t { put = 0, erase = 1, erase_range = 2 };
 
 // One atomic unit of visibility: puts, then deletes, then range deletions. Each has its own status.
-// An atomic batch takes place as a whole or not at all: not when a guard or a condition of an operation fails. Each step takes the
-// next operation of its kind; without steps the order is as above. Guards are about the state before the batch.
+// An atomic batch takes place as a whole or not at all: not when a guard or a condition of an operation fails. Each step takes
+// the next operation of its kind; without steps the order is as above. Guards are about the state before the batch.
 struct WriteRequest {
   std::span<const Put> puts;
   std::span<const Delete> deletes;

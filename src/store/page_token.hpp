@@ -17,8 +17,9 @@ struct PagePosition {
   std::optional<Bytes> secondary_key;   // in a walk over an index
 };
 
-// The text that takes a walk up again: opaque to whoever holds it, the same from a server and from a client that merged many. Made for
-// one range, index and direction; it holds no snapshot, so what is written meanwhile is seen or not like in any long walk.
+// The text that takes a walk up again: opaque to whoever holds it, the same from a server and from a client that merged many.
+// Made for one range, index and direction; it holds no snapshot, so what is written meanwhile is seen or not like in any long
+// walk.
 //   base64url of: u8 format, u32 checksum of the walk, u32 checksum of the rest, varint shard, sized key, [sized secondary key]
 std::string encode_page_token(const Range& walk, const PagePosition& position);
 // Fails with invalid_argument when it is no token, or one of another walk.

@@ -100,13 +100,14 @@ class RocksDbShard final : public ShardEngine {
     write_batch();
   }
 
-  void stage(std::span<const Write> puts) override {
+  void stage(std::span<const Write> writes) override {
     SKERRY_ASSERT(!staged_);
     batch_.Clear();
     if (!std::exchange(other_used_, true)) put_staged(std::nullopt);
-    for (const Write& put : puts) {
-      key_.assign(key_prefix(id_, put.space, other(area_))).append(put.key);
-      batch_.Put(key_, rocksdb::Slice(put.value));
+    for (const Write& write : writes) {
+      key_.assign(key_prefix(id_, write.space, other(area_))).append(write.key);
+      if (write.kind == Write::Kind::put) batch_.Put(key_, rocksdb::Slice(write.value));
+      else batch_.Delete(key_);
     }
     write_batch();
   }

@@ -19,6 +19,7 @@
 #include "base/assert.hpp"
 #include "store/rocksdb_cache.hpp"
 #include "store/rocksdb_files.hpp"
+#include "store/rocksdb_log.hpp"
 
 namespace skerry::store {
 namespace {
@@ -79,9 +80,7 @@ rocksdb::Options database_options(RocksDbStore& store, const RocksDbOptions& opt
   out.listeners = {store.watch};
   out.stats_dump_period_sec = 0;
   out.stats_persist_period_sec = 0;
-  out.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  out.keep_log_file_num = 3;
-  out.max_log_file_size = 10 << 20;
+  out.info_log = rocksdb_log(store.folder);
 
   if (supported(rocksdb::kLZ4Compression)) out.compression = rocksdb::kLZ4Compression;
   if (supported(rocksdb::kZSTD)) out.bottommost_compression = rocksdb::kZSTD;

@@ -16,8 +16,8 @@
 namespace skerry::store {
 
 // A shard has two areas of keys: one serves, in the other a state is staged that will take its place. Space 0 of an area is the
-// engine's own and holds one key. Its value in the area that serves: the applied offset, 8 bytes little endian. In the other: a byte
-// that says whether the staged state is whole, then 8 bytes of the offset it stands for.
+// engine's own and holds one key. Its value in the area that serves: the applied offset, 8 bytes little endian. In the other: a
+// byte that says whether the staged state is whole, then 8 bytes of the offset it stands for.
 enum class Area : std::uint8_t { first = 0, second = 1 };
 constexpr Area other(Area area) { return area == Area::first ? Area::second : Area::first; }
 constexpr Space engine_space{0};

@@ -7,8 +7,8 @@
 #include "store/engine.hpp"
 #include "store/key_order.hpp"
 
-// The bytes of a snapshot: the whole state of a shard after one entry, as blocks that can be sent or kept one after the other. Integers
-// are little endian.
+// The bytes of a snapshot: the whole state of a shard after one entry, as blocks that can be sent or kept one after the other.
+// Integers are little endian.
 //
 // Block: 20 bytes, then the payload
 //   0  4  CRC32C of bytes 4 to 19 and the payload, seeded with the snapshot's mark
@@ -49,7 +49,8 @@ struct Block {
 };
 
 Bytes encode_block(const Block& block, std::uint32_t mark);
-// How many bytes the block takes whose header this is. Fails with corrupt when no block can have it. Requires: block_header_bytes.
+// How many bytes the block takes whose header this is. Fails with corrupt when no block can have it. Requires:
+// block_header_bytes.
 Result<std::size_t> block_length(BytesView header);
 // Fails with corrupt: cut, damaged, or of another snapshot.
 Result<Block> decode_block(BytesView bytes, std::uint32_t mark);

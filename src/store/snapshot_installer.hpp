@@ -5,8 +5,9 @@
 
 namespace skerry::store {
 
-// Takes a snapshot in beside the state that a shard serves, and makes it durable when it is whole; the engine's take_staged() is then the
-// step that replaces one by the other. Until then nothing has changed. Whoever owns the shard's engine owns at most one of these.
+// Takes a snapshot in beside the state that a shard serves, and makes it durable when it is whole; the engine's take_staged() is
+// then the step that replaces one by the other. Until then nothing has changed. Whoever owns the shard's engine owns at most one
+// of these.
 class SnapshotInstaller {
  public:
   // Forgets what was staged before. Without a shard: a snapshot of any will do.

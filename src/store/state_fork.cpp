@@ -40,6 +40,10 @@ Task<Result<>> StateFork::run() {
   CO_TRYV(co_await walk(Space::sessions, [this](BytesView key, Values values) { return take_session(key, values); }));
   CO_TRYV(co_await walk(Space::records, [this](BytesView key, Values values) { return take_record(key, values); }));
   CO_TRYV(co_await walk(Space::requests, [this](BytesView key, Values values) { return take_request(key, values); }));
+  co_return co_await take_bookkeeping();
+}
+
+Task<Result<>> StateFork::take_bookkeeping() {
   co_return co_await walk(Space::meta, [this](BytesView key, Values values) { return take_bookkeeping(key, values); });
 }
 
@@ -156,6 +160,7 @@ void StateFork::stage_all(Space space, BytesView key, BytesView value) {
 }
 
 Task<Result<>> check_sessions_apart(std::vector<ShardEngine*> parents) {
+  Core& core = Core::of(co_await asio::this_coro::executor);
   std::set<Bytes> seen;
   for (ShardEngine* parent : parents) {
     const auto cursor = parent->cursor(Space::sessions);
@@ -166,6 +171,7 @@ Task<Result<>> check_sessions_apart(std::vector<ShardEngine*> parents) {
       if (!seen.emplace(cursor->key()).second) co_return collide(session);
       cursor->next();
       CO_TRYV(co_await settle_cursor(*cursor));
+      if (core.yield_due()) co_await core.yield();
     }
   }
   co_return Result<>{};

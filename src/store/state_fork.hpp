@@ -15,12 +15,13 @@ class Core;
 
 namespace skerry::store {
 
-// Copies the states of shards that are to be others, each record to the child that its hash belongs to, from views that are pinned from
-// its construction to its end. The copies are staged in the children; whoever owns those makes them durable and takes them.
+// Copies the states of shards that are to be others, each record to the child that its hash belongs to, from views that are
+// pinned from its construction to its end. The copies are staged in the children; whoever owns those makes them durable and takes
+// them.
 //
-// What follows a record (index entries, its place in the lists of its session and of what is due to go) is made anew from it, so what
-// range deletions orphaned stays behind. Sessions, remembered replies and the counters go to every child; of two parents' counters
-// the higher. On the engine's core; drop it before the engine stops.
+// What follows a record (index entries, its place in the lists of its session and of what is due to go) is made anew from it, so
+// what range deletions orphaned stays behind. Sessions, remembered replies and the counters go to every child; of two parents'
+// counters the higher. On the engine's core; drop it before the engine stops.
 class StateFork {
  public:
   struct Child {
@@ -36,9 +37,10 @@ class StateFork {
   };
   explicit StateFork(Parts parts);
 
-  // Fails with ReshapeError::foreign_records or sessions_collide, with corrupt, or as the engine does; then what is staged is of no
-  // use. Yields where it takes long.
+  // Fails with ReshapeError::foreign_records or sessions_collide, with corrupt, or as the engine does; then what is staged is of
+  // no use. Yields where it takes long.
   Task<Result<>> run();
+  Task<Result<>> take_bookkeeping();   // that alone, of a copy that has been made and brought up to date
   std::uint64_t records() const { return records_; }   // copied
 
  private:

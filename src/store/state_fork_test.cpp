@@ -16,8 +16,8 @@
 namespace skerry::store {
 namespace {
 
-using Table = std::map<Bytes, Bytes>;
-using State = std::map<Space, Table>;
+using Records = std::map<Bytes, Bytes>;
+using State = std::map<Space, Records>;
 enum class Kind { memory, tables };
 
 constexpr ShardId parent_id{1}, left_id{2}, right_id{3}, merged_id{4};
@@ -360,7 +360,7 @@ TEST_P(StateForkTest, a_copy_and_the_entries_after_it_are_what_a_later_copy_is) 
     for (std::uint64_t i = random.below(150); i > 0; --i) write_anything(parent, random, sessions);
     ASSERT_TRUE(fork({parent_id}, {{late_left, left}, {late_right, right}}, parent.head()));
 
-    Table records;
+    Records records;
     const std::pair<ShardId, ShardId> pairs[] = {{left_id, late_left}, {right_id, late_right}};
     for (std::size_t self = 0; self < 2; ++self) {
       Subject child(*node, pairs[self].first), late(*node, pairs[self].second);

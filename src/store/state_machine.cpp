@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "runtime/core.hpp"
 #include "store/entry.hpp"
 #include "store/evaluator.hpp"
 #include "store/expected_keys.hpp"
@@ -90,6 +91,7 @@ StateMachine::StateMachine(ShardId shard, KeyOrder order, ShardEngine& engine)
 StateMachine::~StateMachine() = default;
 
 Task<Result<>> StateMachine::open() {
+  Core& core = Core::of(co_await asio::this_coro::executor);
   ShardEngine& engine = members_->state.engine;
   ShardBookkeeping bookkeeping;
   for (const BytesView name : {meta_counters, meta_term, meta_swept}) {
@@ -103,6 +105,7 @@ Task<Result<>> StateMachine::open() {
     CO_TRYV(bookkeeping.take(Space::sessions, cursor->key(), cursor->value()));
     cursor->next();
     CO_TRYV(co_await settle(*cursor));
+    if (core.yield_due()) co_await core.yield();
   }
   replaced(std::move(bookkeeping));
   co_return Result<>{};
@@ -151,11 +154,11 @@ Evaluation StateMachine::evaluate(const WriteRequest& request, Offset offset, St
 }
 
 Proposal StateMachine::evaluate_create_session(std::chrono::milliseconds timeout, BytesView client_identity, Offset offset,
-                                               Stamp stamp) {
+                                               Stamp stamp, std::optional<SessionId> given) {
   SKERRY_ASSERT(offset == members_->state.evaluated.next() && stamp > last_stamp());
   SKERRY_ASSERT(check_session(timeout, client_identity).has_value());
   Evaluator evaluator(members_->state, offset, stamp);
-  const SessionId session(members_->state.shard.value() << session_offset_bits | offset.value());
+  const SessionId session = given.value_or(SessionId(members_->state.shard.value() << session_offset_bits | offset.value()));
   evaluator.create_session(session, {timeout, Bytes(client_identity), {}, {}, false});
   return std::get<Proposal>(evaluator.finish(EntryKind::create_session));
 }

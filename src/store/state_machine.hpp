@@ -84,9 +84,11 @@ class StateMachine {
   // Requires: check() passed; `offset` is the next of the log; `stamp` is above last_stamp(). On a Proposal with an entry the
   // effects are in the overlay, and later evaluations see them.
   Evaluation evaluate(const WriteRequest& request, Offset offset, Stamp stamp, const std::optional<RequestId>& id = std::nullopt);
-  // The new session's id is shard << 44 | offset. Timeout must be within limits (checked by the caller's check_session()).
+  // The new session's id is shard << 44 | offset, or `given`, one of another shard that this one's records came from. Timeout
+  // must be within limits (checked by the caller's check_session()).
   static Result<> check_session(std::chrono::milliseconds timeout, BytesView client_identity);
-  Proposal evaluate_create_session(std::chrono::milliseconds timeout, BytesView client_identity, Offset offset, Stamp stamp);
+  Proposal evaluate_create_session(std::chrono::milliseconds timeout, BytesView client_identity, Offset offset, Stamp stamp,
+                                   std::optional<SessionId> given = std::nullopt);
   // Ends sessions, by request or expiry, and deletes their ephemeral records. Sessions already ended are skipped. All of them
   // have ended with the first entry; `more` tells that records of theirs are left (see sessions_ending).
   Evaluation evaluate_end_sessions(std::span<const SessionId> sessions, Offset offset, Stamp stamp);
@@ -123,8 +125,8 @@ class StateMachine {
   Result<> check(const Range& range) const;
   // Error: the engine failed, or holds what is no record (corrupt).
   std::variant<GetOutcome, Needs, Error> get(const Get& get);
-  // The commonest get without its copies: the record under a user's key, as decode_record() takes it, borrowed until anything else is
-  // asked or applied. Requires: checked.
+  // The commonest get without its copies: the record under a user's key, as decode_record() takes it, borrowed until anything
+  // else is asked or applied. Requires: checked.
   Lookup find(BytesView key, BytesView& record);
   // Says which keys find() will be asked for next, at most expected_keys_max.
   void expect(std::span<const BytesView> keys);

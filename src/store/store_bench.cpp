@@ -175,8 +175,8 @@ void scans(benchmark::State& state, Kind kind) {
   state.SetItemsProcessed(static_cast<std::int64_t>(records));
 }
 
-// Batches of puts from request to applied state, keys chosen at random of a hundred thousand: all that the core does for them but wire
-// and log.
+// Batches of puts from request to applied state, keys chosen at random of a hundred thousand: all that the core does for them but
+// wire and log.
 void batches(benchmark::State& state) {
   Subject subject(Kind::tables);
   StateMachine machine(ShardId(1), KeyOrder::hierarchical, *subject.shard);

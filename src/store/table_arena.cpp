@@ -26,8 +26,9 @@ char* TableArena::map(std::size_t bytes) {
   return static_cast<char*>(base);
 }
 
-// A large table's entries are looked up at random all over it: in pages of the usual size each lookup would first wait for the address
-// of its page. Where the system has no huge page to give, it gives usual ones. For tables to which one page more is not much.
+// A large table's entries are looked up at random all over it: in pages of the usual size each lookup would first wait for the
+// address of its page. Where the system has no huge page to give, it gives usual ones. For tables to which one page more is not
+// much.
 void TableArena::map_huge() {
   char* const base = map(2 * huge_page_bytes);
   const std::size_t before = -reinterpret_cast<std::uintptr_t>(base) % huge_page_bytes;

@@ -30,11 +30,11 @@ struct TableFigures {
 };
 
 // The engine that serves: a table owned by the core takes writes and answers for what was written lately, one RocksDB for all
-// shards of the node keeps the rest. No write of a shard enters RocksDB on the core: a table that is full is frozen, written as one
-// sorted file by a thread of its own, and taken in by RocksDB in one atomic step together with the offsets that it stands
-// for; meanwhile, and afterwards as long as memory allows, it goes on answering reads (table_stack.hpp, docs/adr/0011).
-// Tables are written strictly one after another, so what a crash leaves is a state that there was. apply() must be given only
-// what the node's log has synced. Reads on the core look at memory only, the system's page cache included (docs/adr/0019); load() goes
+// shards of the node keeps the rest. No write of a shard enters RocksDB on the core: a table that is full is frozen, written as
+// one sorted file by a thread of its own, and taken in by RocksDB in one atomic step together with the offsets that it stands
+// for; meanwhile, and afterwards as long as memory allows, it goes on answering reads (table_stack.hpp, docs/adr/0011). Tables
+// are written strictly one after another, so what a crash leaves is a state that there was. apply() must be given only what the
+// node's log has synced. Reads on the core look at memory only, the system's page cache included (docs/adr/0019); load() goes
 // through `blocking`. A disk that is full is an obstacle: it goes on trying, and has_room() ends when memory is full. Any other
 // failure of the disk is for good: health().
 // The same folders and keys as RocksDbEngine's. Lives on its node's core. Drop all cursors before stop(); destroying it without

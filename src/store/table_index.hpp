@@ -15,7 +15,8 @@ class TableIndex {
  public:
   explicit TableIndex(const TableArena& arena) : arena_(arena) {}
   TableEntry* find(BytesView key, std::uint32_t hash) const;   // null when absent
-  // What find() would look at, without waiting for memory: where it starts, then the entry that the key's hash leads to. Wants bring_near().
+  // What find() would look at, without waiting for memory: where it starts, then the entry that the key's hash leads to. Wants
+  // bring_near().
   void bring_near(std::uint32_t hash) const {
     if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
   }

@@ -214,12 +214,13 @@ void TableShard::stage_anew() {
   ground_.on_applied();
 }
 
-void TableShard::stage(std::span<const Write> puts) {
+void TableShard::stage(std::span<const Write> writes) {
   SKERRY_ASSERT(!staged_);
   if (!std::exchange(other_used_, true)) put_staged(std::nullopt);
-  for (const Write& put : puts) {
-    key_.assign(key_prefix(id_, put.space, other(area_))).append(put.key);
-    ground_.stack.put(key_, put.value);
+  for (const Write& write : writes) {
+    key_.assign(key_prefix(id_, write.space, other(area_))).append(write.key);
+    if (write.kind == Write::Kind::put) ground_.stack.put(key_, write.value);
+    else ground_.stack.erase(key_);
   }
   ground_.on_applied();
 }
@@ -234,7 +235,8 @@ Task<Result<>> TableShard::finish_staging(Offset offset) {
   co_return Result<>{};
 }
 
-// The erased area and the offset of the other, which is put when the table is frozen, are in one table: they become durable as one.
+// The erased area and the offset of the other, which is put when the table is frozen, are in one table: they become durable as
+// one.
 void TableShard::take_staged() {
   SKERRY_ASSERT(staged_);
   applied_ = *std::exchange(staged_, std::nullopt);

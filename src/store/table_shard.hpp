@@ -39,7 +39,7 @@ class TableShard final : public ShardEngine {
   Offset durable() const override { return durable_; }
   std::uint64_t approximate_bytes() const override { return measured_bytes_ + applied_bytes_; }
   void stage_anew() override;
-  void stage(std::span<const Write> puts) override;
+  void stage(std::span<const Write> writes) override;
   Task<Result<>> finish_staging(Offset offset) override;
   std::optional<Offset> staged() const override { return staged_; }
   void take_staged() override;

@@ -27,8 +27,8 @@ struct TableLimits {
   std::uint64_t blocks_bytes_min = 0;      // the block cache's part, whatever the tables take
 };
 
-// The tables of an engine, from new to old: the active one, which takes writes; frozen ones, on their way into the database, oldest
-// first; written ones, which the database holds too and which are kept for their records as long as memory allows; and
+// The tables of an engine, from new to old: the active one, which takes writes; frozen ones, on their way into the database,
+// oldest first; written ones, which the database holds too and which are kept for their records as long as memory allows; and
 // records that were loaded from the database. A read asks them in this order, and then the database. The core's.
 class TableStack {
  public:

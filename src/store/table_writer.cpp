@@ -62,8 +62,8 @@ rocksdb::Status take_in(RocksDbStore& store, const std::string& path) {
 }
 
 // The first tables are taken in with sequence number 0. Compaction takes a snapshot of that number for none, and drops every
-// record of number 0 as hidden by a newer one while such a snapshot is held (seen with 7.8.3). So no snapshot may ever get it: one
-// write without a trace, behind the keys of all shards, moves the number on.
+// record of number 0 as hidden by a newer one while such a snapshot is held (seen with 7.8.3). So no snapshot may ever get it:
+// one write without a trace, behind the keys of all shards, moves the number on.
 rocksdb::Status leave_sequence_zero(rocksdb::DB& db) {
   if (db.GetLatestSequenceNumber() > 0) return rocksdb::Status::OK();
   rocksdb::WriteOptions without_log;

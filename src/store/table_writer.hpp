@@ -7,8 +7,8 @@
 #include "store/table.hpp"
 #include "store/writing_pace.hpp"
 
-// How a frozen table gets into the database: as one sorted file, which the database then takes in whole, in one atomic and durable
-// step. Everything here waits for the disk: helper threads only.
+// How a frozen table gets into the database: as one sorted file, which the database then takes in whole, in one atomic and
+// durable step. Everything here waits for the disk: helper threads only.
 namespace skerry::store {
 
 // Once after opening: makes the folder where files are written before they are taken in, and removes what a crash left there.

@@ -9,8 +9,8 @@
 
 namespace skerry::store {
 
-// How fast a helper thread does long work that nobody waits for yet: in short turns with pauses of the same length, so that a core that
-// has to share its processor with the thread hardly feels it.
+// How fast a helper thread does long work that nobody waits for yet: in short turns with pauses of the same length, so that a
+// core that has to share its processor with the thread hardly feels it.
 class WritingPace {
  public:
   // Somebody waits for it now: no more pauses. Any thread.

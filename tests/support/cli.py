@@ -2,6 +2,7 @@
 """Runs the command line as a person would."""
 
 import json
+import os
 import subprocess
 
 from .server import PROGRAM
@@ -23,9 +24,9 @@ class Outcome:
         return f"status {self.status}\nout: {self.out!r}\nerr: {self.err!r}"
 
 
-def run(*words, stdin=None, text=True, timeout=30):
+def run(*words, stdin=None, text=True, timeout=30, environment=None):
     done = subprocess.run([PROGRAM, *map(str, words)], input=stdin if stdin is not None else ("" if text else b""), capture_output=True,
-                          text=text, timeout=timeout)
+                          text=text, timeout=timeout, env={**os.environ, **(environment or {})})
     return Outcome(done)
 
 

@@ -190,6 +190,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="skerry-cluster-")
     print(f"seed {seed}", flush=True)
     torture = Torture(folder, seed, arguments.workers)
+    print(f"logs in {folder}", flush=True)
     try:
         torture.start()
         for number in range(arguments.faults):
@@ -204,7 +205,10 @@ def main():
     counts = torture.history.counts()
     print(f"{counts['puts']} puts acknowledged, {counts['unanswered']} without an answer, {counts['gets']} gets")
     if wrong:
-        print(f"NOT LINEARIZABLE, seed {seed}; logs in {folder}", *wrong[:20], sep="\n  ")
+        print(f"NOT LINEARIZABLE, seed {seed}", *wrong[:20], sep="\n  ")
+        return 1
+    if unserved := torture.given_up():
+        print(f"NOT ANSWERED, seed {seed}", *unserved[:20], sep="\n  ")
         return 1
     shutil.rmtree(folder)
     print("linearizable, nothing acknowledged is lost")

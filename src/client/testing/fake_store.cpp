@@ -102,6 +102,8 @@ void FakeStore::merge(ShardId left, ShardId right, ShardId into) {
   changed_.notify_all();
 }
 
+void FakeStore::leave(const std::string& host) { left_[host] = assignments("default"); }
+
 void FakeStore::expire_sessions(ShardId id) {
   Shard& found = shard(id);
   std::erase_if(found.records, [](const auto& each) { return each.second.version.has_session_id(); });
@@ -137,9 +139,9 @@ void FakeStore::register_methods(Host& host) {
   rpc::Methods& methods = host.methods;
   using Call = rpc::ServerCall;
   methods.server_stream<pb::ShardAssignmentsRequest, pb::ShardAssignments>(
-      prefix + "GetShardAssignments", [this](Call& call, const auto& request, auto& replies) {
+      prefix + "GetShardAssignments", [this, &host](Call& call, const auto& request, auto& replies) {
         last_authorization = call.metadata().find("authorization").value_or("");
-        return assignments(request, replies);
+        return tell_assignments(host, request, replies);
       });
   methods.bidirectional<pb::WriteRequest, pb::WriteResponse>(
       prefix + "WriteStream",
@@ -168,21 +170,26 @@ void FakeStore::register_methods(Host& host) {
       prefix + "CloseSession", [this, &host](Call&, const auto& request, auto&) { return close_session(host, request); });
 }
 
-Task<rpc::Status> FakeStore::assignments(const pb::ShardAssignmentsRequest& request,
-                                         rpc::Replies<pb::ShardAssignments>& replies) {
+pb::ShardAssignments FakeStore::assignments(const std::string& name_space) const {
+  pb::ShardAssignments message;
+  pb::NamespaceShardsAssignment& all = (*message.mutable_namespaces())[name_space];
+  all.set_shard_key_router(pb::XXHASH3);
+  for (const auto& [id, shard] : shards_) {
+    pb::ShardAssignment& one = *all.add_assignments();
+    one.set_shard(id.value());
+    if (!shard.leader.empty()) one.set_leader(shard.leader + ":6648");
+    one.mutable_int32_hash_range()->set_min_hash_inclusive(shard.hash_min);
+    one.mutable_int32_hash_range()->set_max_hash_inclusive(shard.hash_max);
+  }
+  return message;
+}
+
+Task<rpc::Status> FakeStore::tell_assignments(Host& host, const pb::ShardAssignmentsRequest& request,
+                                              rpc::Replies<pb::ShardAssignments>& replies) {
   if (refuse_namespace) co_return refusal(rpc::Code::not_found, "NAMESPACE_NOT_FOUND");
   for (;;) {
-    pb::ShardAssignments message;
-    pb::NamespaceShardsAssignment& all = (*message.mutable_namespaces())[request.namespace_()];
-    all.set_shard_key_router(pb::XXHASH3);
-    for (const auto& [id, shard] : shards_) {
-      pb::ShardAssignment& one = *all.add_assignments();
-      one.set_shard(id.value());
-      if (!shard.leader.empty()) one.set_leader(shard.leader + ":6648");
-      one.mutable_int32_hash_range()->set_min_hash_inclusive(shard.hash_min);
-      one.mutable_int32_hash_range()->set_max_hash_inclusive(shard.hash_max);
-    }
-    if (!co_await replies.write(message)) co_return rpc::Status();
+    const auto left = left_.find(host.name);
+    if (!co_await replies.write(left == left_.end() ? assignments(request.namespace_()) : left->second)) co_return rpc::Status();
     co_await changed_.wait();
   }
 }
@@ -451,6 +458,7 @@ Task<rpc::Status> FakeStore::sequence(Host& host, const pb::GetSequenceUpdatesRe
 Task<rpc::Status> FakeStore::create_session(Host& host, const pb::CreateSessionRequest& request,
                                             pb::CreateSessionResponse& reply) {
   const ShardId id{request.shard()};
+  if (before_session) before_session(id);
   if (auto refused = refuse(host, id)) co_return *refused;
   reply.set_session_id(id.value() << 44 | ++sessions_created);
   shard(id).sessions.insert(reply.session_id());

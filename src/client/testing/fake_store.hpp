@@ -35,6 +35,7 @@ class FakeStore {
   void split(ShardId parent, ShardId left, ShardId right);                   // at the middle, on the same server
   void merge(ShardId left, ShardId right, ShardId into);                     // neighbours; on the left one's server
   void expire_sessions(ShardId id);
+  void leave(const std::string& host);   // from now on it tells what it knows now
   Task<> stop();
 
   struct Stored {
@@ -57,6 +58,7 @@ class FakeStore {
   using Hook = std::function<std::optional<rpc::Status>(ShardId, const pb::WriteRequest&)>;
   Hook before_write, after_write;
   std::function<std::optional<rpc::Status>(const pb::ReadRequest&)> before_read;
+  std::function<void(ShardId)> before_session;   // is made
   bool refuse_namespace = false;
   bool offers_v1 = false;   // streams of writes of skerry.store.v1, with request ids; nothing else of it
 
@@ -72,7 +74,9 @@ class FakeStore {
   // How a request for this shard at this host is refused; nothing when it leads.
   std::optional<rpc::Status> refuse(const Host& host, ShardId id);
 
-  Task<rpc::Status> assignments(const pb::ShardAssignmentsRequest& request, rpc::Replies<pb::ShardAssignments>& replies);
+  pb::ShardAssignments assignments(const std::string& name_space) const;
+  Task<rpc::Status> tell_assignments(Host& host, const pb::ShardAssignmentsRequest& request,
+                                     rpc::Replies<pb::ShardAssignments>& replies);
   Task<rpc::Status> write_stream(Host& host, rpc::ServerCall& call, rpc::Requests<pb::WriteRequest>& requests,
                                  rpc::Replies<pb::WriteResponse>& replies);
   Task<rpc::Status> write_stream_v1(Host& host, rpc::ServerCall& call, rpc::Requests<store::v1::WriteRequest>& requests,
@@ -98,6 +102,7 @@ class FakeStore {
   net::testing::MemoryFabric& fabric_;
   std::map<ShardId, Shard> shards_;
   std::map<std::string, std::unique_ptr<Host>> hosts_;
+  std::map<std::string, pb::ShardAssignments> left_;   // what those hosts tell
   std::map<std::string, pb::WriteResponse> remembered_;   // by request id
   Signal changed_;
 };

@@ -12,8 +12,8 @@
 
 namespace skerry::control {
 
-// A few RaftCores, moved by the words of a script (testdata/raft/README.md), with disks, network and time in the script's hands. Says in
-// text what each did.
+// A few RaftCores, moved by the words of a script (testdata/raft/README.md), with disks, network and time in the script's hands.
+// Says in text what each did.
 class RaftScript {
  public:
   // Carries out one line and gives what happened, a line each.

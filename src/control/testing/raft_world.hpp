@@ -13,8 +13,8 @@
 
 namespace skerry::control {
 
-// A few coordinators' machines: each with a disk that forgets, a core of its own, and a port in a network in memory; one clock, which moves
-// when nothing else can. Any of them may crash and start again.
+// A few coordinators' machines: each with a disk that forgets, a core of its own, and a port in a network in memory; one clock,
+// which moves when nothing else can. Any of them may crash and start again.
 class RaftWorld {
  public:
   explicit RaftWorld(std::uint32_t machines, std::uint64_t seed = 1);

@@ -177,7 +177,8 @@ void ScriptedCluster::set_load(std::istream& in) {
   loads[shard] = static_cast<std::uint64_t>(integer(in));
 }
 
-// found SERVERS SHARDS REPLICAS: as many servers, all known and obedient, and the namespace default, led and serving; without words.
+// found SERVERS SHARDS REPLICAS: as many servers, all known and obedient, and the namespace default, led and serving; without
+// words.
 void ScriptedCluster::found(std::istream& in) {
   const std::int64_t servers = integer(in);
   std::istringstream space("default " + std::to_string(integer(in)) + " " + std::to_string(integer(in)));
@@ -207,6 +208,7 @@ void ScriptedCluster::wish(const std::string& word, std::istream& in) {
   if (word == "undrain") return say(core_->undrain(node_in(in), now_));
   if (word == "delete-namespace") return say(core_->delete_namespace(word_in(in), now_));
   if (word == "split") return wish_split(in);
+  if (word == "cancel") return say(core_->cancel_reshape(ShardId(integer(in)), now_));
   if (word == "merge") {
     const ShardId left(integer(in));
     return say(core_->merge_shards({left, ShardId(integer(in))}, now_));
@@ -238,7 +240,7 @@ void ScriptedCluster::say(const Result<CommitNumber>& result) {
 
 // --- what nodes say
 
-// greet NAME [incarnation N] [pool P] [unbound] [as ID]
+// greet NAME [incarnation N] [pool P] [unbound] [damaged] [as ID]
 void ScriptedCluster::greet(std::istream& in) {
   const std::string called = word_in(in);
   Node& one = node(called);
@@ -252,6 +254,7 @@ void ScriptedCluster::greet(std::istream& in) {
     }
     if (word == "pool") in >> one.pool;
     if (word == "unbound") greeting.bound.reset();
+    if (word == "damaged") greeting.damage = "rot";
     if (word == "as") greeting.bound = NodeId(static_cast<std::uint32_t>(integer(in)));
   }
   greeting.incarnation = replica::Incarnation(one.incarnation);
@@ -260,12 +263,13 @@ void ScriptedCluster::greet(std::istream& in) {
   core_->greeted(called, greeting, now_);
 }
 
-// report NAME [disk MS] [unheard NAME]… [shard S …]…
+// report NAME [disk MS] [damaged] [unheard NAME]… [shard S …]…
 void ScriptedCluster::report(std::istream& in) {
   const std::string called = word_in(in);
   NodeReport report;
   for (std::string word; in >> word;) {
     if (word == "disk") report.disk_silence = std::chrono::milliseconds(integer(in));
+    if (word == "damaged") report.damage = "rot";
     if (word == "unheard") report.unheard.push_back(node_in(in));
     if (word == "shard") report.replicas.push_back(replica_in(in));
   }
@@ -463,6 +467,7 @@ void ScriptedCluster::carry_out(Effects effects) {
     node(each).id = id->first;
     out_ += fmt::format("bind {} as node {}\n", each, id->first.value());
   }
+  for (const auto& each : effects.give_up) out_ += fmt::format("give up node {} of {}\n", each.node.value(), each.name);
   for (const Publication& each : effects.publish) show(each);
   if (effects.commit) {
     storing_ = std::move(effects.commit);

@@ -12,8 +12,8 @@
 
 namespace skerry::control {
 
-// A coordinator's core, moved by the words of a script (testdata/README.md), with the store, the nodes and time in the script's hands. Says
-// in text what it wants done.
+// A coordinator's core, moved by the words of a script (testdata/README.md), with the store, the nodes and time in the script's
+// hands. Says in text what it wants done.
 class ScriptedCluster {
  public:
   // Carries out one line and gives what happened, a line each.

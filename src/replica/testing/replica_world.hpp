@@ -13,8 +13,8 @@
 
 namespace skerry::replica {
 
-// Several machines with a replica of one shard each, and the network between them: messages arrive a millisecond later, unless the way
-// is cut. The test is the coordinator. One thread, time is moved by hand or when nothing else can happen.
+// Several machines with a replica of one shard each, and the network between them: messages arrive a millisecond later, unless
+// the way is cut. The test is the coordinator. One thread, time is moved by hand or when nothing else can happen.
 class ReplicaWorld {
  public:
   static constexpr ShardId shard_id{7};

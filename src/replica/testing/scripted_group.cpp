@@ -216,7 +216,7 @@ void ScriptedGroup::deliver(std::istream& in, bool doubled) {
   while (left-- > 0) {
     const auto next = std::ranges::find_if(messages_, matches);
     if (next == messages_.end()) return;
-    const Message message = *next;
+    const Message message = std::move(*next);
     messages_.erase(next);
     for (int times = 0; times < (doubled ? 2 : 1); ++times) take(message);
   }

@@ -12,8 +12,8 @@
 
 namespace skerry::replica {
 
-// The replicas of one shard, moved by the words of a script (testdata/README.md), with everything between them in the script's hands.
-// Says in text what each did.
+// The replicas of one shard, moved by the words of a script (testdata/README.md), with everything between them in the script's
+// hands. Says in text what each did.
 class ScriptedGroup {
  public:
   // Carries out one line and gives what happened, a line each.

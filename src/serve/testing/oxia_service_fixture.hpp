@@ -32,6 +32,16 @@ struct OxiaServiceTest : ::testing::TestWithParam<ShardId> {
   ServeWorld world;
   const ShardId shard = GetParam();
 
+  static constexpr ShardId parent{-1};   // older than both
+  // From now on both are what has become of another shard.
+  void retire_parent() {
+    const auto now = world.directory().assignments();
+    auto before = std::make_shared<Assignments>();
+    before->namespaces["default"] = even_ranges(parent, 1);
+    world.assign(before);
+    world.assign(now);
+  }
+
   proto::WriteRequest write_request() const {
     proto::WriteRequest request;
     request.set_shard(shard.value());

@@ -29,7 +29,7 @@ class ColdEngine final : public ShardEngine {
   Offset durable() const override { return inner_.durable(); }
   std::uint64_t approximate_bytes() const override { return inner_.approximate_bytes(); }
   void stage_anew() override { inner_.stage_anew(); }
-  void stage(std::span<const Write> puts) override { inner_.stage(puts); }
+  void stage(std::span<const Write> writes) override { inner_.stage(writes); }
   Task<Result<>> finish_staging(Offset offset) override { return inner_.finish_staging(offset); }
   std::optional<Offset> staged() const override { return inner_.staged(); }
   void take_staged() override { inner_.take_staged(); }
