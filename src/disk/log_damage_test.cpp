@@ -113,7 +113,8 @@ TEST(LogDamage, any_flipped_bit_is_a_torn_tail_in_the_last_batch_and_refused_bef
 TEST(LogDamage, what_rots_while_it_is_open_is_met_by_who_reads_it_and_remembered) {
   LogWorld world;
   ASSERT_TRUE(world.open());
-  for (std::int64_t offset = 0; offset < 3; ++offset) ASSERT_TRUE(world.append(shard, term, Offset(offset), torn_payload(offset)));
+  for (std::int64_t offset = 0; offset < 3; ++offset)
+    ASSERT_TRUE(world.append(shard, term, Offset(offset), torn_payload(offset)));
   ASSERT_TRUE(world.sync());
   ASSERT_TRUE(world.read(shard, Offset(0)));
   EXPECT_FALSE(world.log().damage());
