@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "replica/reshaper_job.hpp"
 #include "runtime/core.hpp"
 #include "store/reshape_error.hpp"
-#include "store/state_catch_up.hpp"
 #include "store/state_fork.hpp"
 
 namespace skerry::replica {
@@ -17,10 +17,6 @@ namespace {
 using store::ReshapeError;
 
 constexpr std::uint64_t old_log_bytes_max = 32 << 20;   // of the parent's, copied for those who follow changes
-constexpr std::size_t copied_chunk_bytes = 256 << 10;
-constexpr int rounds_max = 16;   // of a preparation, after a parent that is written to faster than is copied
-constexpr int merge_copies_max = 3;   // begun anew because ranges are deleted meanwhile; then it waits until nothing is written
-constexpr std::int64_t entries_left = 64;   // that a preparation need not follow any more
 constexpr Term preparing_term{0};   // of a child's replica until it is made
 
 }   // namespace
@@ -51,34 +47,6 @@ Result<> ReshapePlan::check() const {
 }
 
 // --- jobs
-
-// The children of a split, as far as they have come. Dropped when something failed: then it begins anew.
-struct Reshaper::Copy {
-  struct Child {
-    ShardId shard;
-    std::unique_ptr<store::StateMachine> machine;
-    store::EntrySplit entries;
-  };
-  std::vector<Child> children;
-  Offset applied = no_offset;   // of the parent's entries, in the children's states
-};
-
-// The child of a merge, staged as far as it has come. Dropped when something failed, as that.
-struct Reshaper::Union {
-  std::vector<Offset> copied;   // of each parent
-  store::StateCatchUp catch_up;
-};
-
-struct Reshaper::Job {
-  explicit Job(Core& core) : ended(core) {}
-  std::vector<ShardId> parents, children;
-  std::optional<Copy> copy;
-  std::optional<Union> both;
-  std::optional<TaskScope::Handle> task;   // while it runs
-  std::uint64_t runs = 0;   // that have ended
-  Result<> result;   // of the last
-  WaitList ended;
-};
 
 // Tells that a run has ended, however it does.
 class Reshaper::Running {
@@ -295,89 +263,6 @@ std::vector<Offset> Reshaper::applied_by(const ReshapePlan& plan) const {
   std::vector<Offset> applied;
   for (const auto& each : plan.parents) applied.push_back((*parts_.group.engine().shard(each.shard))->applied());
   return applied;
-}
-
-// --- a merge
-
-Task<Result<>> Reshaper::prepare_merge(std::shared_ptr<Job> job, ReshapePlan plan) {
-  CO_TRYV(co_await store::check_sessions_apart(fork_of(plan).parents));
-  for (int copies = 0; copies < merge_copies_max; ++copies) {
-    if (!job->both) CO_TRYV(co_await copy_both(job, plan));
-    Result<> followed;
-    for (int round = 0; round < rounds_max && followed; ++round) {
-      const std::vector<Offset> applied = applied_by(plan);
-      const auto near = [](Offset now, Offset then) { return now.value() <= then.value() + entries_left; };
-      if (std::ranges::equal(applied, job->both->copied, near)) co_return Result<>{};
-      followed = co_await follow_both(job, applied);
-    }
-    if (followed) co_return followed;
-    job->both.reset();
-    if (followed.error() != Errc::unsupported && followed.error() != Errc::not_found) co_return followed;
-  }
-  co_return Result<>{};
-}
-
-Task<Result<>> Reshaper::copy_both(std::shared_ptr<Job> job, ReshapePlan plan) {
-  CO_TRYV(co_await begin_anew(plan));
-  std::vector<Offset> copied;
-  CO_TRYV(co_await fork(plan, &copied));
-  store::StateFork::Parts parts = fork_of(plan);
-  job->both.emplace(std::move(copied), store::StateCatchUp({.core = parts_.core,
-                                                            .parents = std::move(parts.parents),
-                                                            .child = parts.children.front().engine,
-                                                            .hashes = parts.children.front().hashes,
-                                                            .order = plan.order,
-                                                            .has_room = std::move(parts.has_room)}));
-  co_return Result<>{};
-}
-
-// What the parents' logs touch up to these offsets, which they have applied.
-Task<Result<>> Reshaper::follow_both(std::shared_ptr<Job> job, std::vector<Offset> up_to) {
-  for (std::size_t parent = 0; parent < up_to.size(); ++parent) {
-    Offset& copied = job->both->copied[parent];
-    while (copied < up_to[parent]) {
-      CO_TRY(const auto entries, co_await parts_.log.read(job->parents[parent], copied.next(), copied_chunk_bytes));
-      if (entries.empty() || entries.front().offset != copied.next()) {
-        co_return fail(Errc::not_found, fmt::format("the log of shard {} holds no entry {} any more",
-                                                    job->parents[parent].value(), copied.next().value()));
-      }
-      for (const disk::LogEntry& entry : entries) {
-        if (entry.offset > up_to[parent]) break;
-        CO_TRYV(job->both->catch_up.note(entry.payload));
-        copied = entry.offset;
-      }
-      CO_TRYV(co_await job->both->catch_up.settle());
-    }
-  }
-  co_return Result<>{};
-}
-
-// Both states are those after the parents' last entries: they are applied.
-Task<Result<>> Reshaper::merge(std::shared_ptr<Job> job, ReshapePlan plan) {
-  std::vector<Offset> heads;
-  for (const auto& each : plan.parents) heads.push_back(each.head.offset);
-  if (applied_by(plan) != heads) co_return fail(ReshapeError::behind, "a parent has gone on");
-  if (job->both) {
-    const auto followed = co_await follow_both(job, heads);
-    if (!followed) job->both.reset();
-    if (!followed && followed.error() != Errc::unsupported && followed.error() != Errc::not_found) co_return followed;
-  }
-  if (!job->both) CO_TRYV(co_await copy_both(job, plan));
-  job->both.reset();
-  co_return co_await finish_both(std::move(plan));
-}
-
-Task<Result<>> Reshaper::finish_both(ReshapePlan plan) {
-  {
-    store::StateFork rest(fork_of(plan));
-    CO_TRYV(co_await rest.take_bookkeeping());
-  }
-  const ShardId child = plan.children.front().shard;
-  CO_TRY(store::ShardEngine * state, parts_.group.engine().shard(child));
-  CO_TRYV(co_await state->finish_staging(plan.head().offset));
-  CO_TRYV(parts_.log.snapshot_installed(child, plan.head().term, plan.head().offset));
-  CO_TRY(const disk::Sequence sequence, parts_.log.record_term(child, plan.term));
-  co_return co_await parts_.log.wait_synced(sequence);   // whoever opens it takes what is staged
 }
 
 // --- a split
