@@ -4,7 +4,8 @@
 server syncs to disk before it acknowledges. Writes results/cluster.md and .json.
 
 Failures are measured from outside: one client after the other puts through whoever leads, and the longest time between two
-acknowledged puts around each failure counts.
+acknowledged puts around each failure counts. Changes under load (a split, a move, a drain) are measured by `skerry perf`, whose client
+follows them: its puts are due at even intervals, and are timed from when they were due.
 """
 import argparse
 import json
@@ -24,7 +25,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 import grpc   # noqa: E402
 
 from support import cluster as cluster_support   # noqa: E402
+from support.admin import Admin   # noqa: E402
 from support.protocol import Store   # noqa: E402
+from support.server import PROGRAM, eventually   # noqa: E402
 
 LOAD = ROOT / "build/release/bench/skerry_load"
 SERVER_CPU, LOAD_CPU = "0", "1"
@@ -55,8 +58,8 @@ class PinnedCoordinator(PinnedProcess, cluster_support.Coordinator):
     pass
 
 
-def make_cluster(folder, shards=1):
-    made = cluster_support.Cluster(folder, namespaces=[{"name": "default", "initialShardCount": shards, "replicationFactor": 3}])
+def make_cluster(folder, shards=1, servers=3):
+    made = cluster_support.Cluster(folder, servers=servers, namespaces=[{"name": "default", "initialShardCount": shards, "replicationFactor": 3}])
     made.coordinator = PinnedCoordinator(folder, "coordinator")
     made.coordinators = [made.coordinator]
     made.servers = {name: PinnedServer(folder, name) for name in made.servers}
@@ -146,6 +149,7 @@ def failures(made, rounds):
         ("leader killed", lambda leader: leader.kill(), lambda leader: leader.start(), "190–275 ms"),
         ("leader killed and restarted at once", lambda leader: (leader.kill(), leader.start()), lambda leader: None, "3.6–5.6 s"),
         ("leader hung (SIGSTOP)", lambda leader: leader.pause(), lambda leader: leader.resume(), "12.2 s"),
+        ("coordinator hung (SIGSTOP)", lambda leader: coordinator.pause(), lambda leader: coordinator.resume(), "none"),
         ("coordinator killed", lambda leader: coordinator.kill(), lambda leader: coordinator.start(), "none"),
     ]
     for name, break_it, mend_it, oxia in cases:
@@ -154,6 +158,54 @@ def failures(made, rounds):
             print(f"  {name}, {number + 1} of {rounds}", file=sys.stderr, flush=True)
             pauses.append(pause_of(made, break_it, mend_it))
         yield {"work": name, "pauses_ms": [pause * 1000 for pause in pauses], "oxia": oxia}
+
+
+CHANGED_PUTS_A_SECOND = 2000   # that a split, a move or a drain meets
+
+
+def start_perf(made, seconds, *options):
+    addresses = ",".join(each.address for each in made.servers.values())
+    return subprocess.Popen(["taskset", "-c", LOAD_CPU, str(PROGRAM), "perf", "-a", addresses, "-p", "0", "-s", "128", "--keys-cardinality", "100000",
+                             "--duration", f"{seconds}s", "--warm-up", "500ms", "-o", "json", *options], stdout=subprocess.PIPE, text=True)
+
+
+def end_perf(running, seconds):
+    out = running.communicate(timeout=seconds + 60)[0]
+    return json.loads(out.splitlines()[-1])
+
+
+def changes(made, rounds):
+    """What puts take while shards are split, replicas moved and nodes drained, beside what they take in quiet."""
+    admin = Admin(made)
+
+    def split():
+        shard = next(each["shard"] for each in admin.json("shard", "list") if each["reshape"] is None)
+        admin.ok("shard", "split", "-n", "default", "--shard", str(shard))
+        eventually(lambda: all(each["serving"] and each["reshape"] is None and each["state"] == "steady" for each in admin.json("shard", "list")),
+                   "the split", 60)
+
+    def move():
+        shard = admin.json("shard", "list")[0]
+        members = {each["node"] for each in shard["replicas"]}
+        spare = next(name for name in made.servers if name not in members)
+        follower = next(each["node"] for each in shard["replicas"] if each["role"] != "leader")
+        admin.ok("shard", "move", str(shard["shard"]), "--from", follower, "--to", spare)
+        eventually(lambda: spare in admin.members(shard["shard"]) and follower not in admin.members(shard["shard"]), "the move", 60)
+
+    def drain():
+        leader = admin.json("shard", "list")[0]["leader"]
+        admin.ok("node", "drain", leader, "--wait")
+        admin.ok("node", "undrain", leader)
+
+    for name, change in [("nothing", lambda: None), ("a shard is split", split), ("a replica is moved", move), ("a leader's node is drained", drain)]:
+        runs = []
+        for number in range(rounds):
+            print(f"  puts while {name}, {number + 1} of {rounds}", file=sys.stderr, flush=True)
+            running = start_perf(made, 6, "--rate", str(CHANGED_PUTS_A_SECOND))
+            time.sleep(1.5)
+            change()
+            runs.append(end_perf(running, 6))
+        yield {"work": f"puts due at {CHANGED_PUTS_A_SECOND:,}/s while {name}", "oxia": "", "changed": runs}
 
 
 def resident_megabytes(process):
@@ -180,6 +232,12 @@ def run_all(args):
         results.extend(failures(made, args.failures))
     finally:
         made.stop()
+    made = make_cluster(f"{folder}/four", shards=4, servers=4)
+    try:
+        made.start()
+        results.extend(changes(made, args.rounds))
+    finally:
+        made.stop()
         shutil.rmtree(folder, ignore_errors=True)
     return results
 
@@ -190,6 +248,11 @@ def cell(result):
     if "pauses_ms" in result:
         pauses = result["pauses_ms"]
         return f"median {statistics.median(pauses):.0f} ms, longest {max(pauses):.0f} ms", f"{len(pauses)} times"
+    if "changed" in result:
+        runs = result["changed"]
+        middle = {key: statistics.median(run["writes"][key] for run in runs) for key in ("p50_ms", "p99_ms", "p99.9_ms", "max_ms")}
+        return (f"p50 {middle['p50_ms']:.2f}, p99 {middle['p99_ms']:.2f}, p99.9 {middle['p99.9_ms']:.1f}, longest {middle['max_ms']:.0f} ms",
+                f"{sum(run['failed'] for run in runs)} failed")
     middle = {key: statistics.median(run[key] for run in result["runs"]) for key in result["runs"][0]}
     rates = [run["operations_per_second"] for run in result["runs"]]
     text = (f"{middle['operations_per_second']:,.0f}/s, p50 {middle['p50_us'] / 1000:.3f}, p99 {middle['p99_us'] / 1000:.3f}, "

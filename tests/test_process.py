@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -268,6 +269,11 @@ def test_many_quick_restarts_keep_everything(make_server):
         server.start()
     with server.connect() as store:
         assert sorted(store.list(shard=0) + store.list(shard=1)) == sorted(f"/k{n}" for n in range(12))
+
+
+def test_it_uses_as_many_descriptors_as_the_system_allows(server):
+    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 def test_it_says_where_it_serves(server):

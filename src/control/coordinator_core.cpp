@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -45,6 +47,7 @@ struct CoordinatorCore::Parts {
   Repairs repairs{desk, leadership, roster};
   Growth growth{desk, reshapes};
   Publisher publisher;
+  std::map<std::string, std::string> broken{};   // calls that have broken, with the reason, until their servers report again
 };
 
 void CoordinatorCore::Parts::begin(TimePoint now) {
@@ -186,6 +189,7 @@ void CoordinatorCore::reported(const std::string& name, NodeReport report, TimeP
   parts_->begin(now);
   Desk& desk = parts_->desk;
   if (const auto node = parts_->roster.standing(name)) {
+    parts_->broken.erase(name);
     const bool first = !desk.reports.is_complete(*node);
     const bool responded = desk.detector.responds(*node);
     desk.detector.heard(*node, report.disk_silence, report.unheard, now);
@@ -203,7 +207,10 @@ void CoordinatorCore::reported(const std::string& name, NodeReport report, TimeP
 void CoordinatorCore::broke(const std::string& name, const std::string& why, TimePoint now) {
   parts_->begin(now);
   if (const auto node = parts_->desk.book.node_of(name)) {
-    parts_->desk.inform(fmt::format("the standing call to {} broke: {}", name, why));
+    const auto [known, first] = parts_->broken.try_emplace(name, why);
+    if (first || std::exchange(known->second, why) != why) {
+      parts_->desk.inform(fmt::format("the standing call to {} broke: {}", name, why));
+    }
     parts_->roster.broke(name);
     parts_->publisher.left(*node);
     parts_->desk.detector.broke(*node, now);

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,6 +18,17 @@
 #include "runtime/task_scope.hpp"
 
 namespace skerry {
+namespace {
+
+// A connection, and a file of the store, is one each; what the system allows at most is there to be used.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);   // what can't be had is left as it is
+}
+
+}  // namespace
 
 // Starts and stops the applets from core 0, and tells the main thread when it is over.
 class App::Control {
@@ -100,6 +112,7 @@ void App::fail(std::string reason) {
 }
 
 int App::run() {
+  raise_descriptor_limit();
   CoreThreads threads(cores_, {options_.placement, options_.busy_wait, options_.stall_limit});
   ProcessMetrics figures(metrics_, cores_, threads);
   const StallDetector stalls(threads, options_.stall_limit, log_);
