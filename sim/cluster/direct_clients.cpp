@@ -12,7 +12,7 @@ namespace skerry::sim {
 namespace {
 
 constexpr std::size_t client_count = 4;
-constexpr Duration patience = 1s;
+constexpr Duration call_patience = 1s;
 
 }  // namespace
 
@@ -107,7 +107,7 @@ void DirectClients::put(Client& client, const Place& place, std::string key) {
 void DirectClients::hear(Client& client) {
   Client::Pending& pending = *client.pending;
   if (!pending.ticket.ready()) {
-    if (world_.clock.now() < pending.operation.began + patience) return;
+    if (world_.clock.now() < pending.operation.began + call_patience) return;
     ++figures_.unknown;   // it goes away, as clients do
     history_.add(std::move(pending.operation));
     client.pending.reset();
