@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <rocksdb/env.h>
+#include <rocksdb/io_status.h>
 
 #include <memory>
 
