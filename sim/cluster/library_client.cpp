@@ -139,7 +139,6 @@ Task<> LibraryClient::end_well() {
 Task<> LibraryClient::see(std::string key) {
   const Ephemeral& record = ephemerals_.at(key);
   const Deadline told_by = now() + told_within;
-  std::string found;
   while (record.sure) {
     const auto seen = co_await client_->get(key);
     if (seen && seen->version.version_id == record.version) co_return;
