@@ -269,6 +269,16 @@ def test_notifications_stop_after_a_limit_and_go_on_after_a_position(lone):
     assert follower.returncode == 0 and len(seen) == 3 and all(change["key"] == first["key"] for change in seen)
 
 
+def test_a_position_that_the_store_has_not_reached_is_told_as_a_gap(lone):
+    follower = Follower(lone.start("notifications", "--after", "0=500000"))
+    try:
+        eventually(lambda: any(line.startswith("GAP shard=0 offsets 0 to ") for line in follower.lines), "the gap")
+        put(lone, "/behind-the-gap", "x")
+        eventually(lambda: any("/behind-the-gap" in line for line in follower.lines), "the change behind it")
+    finally:
+        follower.end()
+
+
 # --- output for scripts
 
 

@@ -40,7 +40,9 @@ void ChangeQueue::push(ShardId shard, v1::NotificationBatch& message) {
   Shard& state = shards_[shard];
   const Offset offset{message.offset()};
   // The first answer to "from now on" has no changes: it says where now is.
-  const bool seen = state.received && offset <= *state.received;
+  const bool behind = state.received && offset <= *state.received;
+  // A gap that ends before what was received: the store was put back to an older copy, and goes on from there.
+  const bool seen = behind && !message.has_gap();
   if (!seen) {
     state.received = offset;
     Batch batch{shard, offset, {}, message.ByteSizeLong() + sizeof(Batch)};

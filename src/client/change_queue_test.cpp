@@ -42,6 +42,21 @@ TEST(ChangeQueue, hands_out_changes_in_the_order_they_came_and_drops_what_comes_
   EXPECT_EQ(world.drain(), "a b x c ");
 }
 
+TEST(ChangeQueue, goes_back_behind_a_gap_of_a_store_that_was_put_back) {
+  QueueWorld world;
+  world.push(shard0, 500, {"before"});
+  EXPECT_EQ(world.drain(), "before ");
+  store::v1::NotificationBatch gap;
+  gap.set_offset(3);
+  gap.mutable_gap()->set_first_offset(0);
+  world.queue.push(shard0, gap);
+  world.push(shard0, 4, {"after"});
+  const auto told = world.queue.pop();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->kind, ChangeKind::gap);
+  EXPECT_EQ(world.drain(), "after ");
+}
+
 TEST(ChangeQueue, moves_a_position_when_the_whole_batch_was_handed_out) {
   QueueWorld world;
   world.push(shard0, 4, {});
