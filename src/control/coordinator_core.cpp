@@ -18,6 +18,7 @@
 #include "control/publisher.hpp"
 #include "control/repairs.hpp"
 #include "control/reshapes.hpp"
+#include "control/restores.hpp"
 #include "control/roster.hpp"
 
 namespace skerry::control {
@@ -46,6 +47,7 @@ struct CoordinatorCore::Parts {
   Planning planning{desk, leadership};
   Repairs repairs{desk, leadership, roster};
   Growth growth{desk, reshapes};
+  Restores restores{desk};
   Publisher publisher;
   std::map<std::string, std::string> broken{};   // calls that have broken, with the reason, until their servers report again
 };
@@ -60,6 +62,7 @@ void CoordinatorCore::Parts::follow(ClusterConfig config) {
   desk.detector.set_distrust_max(config.balancer.quarantine);
   desk.config = std::move(config);
   roster.configured();
+  restores.configured();
   planning.configured();
 }
 
@@ -135,6 +138,7 @@ Result<std::unique_ptr<CoordinatorCore>> CoordinatorCore::take_office(const Meta
   parts->begin(now);
   parts->roster.take_office();
   parts->reshapes.take_office();
+  parts->restores.take_office();
   if (config) parts->follow(*std::move(config));
   parts->desk.look_at_all();
   parts->settle();
@@ -159,6 +163,7 @@ Result<CommitNumber> CoordinatorCore::configured(ClusterConfig config, TimePoint
                               wanted.name));
     }
   }
+  TRYV(parts_->restores.check(config));
   parts_->begin(now);
   parts_->follow(std::move(config));
   parts_->settle();
@@ -340,6 +345,32 @@ Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, 
   if (!known->deleting) parts_->planning.delete_namespace(name);
   parts_->settle();
   return parts_->desk.book.changed();
+}
+
+Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(RestoreWish wish, TimePoint now) {
+  TRYV(parts_->restores.check_new(wish.name));
+  if (!parts_->desk.config) return fail(Errc::unavailable, "the cluster has no configuration yet");
+  parts_->begin(now);
+  const auto shards = static_cast<std::uint32_t>(wish.hashes.size());
+  TRY(const auto placed, parts_->planning.place(shards, {.replicas = wish.replicas}));
+  RestoreStatus restore{.order = wish.order};
+  for (std::uint32_t i = 0; i < shards; ++i) {
+    // One of those that will have it, another each time.
+    restore.parts.push_back({.shard = {}, .hashes = wish.hashes[i], .node = placed[i][i % placed[i].size()]});
+  }
+  const RestoreStatus& begun = parts_->restores.begin(wish.name, std::move(restore));
+  parts_->settle();
+  return RestoreBegun{parts_->desk.book.changed(), begun.parts};
+}
+
+Result<> CoordinatorCore::complete_restore(const std::string& name, std::vector<Term> terms) {
+  return parts_->restores.complete(name, std::move(terms));
+}
+
+void CoordinatorCore::give_up_restore(const std::string& name, TimePoint now) {
+  parts_->begin(now);
+  parts_->restores.give_up(name);
+  parts_->settle();
 }
 
 Result<> CoordinatorCore::check_shard(ShardId shard) const {

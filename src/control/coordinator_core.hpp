@@ -81,6 +81,22 @@ class CoordinatorCore {
   // For good. A configuration that no longer has a namespace does not delete it, a configuration that still has it makes it anew.
   Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
 
+  // --- namespaces from backups, see Restores
+  struct RestoreWish {
+    std::string name;
+    store::KeyOrder order = store::KeyOrder::hierarchical;
+    std::vector<HashRange> hashes;   // of its shards, in order
+    std::uint32_t replicas = 1;   // that each will have
+  };
+  struct RestoreBegun {
+    CommitNumber stored;   // then the states may be brought to their nodes
+    std::vector<RestoreStatus::Part> parts;
+  };
+  Result<RestoreBegun> begin_restore(RestoreWish wish, TimePoint now);
+  // All parts are there, and know these terms: the next configuration that has the namespace makes it.
+  Result<> complete_restore(const std::string& name, std::vector<Term> terms);
+  void give_up_restore(const std::string& name, TimePoint now);
+
   // --- what is
   // As decided; the last of it may not be stored yet.
   const ClusterStatus& status() const;

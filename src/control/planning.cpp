@@ -132,6 +132,8 @@ void Planning::create_missing() {
     std::string why;
     if (known != nullptr) {
       why = "the namespace of this name before it is still being deleted";
+    } else if (desk_.book.find_restore(wanted.name) != nullptr) {
+      why = "a namespace of this name is being restored from a backup";
     } else if (awaits_greetings()) {
       why = "waits for servers that have not been heard yet";
     } else if (const auto created = create(wanted); !created) {
@@ -151,18 +153,22 @@ bool Planning::awaits_greetings() const {
   });
 }
 
-Result<> Planning::create(const NamespaceConfig& wanted) {
-  if (desk_.book.status().next_shard.value() + wanted.shards > limits::shard_ids_max) {
+Result<std::vector<std::vector<NodeId>>> Planning::place(std::uint32_t shards, const PlacementRules& rules) const {
+  if (desk_.book.status().next_shard.value() + shards > limits::shard_ids_max) {
     return fail(Errc::resource_exhausted, fmt::format("the cluster has given out its {} shard numbers", limits::shard_ids_max));
   }
   PlacementNodes around = nodes();
-  const PlacementRules rules{.replicas = wanted.replicas, .anti_affinities = wanted.anti_affinities};
   std::vector<std::vector<NodeId>> placed;
-  for (std::uint32_t i = 0; i < wanted.shards; ++i) {
+  for (std::uint32_t i = 0; i < shards; ++i) {
     TRY(auto voters, choose_voters({}, around, rules));
     for (const NodeId node : voters) around[node].load += 1;
     placed.push_back(std::move(voters));
   }
+  return placed;
+}
+
+Result<> Planning::create(const NamespaceConfig& wanted) {
+  TRY(const auto placed, place(wanted.shards, {.replicas = wanted.replicas, .anti_affinities = wanted.anti_affinities}));
   desk_.book.add(wanted.name,
                  {.replicas = wanted.replicas, .notifications = wanted.notifications, .order = wanted.order, .deleting = false});
   const std::vector<HashRange> ranges = split_hashes(wanted.shards);

@@ -26,6 +26,9 @@ class Planning {
   Result<> move_replica(ShardId shard, NodeId from, NodeId to);
   void delete_namespace(const std::string& name);
 
+  // Voters for each of so many new shards. Fails as choose_voters() does, and with resource_exhausted.
+  Result<std::vector<std::vector<NodeId>>> place(std::uint32_t shards, const PlacementRules& rules) const;
+
   // Why the voters of a shard are not what they should be; empty: they are, or are on the way.
   std::string why_not_yet(ShardId shard) const;
   // Why a namespace of the configuration is not there; empty: it is.
