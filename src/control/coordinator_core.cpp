@@ -347,9 +347,13 @@ Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, 
   return parts_->desk.book.changed();
 }
 
-Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(RestoreWish wish, TimePoint now) {
-  TRYV(parts_->restores.check_new(wish.name));
+Result<> CoordinatorCore::check_restore(const RestoreWish& wish) const {
   if (!parts_->desk.config) return fail(Errc::unavailable, "the cluster has no configuration yet");
+  return parts_->restores.check_new(wish.name);
+}
+
+Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(const RestoreWish& wish, TimePoint now) {
+  TRYV(check_restore(wish));
   parts_->begin(now);
   const auto shards = static_cast<std::uint32_t>(wish.hashes.size());
   TRY(const auto placed, parts_->planning.place(shards, {.replicas = wish.replicas}));

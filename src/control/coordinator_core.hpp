@@ -13,6 +13,7 @@
 #include "control/metadata.hpp"
 #include "control/node_call.hpp"
 #include "control/node_report.hpp"
+#include "control/restore_wish.hpp"
 
 namespace skerry::control {
 
@@ -82,17 +83,14 @@ class CoordinatorCore {
   Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
 
   // --- namespaces from backups, see Restores
-  struct RestoreWish {
-    std::string name;
-    store::KeyOrder order = store::KeyOrder::hierarchical;
-    std::vector<HashRange> hashes;   // of its shards, in order
-    std::uint32_t replicas = 1;   // that each will have
-  };
   struct RestoreBegun {
     CommitNumber stored;   // then the states may be brought to their nodes
     std::vector<RestoreStatus::Part> parts;
   };
-  Result<RestoreBegun> begin_restore(RestoreWish wish, TimePoint now);
+  // Whether one of this name may begin: already_exists, unavailable and the reason.
+  Result<> check_restore(const RestoreWish& wish) const;
+  // Requires: the wish says how many replicas.
+  Result<RestoreBegun> begin_restore(const RestoreWish& wish, TimePoint now);
   // All parts are there, and know these terms: the next configuration that has the namespace makes it.
   Result<> complete_restore(const std::string& name, std::vector<Term> terms);
   void give_up_restore(const std::string& name, TimePoint now);

@@ -50,6 +50,8 @@ class ScriptedCluster {
   void wait(std::istream& in);
   void wish(const std::string& word, std::istream& in);
   void wish_split(std::istream& in);
+  void begin_restore(std::istream& in);
+  void complete_restore(std::istream& in);
   void store();
   void show_status();
   void show_why(std::istream& in);
