@@ -160,7 +160,7 @@ def test_a_restore_that_is_cut_off_leaves_nothing_and_can_be_run_again(make, tmp
 
 def test_no_more_than_two_restores_are_under_way_at_once(make, tmp_path):
     cluster = make()
-    fill(address_of(cluster), 100)
+    fill(address_of(cluster), 2000, size=1000)
     file = tmp_path / "default.skerry"
     assert backup(cluster.coordinator.address, "-f", file).status == 0
     going = [begin_restore(cluster, half_of(file), name) for name in ("copy-1", "copy-2")]

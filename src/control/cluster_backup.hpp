@@ -17,8 +17,8 @@
 namespace skerry::control {
 
 // skerry.admin.v1.Backup of a cluster: passes the states of its shards from their leaders to who makes a backup, and those of a
-// backup to the nodes that are to have them (restores.hpp). Over connections of its own, so that nothing waits for them that the cluster
-// needs. One core's, the coordinator's; stop() after the server that has the methods.
+// backup to the nodes that are to have them (restores.hpp). Over connections of its own, so that nothing waits for them that the
+// cluster needs. One core's, the coordinator's; stop() after the server that has the methods.
 class ClusterBackup {
  public:
   ClusterBackup(AdminOffice office, net::Network& network);

@@ -31,10 +31,10 @@ class NodeListener {
 };
 
 // What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in
-// elections, makes replicas of shards that others are split or merged into or that come from a backup, deletes what it holds no more. Obeys whoever names
-// its cluster and itself, but nobody who holds office no more; terms, memberships and revisions see to the rest. What must not
-// end half-way goes on when the call that asked for it has gone. One core's, the node's; between the node's storage, which must
-// outlive it, and its internal port.
+// elections, makes replicas of shards that others are split or merged into or that come from a backup, deletes what it holds no
+// more. Obeys whoever names its cluster and itself, but nobody who holds office no more; terms, memberships and revisions see to
+// the rest. What must not end half-way goes on when the call that asked for it has gone. One core's, the node's; between the
+// node's storage, which must outlive it, and its internal port.
 class NodeAgent {
  public:
   struct Parts {

@@ -9,9 +9,9 @@
 namespace skerry::control {
 
 // Namespaces that are made from backups. A restore begins with numbers and places for its shards; others bring the states there.
-// When all have come, the configuration that has the namespace makes it, at once and with all of them; each shard is led by the one replica
-// that it has, and gets the others like any that has too few. Until then nobody sees anything of it, and what ends early, at the latest when another
-// coordinator takes office, is deleted.
+// When all have come, the configuration that has the namespace makes it, at once and with all of them; each shard is led by the
+// one replica that it has, and gets the others like any that has too few. Until then nobody sees anything of it, and what ends
+// early, at the latest when another coordinator takes office, is deleted.
 class Restores {
  public:
   explicit Restores(Desk& desk) : desk_(desk) {}
