@@ -182,7 +182,7 @@ class NodeLinks::Inbound {
       if (!more) status_ = rpc::Status::from(more.error());
       if (!more || !*more) co_return;
       links_.heard_[node_] = links_.core_.now();
-      if (auto taken = take(request); !taken) {
+      if (auto taken = co_await take_all(request); !taken) {
         status_ = rpc::Status::from(taken.error());
         co_return;
       }
@@ -194,10 +194,13 @@ class NodeLinks::Inbound {
   }
 
   // Fails when the stream makes no sense; what a replica refuses is lost, and its leader asks again.
-  Result<> take(const wire::LinkRequest& request) {
-    TRYV(take_early());
-    for (const auto& each : request.appends()) TRYV(take(each));
-    return {};
+  Task<Result<>> take_all(const wire::LinkRequest& request) {
+    CO_TRYV(take_early());
+    for (const auto& each : request.appends()) {
+      CO_TRYV(take(each));
+      if (links_.core_.yield_due()) co_await links_.core_.yield();
+    }
+    co_return Result<>{};
   }
 
   Result<> take(const wire::Append& each) {
@@ -375,4 +378,4 @@ void NodeLinks::probe_all(NodeId node) {
   for (const auto& [id, shard] : group_.shards()) shard->probe(node);
 }
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica
