@@ -395,7 +395,9 @@ const NodeUsage* CoordinatorCore::usage(NodeId node) const { return parts_->desk
 const Greeting* CoordinatorCore::greeting(NodeId node) const { return parts_->desk.reports.greeting(node); }
 const ReplicaReport* CoordinatorCore::report(ShardId shard, NodeId node) const { return parts_->desk.reports.find(shard, node); }
 std::string CoordinatorCore::trouble(const std::string& name) const {
-  const std::string trouble = parts_->roster.trouble(name);
+  std::string trouble = parts_->roster.trouble(name);
+  const auto broken = parts_->broken.find(name);   // and has not reported since, as one of another cluster never does
+  if (trouble.empty() && broken != parts_->broken.end()) trouble = "ended the standing call: " + broken->second;
   const auto node = parts_->desk.book.node_of(name);
   const std::string kept = node ? parts_->repairs.why_kept(*node) : std::string();
   return kept.empty() ? trouble : fmt::format("{}; kept as it is: {}", trouble, kept);

@@ -34,9 +34,11 @@ v1::ReplicaReport::Role role_of(const replica::ReplicaStatus& status) {
   }
 }
 
-// Without what changes with every entry.
+// Without what changes with every entry. That a follower is near enough to vote is news: a change of members waits for it.
 v1::ReplicaReport substance(v1::ReplicaReport report) {
-  for (auto& follower : *report.mutable_followers()) follower.clear_matched();
+  for (auto& follower : *report.mutable_followers()) {
+    follower.set_matched(follower.matched() + limits::learner_lag_entries_max >= report.head() ? 1 : 0);
+  }
   report.clear_head();
   report.clear_commit();
   report.clear_bytes();

@@ -44,6 +44,7 @@ class Planning {
   bool is_moving(const ShardStatus& shard) const;
   PlacementNodes nodes() const;
   PlacementRules rules_of(const std::string& name_space) const;
+  bool hands_over(ShardId shard, const std::vector<NodeId>& voters, PlacementNodes& around);
   void want(ShardId shard, std::vector<NodeId> voters);
   struct Weights;
   Weights weights() const;
@@ -55,6 +56,7 @@ class Planning {
   std::optional<TimePoint> configured_at_;   // first, in this term of office
   std::map<std::string, std::string> missing_;
   std::map<ShardId, std::string> misplaced_;
+  std::map<ShardId, NodeId> handed_over_;   // who was to hand the lead over before it goes
 };
 
 }   // namespace skerry::control
