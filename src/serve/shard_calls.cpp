@@ -76,24 +76,6 @@ class SequenceChunks final : public Chunks<proto::GetSequenceUpdatesResponse> {
   std::unique_ptr<replica::SequenceFollower> follower_;
 };
 
-// One message for each entry, however large, as clients expect: its offset is its name, and where they resume.
-class NotificationChunks final : public Chunks<proto::NotificationBatch> {
- public:
-  NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)
-      : shard_(shard), follower_(std::move(follower)) {}
-
-  Task<Result<bool>> next(proto::NotificationBatch& reply) override {
-    CO_TRY(const auto batch, co_await follower_->next());
-    reply.Clear();
-    fill(reply, shard_, *batch);
-    co_return true;
-  }
-
- private:
-  ShardId shard_;
-  std::unique_ptr<replica::NotificationFollower> follower_;
-};
-
 }  // namespace
 
 Result<replica::ShardUse> open_shard(ShardHost& host, ShardId shard) {
@@ -172,7 +154,8 @@ Result<std::unique_ptr<Chunks<proto::NotificationBatch>>> chunks(Core&, replica:
   std::optional<Offset> start;
   if (request.has_start_offset_exclusive()) start = Offset(request.start_offset_exclusive());
   TRY(auto follower, shard.follow(start));
-  return std::make_unique<NotificationChunks>(shard.id(), std::move(follower));
+  using Chunks = NotificationChunks<proto::NotificationBatch, store::NotificationBatch::Protocol::oxia>;
+  return std::make_unique<Chunks>(shard.id(), std::move(follower));
 }
 
 }  // namespace skerry::serve
