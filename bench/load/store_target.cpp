@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -60,18 +61,10 @@ class StoreConnection {
       get.set_key(operation.key.data(), operation.key.size());
       get.set_include_value(true);
     }
-    CO_TRY(auto call, co_await channel_->open("/io.oxia.proto.v1.OxiaClient/Read",
-                                              {.deadline = core_.now() + store_timeout, .metadata = {}}));
-    CO_TRYV(co_await call->write(request));
-    CO_TRYV(co_await call->finish_writing());
-    oxia::ReadResponse reply;
-    int found = 0;
-    for (;;) {
-      CO_TRY(const bool more, co_await call->read(reply));
-      if (!more) break;
-      for (const auto& get : reply.gets()) found += get.status() == oxia::OK ? 1 : 0;
-    }
-    CO_TRYV(store_result(co_await call->finish()));
+    oxia::ReadResponse reply;   // one: the answers to these fit into it
+    CO_TRYV(store_result(co_await channel_->unary("/io.oxia.proto.v1.OxiaClient/Read", request, reply,
+                                                  {.deadline = core_.now() + store_timeout, .metadata = {}})));
+    const auto found = std::ranges::count_if(reply.gets(), [](const auto& get) { return get.status() == oxia::OK; });
     if (found != static_cast<int>(operations.size())) co_return fail(Errc::not_found, "the store has no such key");
     co_return Result<>{};
   }
