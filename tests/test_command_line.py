@@ -168,6 +168,18 @@ def test_a_prefix_is_found_at_every_depth_in_the_order_of_the_keys(make_server, 
         assert [json.loads(line)["key"] for line in shown.lines] == matching, prefix
 
 
+@pytest.mark.parametrize("words", [("list",), ("range-scan",), ("list", "--prefix", "/"), ("get", "/b", "-t", "floor"), ("get", "/b", "-t", "higher"),
+                                   ("get", "/b", "-t", "ceiling", "--index", "i")], ids=" ".join)
+def test_what_several_shards_answer_is_not_merged_in_another_order_than_theirs(make_server, words):
+    server = make_server(shards=4, arguments=["--key-sorting", "natural"])
+    client = Client(server.address)
+    put(client, "/a", "1", "--index", "i=/a")
+    refused = client(*words)
+    assert refused.status == USAGE and "--key-sorting natural" in refused.err, refused
+    assert client(*words, "--key-sorting", "natural").status in (0, NOT_FOUND)
+    assert client("get", "/a").status == 0   # one shard's affair
+
+
 def test_a_prefix_stands_in_place_of_a_range(lone):
     for other in (["-s", "/a"], ["-e", "/b"], ["--index", "i"], ["--internal-keys"], ["--page-token", "x"]):
         outcome = lone("list", "--prefix", "/a", *other)
