@@ -103,6 +103,7 @@ std::string ScriptedCluster::command(const std::string& line) {
   else if (word == "status") show_status();
   else if (word == "why") show_why(in);
   else if (word == "vacant") core_ = nullptr;
+  else if (word == "numbers") count_shards_from(in);
   else wish(word, in);
   carry_out();
   return out_;
@@ -123,6 +124,12 @@ void ScriptedCluster::take_office(std::istream& in) {
     return;
   }
   core_ = *std::move(core);
+}
+
+void ScriptedCluster::count_shards_from(std::istream& in) {
+  ClusterStatus status = *ClusterStatus::from_items(items_);
+  status.next_shard = ShardId(integer(in));
+  items_ = status.to_items();
 }
 
 // server NAME [at HOST] [label NAME VALUE]…

@@ -32,6 +32,7 @@ class ScriptedCluster {
   };
 
   void take_office(std::istream& in);
+  void count_shards_from(std::istream& in);
   void describe_server(std::istream& in);
   void describe_namespace(std::istream& in);
   void describe_auto_split(std::istream& in);
