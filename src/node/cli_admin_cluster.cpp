@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <optional>
+#include <thread>
 
 #include "node/cli_admin_words.hpp"
 #include "node/cli_call.hpp"
@@ -11,7 +12,6 @@
 #include "node/cli_document.hpp"
 #include "node/cli_number.hpp"
 #include "oxia/admin.pb.h"
-#include "runtime/core.hpp"
 #include "skerry/control/v1/admin.pb.h"
 
 // Below `admin`: shard, leader, node, cluster.
@@ -66,12 +66,6 @@ int list_shards(const AdminFlags& flags, const ClusterFlags& own) {
   return show<const std::string&>(flags, shards_text, own.name_space);
 }
 
-void pause() {
-  const SystemClock clock;
-  Core core(CoreId{0}, clock, Random::system_seed());
-  core.wait(core.now() + wait_pause);
-}
-
 // Until the node is empty; tells what it waits for whenever that changes.
 Result<> wait_drained(const AdminFlags& flags, const std::string& name) {
   for (std::string told_before;;) {
@@ -80,7 +74,7 @@ Result<> wait_drained(const AdminFlags& flags, const std::string& name) {
     if (node == nullptr || node->why_not_drained().empty()) return {};
     if (node->why_not_drained() != told_before) fmt::print(stderr, "{}: {}\n", name, node->why_not_drained());
     told_before = node->why_not_drained();
-    pause();
+    std::this_thread::sleep_for(wait_pause);   // no core runs here
   }
 }
 
