@@ -215,6 +215,17 @@ def resident_megabytes(process):
     return 0.0
 
 
+def run_changes(args):
+    folder = tempfile.mkdtemp(prefix="skerry-bench-cluster-")
+    made = make_cluster(f"{folder}/four", shards=4, servers=4)
+    try:
+        made.start()
+        return list(changes(made, args.rounds))
+    finally:
+        made.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def run_all(args):
     results = []
     folder = tempfile.mkdtemp(prefix="skerry-bench-cluster-")
@@ -232,14 +243,8 @@ def run_all(args):
         results.extend(failures(made, args.failures))
     finally:
         made.stop()
-    made = make_cluster(f"{folder}/four", shards=4, servers=4)
-    try:
-        made.start()
-        results.extend(changes(made, args.rounds))
-    finally:
-        made.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    return results
+    return results + run_changes(args)
 
 
 def cell(result):
@@ -265,7 +270,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--failures", type=int, default=9, help="of each kind")
     parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--changes", action="store_true", help="only what changes cost, printed and not kept")
     args = parser.parse_args()
+    if args.changes:
+        for result in run_changes(args):
+            print(f"{result['work']}: {', '.join(cell(result))}")
+        return
     results = run_all(args)
     lines = ["# A cluster of three servers", "",
              f"{platform.processor() or platform.machine()}: three servers and the coordinator on one processor, the generator on the other, "
