@@ -217,8 +217,8 @@ void Planning::place_all() {
   for (auto& [id, voters] : wishes) want(id, std::move(voters));
 }
 
-// Who leads and has to go hands over first, to one that stays, while all is quiet: not at the end, where new members have just been
-// filled and clients wait longer. Tried once: true while it is under way.
+// Who leads and has to go hands over first, to one that stays, while all is quiet: not at the end, where new members have just
+// been filled and clients wait longer. Tried once: true while it is under way.
 bool Planning::hands_over(ShardId id, const std::vector<NodeId>& voters, PlacementNodes& around) {
   const ShardStatus& shard = *desk_.book.find(id);
   if (!shard.leader || holds(voters, *shard.leader) || is_moving(shard)) return false;

@@ -149,9 +149,8 @@ const std::vector<std::string> shard_head{"SHARD", "NAMESPACE", "HASHES", "STATE
 std::string state_of(const v1::Cluster& cluster, const v1::ClusterNamespace& space) {
   if (space.deleting()) return "being deleted";
   if (!space.why_missing().empty()) return space.why_missing();
-  const auto serving = std::ranges::count_if(cluster.shards(), [&](const v1::ClusterShard& each) {
-    return each.namespace_() == space.name() && each.serving();
-  });
+  const auto serving = std::ranges::count_if(
+      cluster.shards(), [&](const v1::ClusterShard& each) { return each.namespace_() == space.name() && each.serving(); });
   const auto not_to_serve = std::ranges::count_if(cluster.shards(), [&](const v1::ClusterShard& each) {   // yet, or any more
     return each.namespace_() == space.name() && !each.serving() && each.has_reshape();
   });
@@ -162,8 +161,7 @@ std::string state_of(const v1::Cluster& cluster, const v1::ClusterNamespace& spa
 std::string namespaces_table(const v1::Cluster& cluster) {
   std::vector<std::vector<std::string>> rows{{"NAMESPACE", "SHARDS", "REPLICAS", "STATE"}};
   for (const v1::ClusterNamespace& each : cluster.namespaces()) {
-    rows.push_back(
-        {each.name(), fmt::to_string(each.shards()), fmt::to_string(each.replicas()), state_of(cluster, each)});
+    rows.push_back({each.name(), fmt::to_string(each.shards()), fmt::to_string(each.replicas()), state_of(cluster, each)});
   }
   return table_text(rows);
 }
