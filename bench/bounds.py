@@ -66,7 +66,7 @@ def load(server, *options, timeout=1200):
     after = thread_seconds(server.process.pid)
     worked = {name: spent - before.get(name, 0) for name, spent in after.items()}
     figures["core_seconds"] = worked.get("core", 0)
-    figures["background_seconds"] = sum(worked.values()) - figures["core_seconds"]
+    figures["background_seconds"] = sum(max(spent, 0) for name, spent in worked.items() if name != "core")   # less when threads have ended
     figures["seconds"] = time.monotonic() - began
     return figures
 
