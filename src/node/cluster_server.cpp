@@ -53,6 +53,7 @@ int run_cluster_server(ClusterServerOptions options, LogRegistry& log) {
   if (const auto free = check_ports(threshold, options, nodes); !free) return refuse_start(free.error());
   const auto folder = threshold.run(ServerFolder::open(threshold.disk(), options.data_folder, nodes, threshold.core().random()));
   if (!folder) return refuse_start(folder.error());
+  options.storage.engine.database.background_cpus = placement->spare();
   options.app.placement = *std::move(placement);
 
   App app(options.app, clock, log);

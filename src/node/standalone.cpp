@@ -62,6 +62,7 @@ int run_standalone(StandaloneOptions options, LogRegistry& log) {
   if (!folder) return refuse_start(folder.error());
   Result<CorePlacement> placement = place(options, (*folder)->status().nodes);
   if (!placement) return refuse_start(placement.error());
+  options.storage.node.engine.database.background_cpus = placement->spare();
   options.app.placement = *std::move(placement);
 
   App app(options.app, clock, log);

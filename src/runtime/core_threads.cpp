@@ -97,6 +97,12 @@ Result<CorePlacement> CorePlacement::parse(std::string_view text, bool pin) {
   return placement;
 }
 
+std::vector<unsigned> CorePlacement::spare() const {
+  std::vector<unsigned> left = processors.empty() ? std::vector<unsigned>() : usable_processors();
+  std::erase_if(left, [this](unsigned each) { return std::ranges::find(processors, each) != processors.end(); });
+  return left;
+}
+
 CoreThreads::CoreThreads(Cores& cores, CoreThreadOptions options) : options_(std::move(options)) {
   for (const auto& core : cores.all()) drivers_.push_back(std::make_unique<Driver>(*core));
 }

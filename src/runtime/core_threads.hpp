@@ -22,6 +22,8 @@ struct CorePlacement {
   // "4": that many cores on the first processors this process may use; "0,2" or "0-3": these processors; "": one core for each.
   // Unpinned when `pin` is false, or when there are more cores than processors.
   static Result<CorePlacement> parse(std::string_view text, bool pin = true);
+  // Processors that this process may use and no core runs on; none where cores are not pinned.
+  std::vector<unsigned> spare() const;
 };
 
 // What a loop shows of itself to other threads.

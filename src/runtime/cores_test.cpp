@@ -262,6 +262,14 @@ TEST(CoreThreadsDeathTest, an_exception_that_leaves_a_loop_ends_the_process_and_
   EXPECT_DEATH(throw_in_loop(), "core 0: an exception left the loop: a bug of ours");
 }
 
+TEST(CorePlacement, spares_the_processors_that_no_core_runs_on) {
+  const auto all = CorePlacement::parse("")->processors;
+  ASSERT_FALSE(all.empty());
+  EXPECT_TRUE(CorePlacement::parse("")->spare().empty());
+  EXPECT_EQ(CorePlacement::parse("1")->spare(), std::vector<unsigned>(all.begin() + 1, all.end()));
+  EXPECT_TRUE(CorePlacement::parse("1", false)->spare().empty());
+}
+
 TEST(CorePlacement, takes_counts_and_lists_and_says_what_is_wrong) {
   EXPECT_EQ(CorePlacement::parse("1")->count, 1U);
   EXPECT_TRUE(CorePlacement::parse("2", false)->processors.empty());

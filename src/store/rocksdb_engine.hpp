@@ -16,9 +16,10 @@ namespace skerry::store {
 struct RocksDbOptions {
   // One budget for everything RocksDB keeps in memory: blocks, indexes, filters, and up to half of it what is not yet flushed.
   std::uint64_t cache_bytes = 256ULL << 20;
-  // Threads of the whole process that flush and compact, at the system's lowest priority for the latter.
+  // Threads of the whole process that flush and compact.
   int background_threads = 2;
-  // Where they may run; empty: on every processor, whatever thread opened the engine was pinned to.
+  // Where they may run, to themselves as far as cores go. Empty: on every processor, whatever thread opened the engine was pinned
+  // to; compaction then has the system's lowest priority, so that a core hardly feels it.
   std::vector<unsigned> background_cpus;
   // Whether RocksDB itself takes writes into memory. Unused: it gets whole files (TableEngine), its memory holds only blocks, and
   // a full disk is an obstacle that passes.

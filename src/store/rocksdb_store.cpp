@@ -105,7 +105,8 @@ void start_background_threads(rocksdb::Env& env, int count, const std::vector<un
   start_unpinned(cpus, [&] {
     env.IncBackgroundThreadsIfNeeded(std::max(1, count), rocksdb::Env::LOW);
     env.IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
-    env.LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
+    // Not where no core is in the way: other processes may be, and a compaction that gets nothing stops writers in the end.
+    if (cpus.empty()) env.LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
     for (const auto pool : {rocksdb::Env::LOW, rocksdb::Env::HIGH}) {
       std::promise<void> started;
       env.Schedule([](void* promise) { static_cast<std::promise<void>*>(promise)->set_value(); }, &started, pool);
