@@ -23,11 +23,11 @@ bool World::step() {
   ran_ = nullptr;
   if (processes_.empty()) return false;
   const std::size_t first = random.below(processes_.size());
+  const std::size_t handlers = random.chance(0.5) ? 1 + random.below(4) : 512;
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     const std::size_t at = first + i < processes_.size() ? first + i : first + i - processes_.size();
     const Process& process = processes_[at];
     if (clock.now() < process.paused_until) continue;
-    const std::size_t handlers = random.chance(0.5) ? 1 + random.below(4) : 512;
     if (!process.core->run_turn(handlers)) continue;
     ran_ = process.core;
     clock.advance(Duration(random.below(20'000)));   // work takes time, though little

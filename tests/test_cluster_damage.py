@@ -67,13 +67,13 @@ def await_whole(cluster, admin, written):
     assert [key for key, value in written.items() if cluster.ask_leader(lambda store, key=key: store.get(key)).value != value] == []
 
 
-def await_renewed(cluster, admin, victim, written):
+def await_renewed(cluster, admin, victim, written, words="damaged"):
     """The victim is another node than it was, has everything, and what it had is kept."""
     def given_up():
         nodes = [each for each in admin.json("node", "list") if each["name"] == victim.name]
         return nodes if len(nodes) == 2 and nodes[1]["kept_aside"] else None
     former, now = eventually(given_up, "a new node", 60)
-    assert former["lost"] and "damaged" in former["damage"]
+    assert former["lost"] and words in former["damage"]
     assert now["kept_aside"] == str(aside(victim)) and segments_are_in(aside(victim))
     assert str(aside(victim)) in admin.ok("node", "list").out
     await_whole(cluster, admin, written)
@@ -100,6 +100,21 @@ def test_a_log_found_damaged_at_a_start_is_put_aside_and_filled_anew(cluster):
     victim.start()
     next(each for each in cluster.servers.values() if each not in (victim, cluster.leader())).kill()
     assert cluster.ask_leader(lambda store: store.put("after", b"it"), 30)
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_node_whose_identity_is_damaged_or_gone_is_put_aside_and_filled_anew(cluster, harm):
+    admin = Admin(cluster)
+    written = fill(cluster, 150)
+    victim = follower_of(cluster)
+    victim.kill()
+    identity = node_folder(victim) / "cluster-node"
+    if harm == "gone":
+        identity.unlink()
+    else:
+        damage(identity, 80, 81, 1)
+    victim.start()
+    await_renewed(cluster, admin, victim, written, words="cluster-node")
 
 
 def test_a_second_damage_is_left_to_people_and_a_folder_put_aside_can_be_deleted(cluster):

@@ -42,6 +42,7 @@ ClusterSim::ClusterSim(ClusterSimOptions options)
     configured_.insert(host);
     servers.push_back(nodes_.back()->public_address());
     if (options_.mistake == ClusterMistake::unsynced_writes) nodes_.back()->durable = disk::Durable::no;
+    nodes_.back()->on_vacating = [this, node = nodes_.back().get()] { direct_.forget(*node); };
   }
   coordinator_ = std::make_unique<CoordinatorMachine>(world_, fabric_, log_, "coordinator");
   program_ = std::make_unique<LibraryClient>(LibraryClient::Parts{.world = world_,
@@ -110,9 +111,9 @@ bool ClusterSim::wait(Duration patience, const std::function<bool()>& holds) {
 // Nobody begins to serve but by running, so it is enough to look at who has.
 void ClusterSim::check(NodeMachine& node) {
   if (const auto& why = node.failure()) return fail(fmt::format("{} could not start: {}", node.host(), why->message()));
-  std::vector<ShardId> now = node.serving();
   std::vector<ShardId>& before = serving_[&node];
-  if (now == before) return;
+  if (node.serves(before)) return;
+  std::vector<ShardId> now = node.serving();
   for (const ShardId shard : now)
     if (!std::ranges::binary_search(before, shard)) check_apart(node, shard);
   before = std::move(now);
@@ -212,11 +213,14 @@ void ClusterSim::change_config() {
 
 void ClusterSim::fault() {
   ++report_.faults;
-  const auto kind = world_.random.below(100);
+  clean_up();
+  if (options_.mistake == ClusterMistake::forgotten_damage && world_.random.chance(0.4)) return forget_all(some_node());
+  const auto kind = world_.random.below(112);
   if (kind < 64) return strike(some_node(), kind);
   if (kind < 71) return heal();
-  if (kind < 78) return change_config();
-  wish();
+  if (kind < 78 && damaged_ == nullptr) return change_config();
+  if (kind < 100) return wish();
+  damage(some_node());
 }
 
 void ClusterSim::strike(NodeMachine& node, std::uint64_t kind) {

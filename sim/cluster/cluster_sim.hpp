@@ -22,6 +22,7 @@ enum class ClusterMistake : std::uint8_t {
   stale_reads,       // clients read from replicas that do not serve
   untold_changes,    // a few changes do not reach who follows
   untold_sessions,   // nor do the ends of sessions reach who has them
+  forgotten_damage,  // a node that lost all takes part as the one that it was
 };
 
 struct ClusterSimOptions {
@@ -37,16 +38,17 @@ struct ClusterSimReport {
   std::uint64_t puts = 0, refused = 0, unknown = 0, gets = 0, faults = 0, terms = 0;
   std::uint64_t reshapes = 0;   // that were wished or began by themselves
   std::uint64_t shards = 0;     // that served
+  std::uint64_t damages = 0, repairs = 0;   // of disks; by the cluster itself, while faults went on
   std::uint64_t ephemerals = 0, sessions_lost = 0, changes = 0, gaps = 0;
   std::uint64_t trace_hash = 0;
 };
 
 // A whole cluster of the real code (nodes, their agents and links, a coordinator with its metadata, RPC, a client library) on a
 // fake clock, fake disks and a fake network, under faults: crashes with and without the power, hangs, cut links, slow disks, a
-// configuration that changes; and its shards are split, merged and moved. Checked all along: never two that serve the same
-// hashes. Afterwards: progress soon after the last fault, equal replicas, nothing left of shards that are no more; what clients
-// were told is linearizable, who followed heard of every change, and ephemeral records lasted as long as their sessions. One
-// seed, one run.
+// disk that rots, a configuration that changes; and its shards are split, merged and moved. Checked all along: never two that
+// serve the same hashes. Afterwards: progress soon after the last fault, equal replicas, nothing left of shards that are no more;
+// what clients were told is linearizable, who followed heard of every change, and ephemeral records lasted as long as their
+// sessions. One seed, one run.
 class ClusterSim {
  public:
   explicit ClusterSim(ClusterSimOptions options);
@@ -74,6 +76,12 @@ class ClusterSim {
   void cut_some();
   void heal();
   void heal_all();
+  void damage(NodeMachine& node);
+  void clean_up();
+  std::vector<std::string> files_that_rot(const NodeMachine& node, std::string_view ending) const;
+  std::string rot_file(NodeMachine& node, std::string_view ending);
+  std::string lose_file(NodeMachine& node, std::string_view ending);
+  void forget_all(NodeMachine& node);
   void change_config();
   void wish();   // a split, a merge, another leader or place
   void split(control::CoordinatorCore& office);
@@ -110,6 +118,7 @@ class ClusterSim {
   DirectClients direct_;
   std::set<std::pair<std::string, std::string>> cuts_;
   std::set<std::string> configured_;   // hosts
+  NodeMachine* damaged_ = nullptr;   // until it has been filled anew
   std::uint32_t replicas_;
   bool splits_itself_;   // as autoSplit has it
   std::map<ShardId, control::HashRange> hashes_;   // of all shards that there ever were

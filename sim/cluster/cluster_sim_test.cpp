@@ -39,6 +39,22 @@ TEST(ClusterSimTest, sessions_that_end_and_nobody_is_told_are_found) {
   EXPECT_NE(found_within(60, ClusterMistake::untold_sessions), "");
 }
 
+TEST(ClusterSimTest, nodes_whose_disks_rot_are_filled_anew) {
+  std::uint64_t damages = 0, repairs = 0;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    const ClusterSimReport report = run(seed, 5);
+    EXPECT_EQ(report.failure, "") << seed;
+    damages += report.damages;
+    repairs += report.repairs;
+  }
+  EXPECT_GT(damages, 5U);
+  EXPECT_GT(repairs, 0U);
+}
+
+TEST(ClusterSimTest, a_node_that_lost_all_and_takes_part_as_before_is_found) {
+  EXPECT_NE(found_within(100, ClusterMistake::forgotten_damage), "");
+}
+
 TEST(ClusterSimTest, shards_are_split_and_merged) {
   std::uint64_t reshapes = 0, shards = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control/coordinator.hpp"
+#include "control/damaged_node.hpp"
 #include "control/metadata_file.hpp"
 #include "control/node_agent.hpp"
 #include "disk/testing/simulated_disk.hpp"
@@ -78,19 +79,30 @@ class NodeMachine final : public Machine, private control::NodeListener, private
   replica::Shard* shard(ShardId id) const { return group_ ? group_->find(id) : nullptr; }
   std::vector<ShardId> shards() const;   // that are open
   std::vector<ShardId> serving() const;
+  bool serves(const std::vector<ShardId>& just_these) const;
   // What it tells clients; null: nothing yet.
   std::shared_ptr<const serve::Assignments> assignments() const { return public_ ? public_->directory.assignments() : nullptr; }
   store::Engine& engine() { return *engine_; }
   disk::Durable durable = disk::Durable::yes;   // of its log; no: a mistake made on purpose
+  std::function<void()> on_vacating = [] {};   // nobody may hold a request to its shards any longer
+  bool is_damaged() const { return damaged_ != nullptr; }   // and waits to be given up
+  bool keeps_damage() const;   // it was given up, and what was damaged is put aside
+  void forget_damage();   // as its operator would
 
  private:
   Task<Result<>> open() override;
+  Task<Result<>> open_node();
+  Task<Result<>> open_damaged(const Error& damage);
+  Result<> serve();
+  Task<> renew();
+  Task<> close();
   void drop() override;
+  void drop_node();
   void on_assignments(const control::v1::Assignments& told) override;
   void on_opened(const std::string&, replica::Shard&) override {}
   void on_closing(ShardId) override {}
   control::v1::Usage usage() override { return {}; }
-  void on_given_up() override {}   // its disk damages nothing
+  void on_given_up() override;
   replica::Shard* find(ShardId id) override { return shard(id); }
 
   // What answers clients.
@@ -111,6 +123,8 @@ class NodeMachine final : public Machine, private control::NodeListener, private
   std::optional<replica::NodeLeases> leases_;
   std::unique_ptr<replica::NodeLinks> links_;
   std::unique_ptr<control::NodeAgent> agent_;
+  std::unique_ptr<control::DamagedNode> damaged_;   // in place of all that needs what is damaged
+  bool renewing_ = false;
   std::unique_ptr<rpc::Methods> methods_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<Public> public_;

@@ -1,56 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // skerry_raft_sim: runs seeds until one fails, and says how to see it again.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-
 #include "sim/raft/names.hpp"
 #include "sim/raft/raft_sim.hpp"
-
-namespace {
-
-using namespace skerry::sim;
-
-struct Arguments {
-  std::uint64_t first = 1, count = 300;
-  RaftSimOptions options;
-  bool twice = false, quiet = false;
-};
-
-bool run_seed(const Arguments& arguments, std::uint64_t seed) {
-  RaftSimOptions options = arguments.options;
-  options.seed = seed;
-  const RaftSimReport report = RaftSim(options).run();
-  if (!arguments.quiet || !report.failure.empty()) {
-    fmt::print("seed {}: {} events, {} entries, {} writes, {} reads, {} leaders, {} crashes, trace {:016x}\n", seed,
-               report.events, report.entries, report.writes, report.reads, report.terms, report.crashes, report.trace_hash);
-  }
-  if (!report.failure.empty()) {
-    fmt::print("seed {} FAILED: {}\nsee it again: skerry_raft_sim --seed {} --seeds 1 --trace\n", seed, report.failure, seed);
-    return false;
-  }
-  if (arguments.twice && RaftSim(options).run().trace_hash != report.trace_hash) {
-    fmt::print("seed {} FAILED: the second run went another way\n", seed);
-    return false;
-  }
-  return true;
-}
-
-}  // namespace
+#include "sim/seed_runs.hpp"
 
 int main(int argc, char** argv) {
+  using namespace skerry::sim;
   CLI::App app{"Simulates coordinators that agree, message by message, on clocks, disks and a network that fail"};
-  Arguments arguments;
-  app.add_option("--seed", arguments.first, "The first seed")->capture_default_str();
-  app.add_option("--seeds", arguments.count, "How many seeds to run")->capture_default_str();
-  app.add_flag("--trace", arguments.options.print, "Print everything that happens");
-  app.add_flag("--twice", arguments.twice, "Run each seed twice: both must do exactly the same");
-  app.add_flag("--quiet", arguments.quiet, "Print only what fails");
-  app.add_option("--break", arguments.options.broken, "A rule of the core to break; the run must then fail")
+  SeedRuns runs(app, "skerry_raft_sim", 300);
+  RaftSimOptions options;
+  app.add_option("--break", options.broken, "A rule of the core to break; the run must then fail")
       ->transform(CLI::CheckedTransformer(raft_rules_by_name()));
   CLI11_PARSE(app, argc, argv);
-  for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.count; ++seed) {
-    if (!run_seed(arguments, seed)) return 1;
-  }
-  return 0;
+  options.print = runs.print();
+  const auto run = [&](std::uint64_t seed) {
+    options.seed = seed;
+    return RaftSim(options).run();
+  };
+  return runs.run_all(run, [](const RaftSimReport& report) {
+    return fmt::format("{} events, {} entries, {} writes, {} reads, {} leaders, {} crashes", report.events, report.entries,
+                       report.writes, report.reads, report.terms, report.crashes);
+  });
 }

@@ -7,6 +7,7 @@
 
 #include "control/raft_core.hpp"
 #include "sim/raft/network.hpp"
+#include "sim/raft/plan.hpp"
 #include "sim/raft/store.hpp"
 #include "sim/replicas/oracle.hpp"
 
@@ -39,6 +40,7 @@ class RaftSimMember {
   void slow_disk(Duration sync_max) { sync_max_ = sync_max; }
 
   control::RaftMember self() const { return self_; }
+  std::uint32_t number() const { return self_.value(); }
   bool up() const { return running_; }
   bool responds() const { return running_ && around_.schedule.now() >= paused_until_; }
   bool in_office() const { return responds() && core_->in_office(now()); }

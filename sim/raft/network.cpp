@@ -37,23 +37,4 @@ std::string describe(const RaftSent& message) {
   return fmt::format("{} to {}: {}", message.from.value(), message.to.value(), std::visit(Words{}, message.content));
 }
 
-void RaftNetwork::send(RaftSent message) {
-  if (cut_.contains({message.from, message.to})) return;
-  if (!behaves_ && random_.chance(plan_.lost)) return;
-  if (!behaves_ && random_.chance(plan_.doubled)) deliver_later(message);
-  deliver_later(std::move(message));
-}
-
-void RaftNetwork::deliver_later(RaftSent message) {
-  const bool late = !behaves_ && random_.chance(plan_.late);
-  const Duration bound = late ? plan_.lateness_max : plan_.delay_max;
-  const Duration delay = 20us + Duration(random_.below(static_cast<std::uint64_t>(bound.count())));
-  schedule_.after(delay, [this, sent = std::move(message)] {
-    trace_.note(schedule_.now(),
-                std::uint64_t{sent.from.value()} << 32 ^ std::uint64_t{sent.to.value()} << 8 ^ sent.content.index(),
-                [&] { return describe(sent); });
-    receivers_.at(sent.to)(sent);
-  });
-}
-
 }  // namespace skerry::sim

@@ -2,14 +2,6 @@
 #include "sim/raft/plan.hpp"
 
 namespace skerry::sim {
-namespace {
-
-template <class Value, std::size_t count>
-Value one_of(Random& random, const Value (&values)[count]) {
-  return values[random.below(count)];
-}
-
-}  // namespace
 
 RaftPlan RaftPlan::draw(Random& random) {
   RaftPlan plan;

@@ -14,20 +14,11 @@ namespace {
 constexpr Duration recovery_max = 10s;   // from the end of all faults to equal members, one in office
 constexpr Duration pause_max = 800ms;
 
-// Of a clock against true time; two of them differ by less than 5 %.
-int clock_error(const RaftPlan& plan, Random& random) {
-  if (!plan.clocks_differ) return 0;
-  constexpr int extreme = 24'300;
-  const int errors[] = {-extreme, extreme, static_cast<int>(random.below(2 * extreme)) - extreme};
-  return errors[random.below(3)];
-}
-
 }  // namespace
 
 RaftSim::RaftSim(RaftSimOptions options)
-    : options_(options), random_(options.seed * 0x9E3779B97F4A7C15ULL + 1), plan_(RaftPlan::draw(random_)),
-      trace_(options.print ? Trace::Print::yes : Trace::Print::no), network_(schedule_, random_, trace_, plan_), oracle_(1),
-      around_{schedule_, network_, oracle_, random_, trace_, plan_} {
+    : MessageSim(options.seed, options.print), options_(options), plan_(RaftPlan::draw(random_)),
+      network_(schedule_, random_, trace_, plan_), oracle_(1), around_{schedule_, network_, oracle_, random_, trace_, plan_} {
   break_rule(options.broken);
   around_.may_crash = [this](RaftMember member, Duration within) { may_crash(member, within); };
   around_.may_fall_silent = [this](RaftMember member) { may_fall_silent(member); };
@@ -39,7 +30,7 @@ RaftSimReport RaftSim::run() {
   try {
     found();
     chaos();
-    run_until(TimePoint(plan_.chaos));
+    run_until(oracle_, TimePoint(plan_.chaos));
     heal();
     settle();
     stay_settled();
@@ -48,6 +39,8 @@ RaftSimReport RaftSim::run() {
   }
   report_.failure = oracle_.failure();
   report_.trace_hash = trace_.hash();
+  report_.events = events_;
+  report_.crashes = crashes_;
   report_.writes = oracle_.writes();
   report_.reads = oracle_.reads();
   report_.entries = oracle_.last(the_log).value() + 1;
@@ -84,28 +77,6 @@ void RaftSim::chaos() {
         [this] { any().slow_disk(random_.chance(0.5) ? 500us : Duration(1ms) + Duration(random_.below(400'000'000))); });
 }
 
-void RaftSim::every(Duration length, std::function<void()> what) {
-  if (length <= Duration()) return;
-  schedule_.after(Duration(random_.below(2 * static_cast<std::uint64_t>(length.count()))),
-                  [this, length, what = std::move(what)] {
-                    if (healed_) return;
-                    what();
-                    every(length, what);
-                  });
-}
-
-void RaftSim::crash(RaftSimMember& member, Duration away) {
-  if (!member.up()) return;
-  member.crash();
-  ++report_.crashes;
-  note("crash", member.self().value());
-  schedule_.after(away, [this, &member] {
-    if (member.up()) return;
-    note("start", member.self().value());
-    member.boot();
-  });
-}
-
 void RaftSim::may_crash(RaftMember member, Duration within) {
   if (healed_ || !random_.chance(plan_.bad_moments)) return;
   schedule_.after(Duration(random_.below(static_cast<std::uint64_t>(within.count()))), [this, member] {
@@ -126,16 +97,10 @@ void RaftSim::cut_some() {
   network_.heal();
   if (random_.chance(0.3)) return;
   const RaftSimMember& member = any();
-  if (random_.chance(plan_.single_links)) return cut_link(member.self(), any().self());
+  if (random_.chance(plan_.single_links)) return network_.cut_link(member.self(), any().self());
   for (const auto& other : members_) {
-    if (other->self() != member.self() && random_.chance(0.8)) cut_link(member.self(), other->self());
+    if (other->self() != member.self() && random_.chance(0.8)) network_.cut_link(member.self(), other->self());
   }
-}
-
-void RaftSim::cut_link(RaftMember one, RaftMember other) {
-  const bool there = random_.chance(0.5);
-  if (there || !plan_.one_way) network_.cut(one, other);
-  if (!there || !plan_.one_way) network_.cut(other, one);
 }
 
 void RaftSim::heal() {
@@ -178,19 +143,19 @@ void RaftSim::settle() {
     if (schedule_.now() >= late) oracle_.fail("faults have stopped, and still nobody is in office or not all are equal");
     write();
     read();
-    run_until(schedule_.now() + 20ms);
+    run_until(oracle_, schedule_.now() + 20ms);
   }
 }
 
 // Without faults nobody has a reason to stand against the leader. What was sent before may still come for a while, and who was
 // paused may know of a later term.
 void RaftSim::stay_settled() {
-  run_until(schedule_.now() + plan_.lateness_max + pause_max);
+  run_until(oracle_, schedule_.now() + plan_.lateness_max + pause_max);
   settle();
   if (!oracle_.failure().empty()) return;
   const Term term = in_office()->core().term();
   for (const TimePoint until = schedule_.now() + 3s; schedule_.now() < until && oracle_.failure().empty();) {
-    run_until(schedule_.now() + 20ms);
+    run_until(oracle_, schedule_.now() + 20ms);
     read();
     if (in_office() == nullptr || in_office()->core().term() != term) oracle_.fail("a leader that everybody heard was replaced");
   }
@@ -207,15 +172,6 @@ bool RaftSim::all_is_well() const {
   return std::ranges::all_of(members_, [last, term = in_office()->core().term()](const auto& member) {
     return member->applied() >= last && member->core().term() == term;
   });
-}
-
-void RaftSim::run_until(TimePoint when) {
-  while (oracle_.failure().empty() && schedule_.step(when)) ++report_.events;
-  if (schedule_.now() < when && oracle_.failure().empty()) schedule_.pass_to(when);
-}
-
-void RaftSim::note(const char* what, std::uint64_t number) {
-  trace_.note(schedule_.now(), number, [&] { return fmt::format("{} {}", what, number); });
 }
 
 }   // namespace skerry::sim

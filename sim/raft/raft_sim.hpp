@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/message_sim.hpp"
 #include "sim/raft/member.hpp"
 
 namespace skerry::sim {
@@ -17,7 +18,7 @@ struct RaftSimReport {
 
 // One to five coordinators that agree on a log while messages, disks, clocks and processes fail; then everything heals, and
 // within a bound one must be in office, all must hold the same, and nobody may stand against it.
-class RaftSim {
+class RaftSim final : private MessageSim {
  public:
   explicit RaftSim(RaftSimOptions options);
   ~RaftSim();
@@ -26,34 +27,25 @@ class RaftSim {
  private:
   void found();
   void chaos();
-  void every(Duration length, std::function<void()> what);   // on average, until faults stop
-  void crash(RaftSimMember& member, Duration away);
   void may_crash(control::RaftMember member, Duration within);
   void may_fall_silent(control::RaftMember member);
   void cut_some();
-  void cut_link(control::RaftMember one, control::RaftMember other);
   void heal();
   void settle();
   void stay_settled();
-  void run_until(TimePoint when);
   bool all_is_well() const;
   void write();
   void read();
   RaftSimMember& any() { return *members_[random_.below(members_.size())]; }
   RaftSimMember* in_office() const;
-  void note(const char* what, std::uint64_t number);
 
   const RaftSimOptions options_;
-  Random random_;
   const RaftPlan plan_;
-  Trace trace_;
-  Schedule schedule_;
   RaftNetwork network_;
   Oracle oracle_;
   RaftSurroundings around_;
   std::vector<std::unique_ptr<RaftSimMember>> members_;
   Offset written_ = no_offset;   // when faults stopped: must be exceeded
-  bool healed_ = false;
   std::uint64_t values_ = 0;
   RaftSimReport report_;
 };

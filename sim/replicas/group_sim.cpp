@@ -28,20 +28,12 @@ Plan draw_plan(const GroupSimOptions& options, Random& random) {
   return plan;
 }
 
-// Of a clock against true time; two of them differ by less than 5 %.
-int clock_error(const Plan& plan, Random& random) {
-  if (!plan.clocks_differ) return 0;
-  constexpr int extreme = 24'300;
-  const int errors[] = {-extreme, extreme, static_cast<int>(random.below(2 * extreme)) - extreme};
-  return errors[random.below(3)];
-}
-
 }  // namespace
 
 GroupSim::GroupSim(GroupSimOptions options)
-    : options_(options), random_(options.seed * 0x9E3779B97F4A7C15ULL + 1), plan_(draw_plan(options_, random_)),
-      trace_(options.print ? Trace::Print::yes : Trace::Print::no), network_(schedule_, random_, trace_, plan_),
-      oracle_(plan_.shard_ids), around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)),
+    : MessageSim(options.seed, options.print), options_(options), plan_(draw_plan(options_, random_)),
+      network_(schedule_, random_, trace_, plan_), oracle_(plan_.shard_ids),
+      around_{schedule_, network_, oracle_, random_, trace_, plan_}, statuses_(first_statuses(plan_)),
       metadata_(statuses_, oracle_, plan_) {
   around_.tells_refusals = options_.real_coordinator;
   around_.mistake = options_.reshape_mistake;
@@ -56,18 +48,20 @@ GroupSimReport GroupSim::run() {
   try {
     found();
     chaos();
-    run_until(TimePoint(plan_.chaos));
+    run_until(oracle_, TimePoint(plan_.chaos));
     heal();
     const TimePoint late = schedule_.now() + (options_.real_coordinator ? plan_recovery_max : recovery_max);
     while (oracle_.failure().empty() && !all_is_well()) {
       if (schedule_.now() >= late) oracle_.fail("faults have stopped, and still not all replicas are equal and served");
-      run_until(schedule_.now() + 20ms);
+      run_until(oracle_, schedule_.now() + 20ms);
     }
   } catch (const BrokenAssertion& broken) {
     oracle_.fail(broken.what);
   }
   report_.failure = oracle_.failure();
   report_.trace_hash = trace_.hash();
+  report_.events = events_;
+  report_.crashes = crashes_;
   report_.writes = oracle_.writes();
   report_.reads = oracle_.reads();
   for (const ShardId shard : all_shards()) {
@@ -121,31 +115,9 @@ void GroupSim::chaos() {
         [this] { any_node().slow_disk(random_.chance(0.5) ? 500us : Duration(1ms) + Duration(random_.below(150'000'000))); });
 }
 
-void GroupSim::every(Duration length, std::function<void()> what) {
-  if (length <= Duration()) return;
-  schedule_.after(Duration(random_.below(2 * static_cast<std::uint64_t>(length.count()))),
-                  [this, length, what = std::move(what)] {
-                    if (healed_) return;
-                    what();
-                    every(length, what);
-                  });
-}
-
 void GroupSim::crash_one() {
   const bool at_once = random_.chance(plan_.restarts_at_once);
   crash(any_node(), Duration(random_.below(at_once ? 5'000'000 : 600'000'000)));
-}
-
-void GroupSim::crash(SimNode& node, Duration away) {
-  if (!node.up()) return;
-  node.crash();
-  ++report_.crashes;
-  note("crash", node.id().value());
-  schedule_.after(away, [this, &node] {
-    if (node.up()) return;
-    note("start", node.id().value());
-    node.boot();
-  });
 }
 
 void GroupSim::may_crash(NodeId node, Duration within) {
@@ -168,19 +140,13 @@ void GroupSim::cut_some() {
   network_.heal();
   if (random_.chance(0.3)) return;
   const SimNode& node = any_node();
-  if (random_.chance(0.3)) return cut_link(node.id(), any_node().id());
+  if (random_.chance(0.3)) return network_.cut_link(node.id(), any_node().id());
   for (const auto& other : nodes_) {
-    if (other->id() != node.id() && random_.chance(0.7)) cut_link(node.id(), other->id());
+    if (other->id() != node.id() && random_.chance(0.7)) network_.cut_link(node.id(), other->id());
   }
   for (const auto& coordinator : {first_coordinator, first_coordinator.next()}) {
-    if (random_.chance(0.3)) cut_link(node.id(), coordinator);
+    if (random_.chance(0.3)) network_.cut_link(node.id(), coordinator);
   }
-}
-
-void GroupSim::cut_link(NodeId one, NodeId other) {
-  const bool there = random_.chance(0.5);
-  if (there || !plan_.one_way) network_.cut(one, other);
-  if (!there || !plan_.one_way) network_.cut(other, one);
 }
 
 void GroupSim::heal() {
@@ -259,21 +225,12 @@ bool GroupSim::is_equal(ShardId shard) {
   return std::ranges::all_of(status.members.members(), [&](NodeId node) { return nodes_[node.value()]->applied(shard) == last; });
 }
 
-void GroupSim::run_until(TimePoint when) {
-  while (oracle_.failure().empty() && schedule_.step(when)) ++report_.events;
-  if (schedule_.now() < when && oracle_.failure().empty()) schedule_.pass_to(when);
-}
-
 std::vector<ShardId> GroupSim::shards() const { return options_.real_coordinator ? metadata_.shards() : all_shards(); }
 
 std::vector<ShardId> GroupSim::all_shards() const {
   std::vector<ShardId> all;
   for (int shard = 0; shard < plan_.shard_ids; ++shard) all.emplace_back(shard);
   return all;
-}
-
-void GroupSim::note(const char* what, std::uint64_t number) {
-  trace_.note(schedule_.now(), number, [&] { return fmt::format("{} {}", what, number); });
 }
 
 }  // namespace skerry::sim

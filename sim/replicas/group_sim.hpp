@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/message_sim.hpp"
 #include "sim/replicas/coordinator.hpp"
 #include "sim/replicas/real_coordinator.hpp"
 
@@ -20,7 +21,7 @@ struct GroupSimReport {
 // Replicas of a few shards on three to seven nodes, moved by coordinators that follow the rules and are otherwise mad, while
 // messages, disks, clocks and processes fail; then everything heals, and within a bound the shards must serve and all their
 // replicas be equal.
-class GroupSim {
+class GroupSim final : private MessageSim {
  public:
   explicit GroupSim(GroupSimOptions options);
   ~GroupSim();
@@ -29,15 +30,11 @@ class GroupSim {
  private:
   void found();
   void chaos();
-  void every(Duration length, std::function<void()> what);   // on average, until faults stop
   void crash_one();
-  void crash(SimNode& node, Duration away);
   void may_crash(NodeId node, Duration within);
   void may_fall_silent(NodeId node);
   void cut_some();
-  void cut_link(NodeId one, NodeId other);
   void heal();
-  void run_until(TimePoint when);
   bool all_is_well();
   bool is_well(ShardId shard);
   bool is_settled(ShardId shard);
@@ -52,13 +49,9 @@ class GroupSim {
   }
   std::vector<ShardId> shards() const;   // that there are
   std::vector<ShardId> all_shards() const;   // that there have been, or may be
-  void note(const char* what, std::uint64_t number);
 
   const GroupSimOptions options_;
-  Random random_;
   const Plan plan_;
-  Trace trace_;
-  Schedule schedule_;
   Network network_;
   Oracle oracle_;
   Surroundings around_;
@@ -67,7 +60,6 @@ class GroupSim {
   SimMetadata metadata_;   // of real coordinators
   std::vector<std::unique_ptr<GroupCoordinator>> coordinators_;
   std::map<ShardId, Offset> written_;   // since faults stopped, by shard: must be exceeded
-  bool healed_ = false;
   std::uint64_t values_ = 0;
   GroupSimReport report_;
 };

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <functional>
-#include <map>
-#include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "replica/messages.hpp"
-#include "runtime/random.hpp"
-#include "sim/replicas/plan.hpp"
-#include "sim/replicas/schedule.hpp"
-#include "sim/trace.hpp"
+#include "sim/lossy_network.hpp"
 
 namespace skerry::sim {
 
@@ -49,29 +44,6 @@ struct Message {
 };
 std::string describe(const Message& message);
 
-// Between nodes and coordinators: loses, doubles, delays and so reorders messages, and is cut in one direction or both.
-class Network {
- public:
-  Network(Schedule& schedule, Random& random, Trace& trace, const Plan& plan)
-      : schedule_(schedule), random_(random), trace_(trace), plan_(plan) {}
-
-  void attach(NodeId address, std::function<void(const Message&)> receiver) { receivers_[address] = std::move(receiver); }
-  void send(Message message);
-  void cut(NodeId from, NodeId to) { cut_.emplace(from, to); }
-  bool is_cut(NodeId from, NodeId to) const { return cut_.contains({from, to}); }
-  void heal() { cut_.clear(); }
-  void behave() { behaves_ = true; }   // from now on nothing is lost
-
- private:
-  void deliver_later(Message message);
-
-  Schedule& schedule_;
-  Random& random_;
-  Trace& trace_;
-  const Plan& plan_;
-  bool behaves_ = false;
-  std::map<NodeId, std::function<void(const Message&)>> receivers_;
-  std::set<std::pair<NodeId, NodeId>> cut_;
-};
+using Network = LossyNetwork<Message, NodeId>;   // between nodes and coordinators
 
 }  // namespace skerry::sim

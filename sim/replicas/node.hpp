@@ -13,6 +13,7 @@
 #include "sim/replicas/log.hpp"
 #include "sim/replicas/network.hpp"
 #include "sim/replicas/oracle.hpp"
+#include "sim/replicas/plan.hpp"
 
 namespace skerry::sim {
 
@@ -46,6 +47,7 @@ class SimNode {
   void slow_disk(Duration sync_max) { sync_max_ = sync_max; }
 
   NodeId id() const { return id_; }
+  std::uint32_t number() const { return id_.value(); }
   // Whether a coordinator of this epoch is obeyed: none of a later one has been heard.
   bool obeys(std::int64_t epoch) {
     epoch_ = std::max(epoch_, epoch);

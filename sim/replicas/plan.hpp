@@ -5,6 +5,8 @@
 #include "base/time.hpp"
 #include "replica/rules.hpp"
 #include "runtime/random.hpp"
+#include "sim/trace.hpp"
+#include "sim/troubles.hpp"
 
 namespace skerry::sim {
 
@@ -27,24 +29,14 @@ enum class ReshapeMistake : std::uint8_t {
 
 // How hard the life of a group is. Drawn from the seed: most runs know only some of the troubles, so that each is met alone too,
 // and some have those together that try one part of the rules.
-struct Plan {
+struct Plan : Troubles {
   int nodes = 3, shards = 1, voters = 3;
-  Duration chaos = 3s;
-
-  double lost = 0, doubled = 0, late = 0;   // of messages
-  Duration delay_max = 1ms, lateness_max = 200ms;
-  Duration partition_every = 0s, crash_every = 0s, pause_every = 0s, slow_disk_every = 0s;   // 0: never
-  bool one_way = false;   // partitions
-  double restarts_at_once = 0.5;   // of crashes
-  bool clocks_differ = false;
-
   Duration election_every = 1s, change_every = 0s;
   bool two_coordinators = false;
   double leader_left_out = 0;   // of elections: the last leader is not asked
-  Duration write_every = 4ms, read_every = 3ms;
+  Duration read_every = 3ms;
   Duration trim_every = 0s;
   double applied_late = 0;
-  double bad_moments = 0;   // crashes and silences just when a node has said something that counts
 
   Duration reshape_every = 0s;   // splits and merges; 0: never
   int shard_ids = 1;   // that there may ever be
@@ -65,7 +57,7 @@ struct GroupSimOptions {
   Mistake mistake = Mistake::none;
   ReshapeMistake reshape_mistake = ReshapeMistake::none;   // with the coordinator's core
   bool real_coordinator = false;   // the coordinator's core, instead of one that is mad
-  bool print = false;
+  Trace::Print print = Trace::Print::no;
 };
 
 }   // namespace skerry::sim

@@ -400,6 +400,23 @@ TEST_F(Follow, a_session_that_ended_in_one_of_two_shards_before_they_were_merged
   });
 }
 
+TEST_F(Follow, a_session_of_a_shard_that_was_split_and_merged_back_unseen_is_lost) {
+  run([](Fixture& f) -> Task<> {
+    CO_ASSERT(co_await f.client->put("foo", "v", {.ephemeral = Ephemeral::yes}));
+    ShardId of{0};
+    while (f.store.shard(of).sessions.empty()) of = of.next();
+    f.store.split(of, ShardId{7}, ShardId{8});
+    f.store.expire_sessions(ShardId{7});
+    f.store.merge(ShardId{7}, ShardId{8}, ShardId{9});
+    co_await f.core().sleep_for(1s);
+    EXPECT_EQ(f.sessions_lost, std::vector<ShardId>{ShardId{9}});
+    CO_ASSERT(co_await f.client->put("foo", "w", {.ephemeral = Ephemeral::yes}));
+    EXPECT_EQ(f.store.sessions_created, 2);
+    co_await f.core().sleep_for(30s);
+    EXPECT_EQ(f.sessions_lost.size(), 1U);
+  });
+}
+
 TEST_F(Follow, no_session_is_made_for_lasting_records) {
   run([](Fixture& f) -> Task<> { co_await put_all(f, {"foo"}); });
   EXPECT_EQ(store.sessions_created, 0);

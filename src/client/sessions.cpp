@@ -34,7 +34,8 @@ Task<> Sessions::watch_shards() {
 }
 
 // Shards that are no more have left their sessions to those that have their hashes now, under the same ids. Two that had one of
-// the same id can't have been merged before it had ended in one of them, of which nothing was heard.
+// the same id can't have been merged before it had ended in one of them, of which nothing was heard. A shard with just the hashes
+// of one that is no more was made of such two.
 void Sessions::follow_shards() {
   std::vector<std::pair<ShardId, SessionId>> left;
   for (const auto& each : kept_)
@@ -46,7 +47,8 @@ void Sessions::follow_shards() {
     const auto [min, max] = hashes_[shard];
     for (const ShardMap::Shard& heir : cluster_.shard_ranges()) {
       if (heir.hash_max < min || heir.hash_min > max) continue;
-      if (!taken.emplace(heir.id, session).second) ended.emplace(heir.id, session);
+      const bool merged_back = heir.hash_min == min && heir.hash_max == max;
+      if (merged_back || !taken.emplace(heir.id, session).second) ended.emplace(heir.id, session);
       keep(heir.id, session);
       sessions_.try_emplace(heir.id, Entry{session});
     }

@@ -9,6 +9,7 @@
 #include "control/server_link.hpp"
 #include "runtime/core.hpp"
 #include "runtime/join.hpp"
+#include "runtime/wait_until.hpp"
 
 namespace skerry::control {
 
@@ -26,7 +27,7 @@ class Coordinator::Office final : public ServerLinkListener {
     act();
     while (!lost_) {
       const TimePoint next = std::min(core_->next_tick(), now() + limits::order_interval);
-      co_await run_until(parts_.core, due_.wait(), next);
+      co_await wait_until(parts_.core, due_, next);
       core_->tick(now());
       act();
     }

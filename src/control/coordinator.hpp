@@ -47,7 +47,7 @@ class Coordinator {
   // Returns once the commit is certain; fails with unavailable when this process leaves office before.
   Task<Result<>> wait_stored(CommitNumber number);
   // Returns when something was stored, or this process has entered or left office.
-  Task<> wait_changed() { return changed_.wait(); }
+  Task<> wait_changed() { co_await changed_.wait(); }
   std::string holder() const { return parts_.metadata.holder(); }   // of the office; see Metadata
   std::int64_t epoch() const { return epoch_; }   // of the last term of office; 0: there was none
 

@@ -30,13 +30,17 @@ Task<rpc::Status> DamagedNode::attend(rpc::ServerCall&, rpc::Requests<v1::Order>
       greeted = true;
     }
     if (!greeted) co_return rpc::Status{rpc::Code::invalid_argument, "the first order must be a hello", {}};
-    if (order.has_give_up() && order.give_up().node() == parts_.record.value().node()) parts_.on_given_up();
+    if (order.has_give_up() && is_meant(order)) parts_.on_given_up();
     if (auto written = co_await reports.write(answer); !written) co_return rpc::Status::from(written.error());
   }
 }
 
+bool DamagedNode::is_meant(const v1::Order& order) const {
+  return parts_.record == nullptr || order.give_up().node() == parts_.record->value().node();
+}
+
 Result<v1::Greeting> DamagedNode::greet(const v1::Hello& hello) const {
-  TRY(v1::Greeting greeting, greeting_of(parts_.record.value(), hello));
+  TRY(v1::Greeting greeting, greeting_of(parts_.record == nullptr ? v1::NodeRecord() : parts_.record->value(), hello));
   greeting.set_pool(parts_.pool);
   greeting.set_version(parts_.version);
   greeting.set_damage(parts_.damage);

@@ -13,7 +13,7 @@ namespace skerry::control {
 class DamagedNode {
  public:
   struct Parts {
-    const NodeRecord& record;   // bound
+    const NodeRecord* record;   // bound; null: who the node is was damaged too, and its coordinator knows by the address
     std::string pool;   // of this process
     std::string version;   // of this program
     std::string damage;
@@ -25,6 +25,7 @@ class DamagedNode {
  private:
   Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
   Result<v1::Greeting> greet(const v1::Hello& hello) const;
+  bool is_meant(const v1::Order& order) const;
 
   const Parts parts_;
 };

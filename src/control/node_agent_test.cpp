@@ -28,8 +28,9 @@ struct NodeAgentTest : testing::Test, private NodeListener {
   ~NodeAgentTest() override { world.run(end()); }
 
   Task<> open() {
+    EXPECT_TRUE(disk.make_folders("/node-0"));
+    record = *co_await NodeRecord::open(world.core, disk, "/node-0/cluster-node", "/node-0/log");
     EXPECT_TRUE(disk.make_folders("/node-0/log"));
-    record = *co_await NodeRecord::open(world.core, disk, "/node-0/cluster-node");
     log = *co_await disk::Log::open(world.core, disk, "/node-0/log", {.segment_bytes = 1 << 20, .spare_segments_max = 1});
     engine = *co_await store::MemoryEngine::open(world.core, disk, "/node-0/engine");
     group = std::make_unique<replica::ShardGroup>(world.core, *log, *engine, replica::ShardGroupOptions{});

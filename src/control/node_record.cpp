@@ -17,22 +17,25 @@ std::string checksum_line(BytesView text) { return fmt::format("{}{:08x}\n", che
 
 }  // namespace
 
-Task<Result<std::unique_ptr<NodeRecord>>> NodeRecord::open(Core& core, disk::Disk& disk, std::string path) {
+Task<Result<std::unique_ptr<NodeRecord>>> NodeRecord::open(Core& core, disk::Disk& disk, std::string path, std::string younger) {
   std::unique_ptr<NodeRecord> record(new NodeRecord(core, disk, std::move(path)));
   CO_TRY(const bool there, disk.exists(record->path_));
+  CO_TRY(const bool follows, disk.exists(younger));
+  if (!there && follows) co_return record->damaged("is missing");
   if (there) CO_TRYV(record->load());
   record->value_.set_incarnation(record->value_.incarnation() + 1);
   CO_TRYV(co_await record->save());
   co_return std::move(record);
 }
 
+std::unexpected<Error> NodeRecord::damaged(std::string_view what) const {
+  return fail(Errc::corrupt,
+              fmt::format("{} {}: remove the whole folder of this node, and it joins again as an empty one that the others fill; "
+                          "or restore the folder from a copy",
+                          path_, what));
+}
+
 Result<> NodeRecord::load() {
-  const auto damaged = [&](std::string_view what) {
-    return fail(Errc::corrupt,
-                fmt::format("{} {}: remove the whole folder of this node, and it joins again as an empty one that the "
-                            "others fill; or restore the folder from a copy",
-                            path_, what));
-  };
   TRY(const Bytes whole, disk::read_file(disk_, path_));
   const std::size_t tail = whole.rfind(checksum_words);
   const BytesView text = BytesView(whole).substr(0, tail);

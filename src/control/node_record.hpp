@@ -17,8 +17,9 @@ namespace skerry::control {
 class NodeRecord {
  public:
   // Reads the file, or begins a new one, and counts the start: the new incarnation is durable when this returns.
-  // Fails with corrupt when the file is damaged; the text names it and what helps.
-  static Task<Result<std::unique_ptr<NodeRecord>>> open(Core& core, disk::Disk& disk, std::string path);
+  // Fails with corrupt when the file is damaged, or is missing while there is `younger`, a folder that is made only after it; the
+  // text names it and what helps.
+  static Task<Result<std::unique_ptr<NodeRecord>>> open(Core& core, disk::Disk& disk, std::string path, std::string younger);
 
   const v1::NodeRecord& value() const { return value_; }
   bool bound() const { return !value_.instance().empty(); }
@@ -32,6 +33,7 @@ class NodeRecord {
 
  private:
   NodeRecord(Core& core, disk::Disk& disk, std::string path) : disk_(disk), path_(std::move(path)), turn_(core, 1) {}
+  std::unexpected<Error> damaged(std::string_view what) const;
   Result<> load();
   Task<Result<>> save();
   Task<Result<>> write(v1::NodeRecord value);

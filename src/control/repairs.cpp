@@ -15,7 +15,11 @@ void Repairs::look() {
   std::vector<NodeId> spared;
   for (const auto& [node, damage] : roster_.damaged()) {
     std::string why = why_needed(node);
-    if (why.empty()) spared.push_back(node);
+    if (why.empty()) {
+      spared.push_back(node);
+      kept_.erase(node);
+      continue;
+    }
     Kept& known = kept_[node];
     if (known.why != why) {
       known = {std::move(why), false};   // said when it stays so: leaders move, and reports come
@@ -25,7 +29,6 @@ void Repairs::look() {
   }
   // One at a time: the next is looked at again when no shard builds on this one any more.
   if (spared.empty()) return;
-  kept_.erase(spared.front());
   roster_.give_up(spared.front());
 }
 

@@ -161,9 +161,13 @@ void Roster::reported(NodeId node, const std::string& damage) {
   desk_.plan_soon();
 }
 
-// It holds nothing that it can use: as good as not there.
+// It holds nothing that it can use: as good as not there. One that does not know who it is is whom the server stood for last.
 std::optional<NodeId> Roster::greeted_damaged(const std::string& name, NodeId id, const Greeting& greeting) {
-  const NodeId self = greeting.bound.value_or(id);
+  NodeId self = greeting.bound.value_or(id);
+  if (!greeting.bound && !desk_.book.find(id)->bound) {
+    for (const auto& [former, node] : desk_.book.status().nodes)
+      if (given_up(name, former) != nullptr) self = former;
+  }
   if (given_up(name, self) != nullptr) {
     giving_up_[name] = {self, desk_.book.changed()};
     stored();

@@ -9,7 +9,7 @@
 #include "control/node_messages.hpp"
 #include "control/report_messages.hpp"
 #include "runtime/core.hpp"
-#include "runtime/join.hpp"
+#include "runtime/wait_until.hpp"
 
 namespace skerry::control {
 namespace {
@@ -113,7 +113,7 @@ Task<std::string> ServerLink::serve(rpc::ClientCall& call) {
     first = false;
     heard_ = true;
     take(report);
-    if (!has_news()) co_await run_until(core_, news_.wait(), sent + limits::order_interval);
+    if (!has_news()) co_await wait_until(core_, news_, sent + limits::order_interval);
   }
 }
 

@@ -59,7 +59,10 @@ NodeFolders ClusterNode::folders() const {
 Task<Result<>> ClusterNode::open() {
   CO_TRY(const std::string aside, folders().kept_aside(disk_));
   methods_ = std::make_unique<rpc::Methods>();
-  CO_TRY(record_, co_await control::NodeRecord::open(context_.core, disk_, options_.folder->record_path(number())));
+  auto record =
+      co_await control::NodeRecord::open(context_.core, disk_, options_.folder->record_path(number()), folders().log_path());
+  if (!record && record.error() == Errc::corrupt && aside.empty()) co_return co_await open_damaged(record.error());
+  CO_TRY(record_, std::move(record));
   auto storage = co_await NodeStorage::open(context_, disk_, folders().data, number(), options_.storage);
   if (!storage && storage.error() == Errc::corrupt && record_->bound() && aside.empty()) {
     co_return co_await open_damaged(storage.error());
@@ -98,7 +101,7 @@ Task<Result<>> ClusterNode::open_damaged(const Error& damage) {
   log_.error(
       "what this node keeps is damaged: it serves nothing, and waits for its coordinator to say that the others can do without it",
       {{"folder", folders().data}, {"reason", damage}});
-  damaged_ = std::make_unique<control::DamagedNode>(control::DamagedNode::Parts{.record = *record_,
+  damaged_ = std::make_unique<control::DamagedNode>(control::DamagedNode::Parts{.record = record_.get(),
                                                                                 .pool = options_.folder->pool(),
                                                                                 .version = SKERRY_VERSION,
                                                                                 .damage = damage.message(),

@@ -13,6 +13,7 @@ namespace skerry::node {
 struct NodeFolders {
   std::string data;
   std::string log;   // has the log; empty: the data folder has
+  std::string log_path() const { return (log.empty() ? data : log) + "/log"; }
 
   // Of either; empty: nothing is put aside.
   Result<std::string> kept_aside(disk::Disk& disk) const;

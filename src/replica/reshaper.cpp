@@ -227,18 +227,20 @@ Result<Shard*> Reshaper::parent_of(const ReshapePlan::Parent& parent) const {
   return shard;
 }
 
-// Of a child that is not whole nothing is kept.
+// Of a child that is not whole nothing is kept. The log forgets first: entries whose state is gone would be taken for damage by
+// who opens the child when this is given up half-way. And it knows of the child before the engine does: a state without any
+// term would be taken for one whose log was lost.
 Task<Result<>> Reshaper::begin_anew(ReshapePlan plan) {
   disk::Sequence last{};
   for (const auto& child : plan.children) {
-    CO_TRYV(co_await parts_.group.engine().drop(child.shard));
     CO_TRY(last, parts_.log.delete_shard(child.shard));
-    // The log knows of it before the engine does: a state without any term would be taken for one whose log was lost.
     if (plan.splits()) {
       CO_TRY(last, parts_.log.record_term(child.shard, preparing_term));
     }
   }
-  co_return co_await parts_.log.wait_synced(last);
+  CO_TRYV(co_await parts_.log.wait_synced(last));
+  for (const auto& child : plan.children) CO_TRYV(co_await parts_.group.engine().drop(child.shard));
+  co_return Result<>{};
 }
 
 store::StateFork::Parts Reshaper::fork_of(const ReshapePlan& plan) {

@@ -204,6 +204,36 @@ TEST_F(ReshaperTest, what_is_abandoned_can_be_deleted_and_made_anew) {
   expect_split();
 }
 
+TEST_F(ReshaperTest, a_copy_that_is_given_up_while_it_begins_anew_can_be_opened) {
+  ASSERT_TRUE(open(parent));
+  ASSERT_TRUE(lead(parent));
+  fill(parent, 0, 50);
+  const auto prepare = [](Reshaper& all, ReshapePlan plan) -> Task<> { static_cast<void>(co_await all.prepare(plan)); };
+  const auto give_up = [](Reshaper& all) -> Task<Result<>> {
+    co_await all.abandon(left);
+    co_return Result<>{};
+  };
+  const auto remove = [](ShardGroup& group, ShardId id) -> Task<Result<>> {
+    co_await group.retire(id);
+    co_return co_await group.forget(id, no_deadline);
+  };
+  for (int steps = 0; steps < 40; ++steps) {
+    SCOPED_TRACE(steps);
+    fill(parent, steps, 5);
+    ASSERT_TRUE(world.run(world.group().checkpoint()));
+    ASSERT_TRUE(world.log().trim(parent, world.shard(parent).commit()));   // so that the copy's log has no beginning
+    ASSERT_TRUE(world.run(reshaper->prepare(split())));
+    ASSERT_TRUE(world.run(give_up(*reshaper)));
+    world.tasks().spawn(prepare(*reshaper, split()));
+    for (int step = 0; step < steps; ++step) world.step();
+    ASSERT_TRUE(world.run(give_up(*reshaper)));
+    for (const ShardId child : {left, right}) {
+      ASSERT_TRUE(open(child));
+      ASSERT_TRUE(world.run(remove(world.group(), child)));
+    }
+  }
+}
+
 TEST_F(ReshaperTest, nothing_is_made_of_a_child_that_was_given_up_while_it_was_waited_for) {
   ASSERT_TRUE(open(parent));
   ASSERT_TRUE(lead(parent));

@@ -9,30 +9,27 @@
 #include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/assert.hpp"
+#include "runtime/ready_handlers.hpp"
+#include "runtime/reveal.hpp"
 
 namespace skerry {
-namespace {
 
 // Asio can't wait without also running a handler, and such a handler would belong to no turn: it would see an old now() and
-// escape the stall detector. So a core sleeps by polling Asio's epoll descriptor, which has no public name. An explicit
-// instantiation may name a private member; should Asio rename it, this fails to compile.
+// escape the stall detector. So a core sleeps by polling Asio's epoll descriptor, which has no public name.
 struct EpollDescriptor {
   using type = int asio::detail::reactor::*;
   friend type member_of(EpollDescriptor);
 };
-template <class Tag, typename Tag::type Member>
-struct Reveal {
-  friend typename Tag::type member_of(Tag) { return Member; }
-};
 template struct Reveal<EpollDescriptor, &asio::detail::reactor::epoll_fd_>;
+
+namespace {
 
 class Sleep final : public Timer {
  public:
   explicit Sleep(Core& core) : waiter_(core) {}
-  Task<> wait() { return waiter_.wait(); }
+  auto wait() { return waiter_.wait(); }
 
  private:
   void on_due() override { waiter_.wake_all(); }
@@ -73,7 +70,7 @@ class Core::Waker {
 };
 
 Core::Core(CoreId id, const Clock& clock, std::uint64_t seed, Outside outside)
-    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this),
+    : id_(id), clock_(clock), random_(seed), now_(clock.now()), io_(*this), handlers_(std::make_unique<ReadyHandlers>(io_)),
       waker_(outside == Outside::open ? std::make_unique<Waker>(*this) : nullptr) {}
 
 Core::~Core() {
@@ -92,7 +89,7 @@ Task<> Core::sleep_until(TimePoint at) {
 
 Task<> Core::yield() {
   turn_over_ = yield_due();
-  co_await asio::post(executor(), asio::use_awaitable_t<CoreExecutor>());
+  co_await asio::post(executor(), asio::deferred);
 }
 
 void Core::at_turn_end(TurnHook& hook) {
@@ -142,11 +139,13 @@ bool Core::run_turn(std::size_t handlers_max) {
     take_outside_work();
     ran = true;
   }
-  io_.restart();
   turn_over_ = false;
-  for (std::size_t count = 0; count < handlers_max && !turn_over_ && io_.poll_one() > 0; ++count) {
-    ran = true;
-    if (count % handlers_between_looks == handlers_between_looks - 1) turn_over_ = yield_due();
+  if (handlers_->any()) {
+    ReadyHandlers::Turn handlers(*handlers_);
+    for (std::size_t count = 0; count < handlers_max && !turn_over_ && handlers.run_one(); ++count) {
+      ran = true;
+      if (count % handlers_between_looks == handlers_between_looks - 1) turn_over_ = yield_due();
+    }
   }
   if (run_hooks()) ran = true;
   return ran_last_turn_ = ran;
@@ -178,13 +177,8 @@ void Core::sleep(TimePoint until) {
 void Core::drop_frames() {
   // A dropped handler posts its frame's destruction; a destroyed frame may drop handlers in turn.
   do {
-    std::vector<std::move_only_function<void(boost::system::error_code)>> dropped;
-    while (!parked_.empty()) {
-      detail::Parked& parked = parked_.front();
-      parked.detail::InCore::unlink();
-      parked.detail::InWaitList::unlink();
-      dropped.push_back(std::exchange(parked.resume, nullptr));
-    }
+    std::vector<detail::Resume> dropped;
+    while (!parked_.empty()) dropped.push_back(parked_.front().take());
     dropped.clear();
     io_.drop();
     std::vector<std::move_only_function<void()>> outside;   // what destroyed frames of other cores left here to be freed

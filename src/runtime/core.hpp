@@ -42,6 +42,8 @@ class Inbox {
   virtual bool has_mail() const = 0;   // before the loop goes to sleep
 };
 
+class ReadyHandlers;
+
 // Whether other threads may call a core. One that only its own thread calls, and that waits for nothing outside, costs no system
 // call a turn.
 enum class Outside : std::uint8_t { open, closed };
@@ -119,6 +121,7 @@ class Core {
   };
   detail::CoreQueue parked_;   // before io_: frames that die with it still unlink themselves
   Io io_;
+  std::unique_ptr<ReadyHandlers> handlers_;
   Timers timers_;
   std::vector<TurnHook*> hooks_, running_hooks_;
 

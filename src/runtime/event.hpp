@@ -29,7 +29,7 @@ class Signal {
  public:
   explicit Signal(Core& core) : waiters_(core) {}
   void notify_all() { waiters_.wake_all(); }
-  Task<> wait() { return waiters_.wait(); }
+  auto wait() { return waiters_.wait(); }   // co_await it at once
 
  private:
   WaitList waiters_;

@@ -42,7 +42,7 @@ struct Mailboxes::Lane {
 class Mailboxes::Box final : public Inbox {
  public:
   Box(Mailboxes& mailboxes, Core& core) : mailboxes_(mailboxes), core_(core), tasks_(core), control_(core) {
-    core.set_inbox(this);
+    if (mailboxes.cores_.size() > 1) core.set_inbox(this);
   }
   ~Box() override { core_.set_inbox(nullptr); }
   TaskScope& tasks(Service service) { return service == Service::control ? control_ : tasks_; }

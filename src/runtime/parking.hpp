@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
@@ -23,10 +22,10 @@ class Parking {
   // co_await it at once. Requires: nobody waits here.
   auto wait() {
     return asio::async_initiate<const asio::deferred_t, void(boost::system::error_code)>(
-        [this](auto handler) {
+        [this](detail::Resume resume) {
           SKERRY_ASSERT(!parked_.resume);
-          auto slot = asio::get_associated_cancellation_slot(handler);
-          parked_.resume = std::move(handler);
+          auto slot = resume.get_cancellation_slot();
+          parked_.resume.emplace(std::move(resume));
           core_.park(parked_);
           if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { abort(); });
         },
@@ -34,20 +33,15 @@ class Parking {
   }
   bool wake() {   // false when nobody waits
     if (!parked_.resume) return false;
-    take()({});
+    parked_.take()({});
     return true;
   }
-  bool occupied() const { return static_cast<bool>(parked_.resume); }
+  bool occupied() const { return parked_.resume.has_value(); }
 
  private:
-  using Resume = std::move_only_function<void(boost::system::error_code)>;
-  Resume take() {
-    parked_.detail::InCore::unlink();
-    return std::exchange(parked_.resume, nullptr);
-  }
   void abort() {
     if (!parked_.resume) return;
-    asio::post(core_.executor(), [resume = take()]() mutable { resume(asio::error::operation_aborted); });
+    asio::post(core_.executor(), [resume = parked_.take()]() mutable { resume(asio::error::operation_aborted); });
   }
 
   Core& core_;

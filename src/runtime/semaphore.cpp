@@ -20,7 +20,7 @@ class Semaphore::Place {
     semaphore_.waiters_.erase(semaphore_.waiters_.iterator_to(waiter_));
     semaphore_.grant();
   }
-  Task<> wait() { return waiter_.woken.wait(); }
+  auto wait() { return waiter_.woken.wait(); }
   bool take() { return std::exchange(waiter_.granted, false); }
 
  private:

@@ -19,6 +19,8 @@ Timers::Tick Timers::tick_of(TimePoint at) {
   return static_cast<Tick>(std::max<std::int64_t>(at.time_since_epoch().count(), 0)) >> tick_bits;
 }
 
+TimePoint Timers::time_of(Tick tick) { return TimePoint(Duration(static_cast<std::int64_t>(tick << tick_bits))); }
+
 void Timers::arm(Timer& timer, TimePoint at) {
   timer.cancel();
   timer.at_ = at;
@@ -36,6 +38,7 @@ void Timers::insert(Timer& timer) {
   timer.slot_ = static_cast<std::uint16_t>(static_cast<std::size_t>(level) * slots + digit);
   wheel_[timer.slot_].push_back(timer);
   occupied_[static_cast<std::size_t>(level)] |= std::uint64_t{1} << digit;
+  quiet_until_ = std::min(quiet_until_, level == 0 ? timer.at_ : time_of(start_of(timer.slot_)));
 }
 
 void Timers::remove(Timer& timer) {
@@ -65,7 +68,7 @@ std::optional<TimePoint> Timers::next() const {
   if (!due_.empty()) return due_.front().at_;
   const auto slot = first_slot();
   if (!slot) return std::nullopt;
-  if (*slot >= slots) return TimePoint(Duration(static_cast<std::int64_t>(start_of(*slot) << tick_bits)));
+  if (*slot >= slots) return time_of(start_of(*slot));
   const List& list = wheel_[*slot];
   return std::ranges::min_element(list, {}, &Timer::at_)->at_;
 }
@@ -111,6 +114,10 @@ bool Timers::advance(TimePoint now) {
 }
 
 std::size_t Timers::run(TimePoint now) {
+  if (now < quiet_until_) {
+    current_ = std::max(tick_of(now), current_);   // nothing lies between
+    return 0;
+  }
   std::size_t count = 0;
   while (!due_.empty() || advance(now)) {
     Timer& timer = due_.front();
@@ -118,6 +125,7 @@ std::size_t Timers::run(TimePoint now) {
     timer.on_due();
     ++count;
   }
+  quiet_until_ = next().value_or(no_deadline);
   return count;
 }
 

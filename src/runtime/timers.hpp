@@ -63,6 +63,7 @@ class Timers {
   static constexpr std::uint16_t due_slot = levels * slots;
 
   static Tick tick_of(TimePoint at);
+  static TimePoint time_of(Tick tick);
   void insert(Timer& timer);
   void remove(Timer& timer);
   std::optional<std::uint16_t> first_slot() const;
@@ -73,6 +74,7 @@ class Timers {
   std::array<List, levels * slots> wheel_;
   std::array<std::uint64_t, levels> occupied_{};   // a bit for each slot that holds timers
   List due_;   // taken from the wheel, in order of time, not told yet
+  TimePoint quiet_until_ = no_deadline;   // nothing is due before
   Tick current_ = 0;
   std::uint64_t armed_ = 0;   // so far
   std::size_t size_ = 0;

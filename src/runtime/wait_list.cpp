@@ -1,44 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/wait_list.hpp"
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "runtime/core.hpp"
 
 namespace skerry {
+
+namespace detail {
+
+Resume Parked::take() {
+  InWaitList::unlink();
+  InCore::unlink();
+  Resume taken = std::move(*resume);
+  resume.reset();
+  const boost::intrusive_ptr<Parked> last = std::move(itself);
+  return taken;
+}
+
+}   // namespace detail
+
 namespace {
 
 void finish(CoreExecutor executor, detail::Parked& parked, boost::system::error_code error) {
   if (!parked.resume) return;   // already on its way
-  parked.detail::InWaitList::unlink();
-  parked.detail::InCore::unlink();
-  asio::post(executor, [resume = std::exchange(parked.resume, nullptr), error]() mutable { resume(error); });
+  asio::post(executor, [resume = parked.take(), error]() mutable { resume(error); });
 }
 
 }  // namespace
 
-Task<> WaitList::wait() {
-  const asio::use_awaitable_t<CoreExecutor> token;
-  co_await asio::async_initiate<const asio::use_awaitable_t<CoreExecutor>, void(boost::system::error_code)>(
-      [this](auto handler) {
-        auto slot = asio::get_associated_cancellation_slot(handler);
-        auto parked = std::make_shared<detail::Parked>();
-        parked->resume = [self = parked, handler = std::move(handler)](boost::system::error_code error) mutable {
-          std::move(handler)(error);
-        };
-        waiters_.push_back(*parked);
-        core_.park(*parked);
-        if (slot.is_connected()) {
-          slot.assign([executor = core_.executor(), parked](asio::cancellation_type) {
-            finish(executor, *parked, asio::error::operation_aborted);
-          });
-        }
-      },
-      token);
+void WaitList::park(detail::Resume resume) {
+  auto slot = resume.get_cancellation_slot();
+  const boost::intrusive_ptr<detail::Parked> parked(new detail::Parked);
+  parked->resume.emplace(std::move(resume));
+  parked->itself = parked;
+  waiters_.push_back(*parked);
+  core_.park(*parked);
+  if (!slot.is_connected()) return;
+  slot.assign([executor = core_.executor(), parked](asio::cancellation_type) {
+    finish(executor, *parked, asio::error::operation_aborted);
+  });
 }
 
 bool WaitList::wake_one() {

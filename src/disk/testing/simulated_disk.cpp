@@ -140,6 +140,35 @@ void SimulatedDiskState::apply(std::map<std::string, InodePtr>& names, const Nam
   if (change.inode) names[change.path] = change.inode;
 }
 
+void SimulatedDiskState::remove_folder(const std::string& folder) {
+  const auto inside = [&](const std::string& path) { return path == folder || path.starts_with(folder + "/"); };
+  std::erase_if(folders_, inside);
+  std::erase_if(name_changes_, [&](const auto& each) { return inside(each.first); });
+  for (auto* names : {&names_, &durable_names_}) std::erase_if(*names, [&](const auto& each) { return inside(each.first); });
+}
+
+void SimulatedDiskState::rename_folder(const std::string& from, const std::string& to) {
+  const auto moved = [&](const std::string& path) { return to + path.substr(from.size()); };
+  const auto inside = [&](const std::string& path) { return path == from || path.starts_with(from + "/"); };
+  std::set<std::string> folders;
+  for (const std::string& folder : folders_) folders.insert(inside(folder) ? moved(folder) : folder);
+  folders_ = std::move(folders);
+  for (auto* names : {&names_, &durable_names_}) {
+    std::map<std::string, InodePtr> kept;
+    for (const auto& [path, inode] : *names) kept[inside(path) ? moved(path) : path] = inode;
+    *names = std::move(kept);
+  }
+  std::map<std::string, std::vector<NameChange>> changes;
+  for (auto& [folder, list] : name_changes_) {
+    for (NameChange& each : list) {
+      for (std::string* path : {&each.path, &each.gone})
+        if (inside(*path)) *path = moved(*path);
+    }
+    changes[inside(folder) ? moved(folder) : folder] = std::move(list);
+  }
+  name_changes_ = std::move(changes);
+}
+
 // True once, when the count runs out.
 bool SimulatedDiskState::take_fault(std::uint64_t& countdown) {
   if (countdown == 0) return false;
@@ -258,6 +287,10 @@ Result<std::unique_ptr<File>> SimulatedDisk::open(const std::string& path, OpenM
 }
 
 Result<> SimulatedDisk::rename(const std::string& from, const std::string& to) {
+  if (state_.folders_.contains(from)) {
+    state_.rename_folder(from, to);
+    return {};
+  }
   const auto found = state_.names_.find(from);
   if (found == state_.names_.end()) return fail(Errc::not_found, from + ": cannot rename: no such file");
   const auto inode = found->second;

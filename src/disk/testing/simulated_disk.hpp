@@ -43,6 +43,8 @@ class SimulatedDiskState {
   Bytes content(const std::string& path) const;                    // as a reader sees it; empty when there is no such file
   void put(const std::string& path, Bytes content);                // durable at once, with its folders
   void erase(const std::string& path);                             // durable at once
+  void make_folder(const std::string& folder) { folders_.insert(folder); }
+  void remove_folder(const std::string& folder);                   // with all in it, durable at once
   void flip_bit(const std::string& path, std::uint64_t bit);       // in what is durable and in what is seen
   std::uint64_t bytes_used() const;
   std::uint64_t writes() const { return writes_; }
@@ -78,6 +80,7 @@ class SimulatedDiskState {
   static void settle(Inode& inode, Random& random);
   Result<> change(Inode& inode, const std::string& path, Change change);
   void change_name(const std::string& folder, NameChange change);
+  void rename_folder(const std::string& from, const std::string& to);
   static void apply(std::map<std::string, InodePtr>& names, const NameChange& change);
   static bool take_fault(std::uint64_t& countdown);
 

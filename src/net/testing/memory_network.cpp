@@ -16,16 +16,27 @@ constexpr std::string_view there_closed = "the other end closed the connection";
 
 // Bytes on their way in one direction.
 struct Pipe {
-  Pipe(Core& reader, Core& writer) : readers(reader), writers(writer) {}
+  Pipe(Core& reader, Core& writer) : reads(reader), readers(reader), writers(writer), arrival(readers) {}
 
   struct Chunk {
     TimePoint due;
     Bytes bytes;
     std::size_t taken = 0;
   };
+  struct Arrival final : Timer {   // of the first chunk
+    explicit Arrival(WaitList& to_wake) : readers(to_wake) {}
+    void on_due() override { readers.wake_all(); }
+    WaitList& readers;
+  };
+  void tell_reader_in_time() {
+    if (!readers.empty() && !arrival.armed()) reads.timers().arm(arrival, chunks.front().due);
+  }
+
   std::deque<Chunk> chunks;
   std::size_t size = 0;
+  Core& reads;
   WaitList readers, writers;
+  Arrival arrival;
 };
 
 }  // namespace
@@ -51,7 +62,7 @@ namespace {
 class MemoryStream final : public Stream {
  public:
   MemoryStream(Core& core, const MemoryFabric& fabric, std::shared_ptr<Link> link, int end, Address peer)
-      : core_(core), fabric_(fabric), link_(std::move(link)), end_(end), peer_(std::move(peer)), arrival_(*this) {}
+      : core_(core), fabric_(fabric), link_(std::move(link)), end_(end), peer_(std::move(peer)) {}
   ~MemoryStream() override { close(); }
 
   Task<Result<std::size_t>> read_some(std::span<char> into) override {
@@ -61,7 +72,7 @@ class MemoryStream final : public Stream {
       if (link_->broken) co_return ended("the connection was reset");
       if (!link_->cut && !pipe.chunks.empty() && pipe.chunks.front().due <= core_.now()) co_return take(pipe, into);
       if (!link_->cut && pipe.chunks.empty() && link_->closed[1 - end_]) co_return 0;
-      if (!link_->cut && !pipe.chunks.empty()) core_.timers().arm(arrival_, pipe.chunks.front().due);
+      if (!link_->cut && !pipe.chunks.empty()) core_.timers().arm(pipe.arrival, pipe.chunks.front().due);
       co_await pipe.readers.wait();
     }
   }
@@ -85,24 +96,19 @@ class MemoryStream final : public Stream {
     if (count == 0) return 0;
     pipe.chunks.push_back({core_.now() + fabric_.delay(), Bytes(bytes.substr(0, count))});
     pipe.size += count;
-    pipe.readers.wake_all();
+    if (fabric_.delay() == Duration{}) pipe.readers.wake_all();
+    else if (!link_->cut) pipe.tell_reader_in_time();
     return count;
   }
 
   void close() override {
     if (std::exchange(link_->closed[end_], true)) return;
-    arrival_.cancel();
+    link_->to[end_].arrival.cancel();
     link_->wake_all();
   }
   Address peer() const override { return peer_; }
 
  private:
-  struct Arrival final : Timer {
-    explicit Arrival(MemoryStream& to_wake) : stream(to_wake) {}
-    void on_due() override { stream.link_->to[stream.end_].readers.wake_all(); }
-    MemoryStream& stream;
-  };
-
   std::size_t take(Pipe& pipe, std::span<char> into) {
     std::size_t count = 0;
     while (count < into.size() && !pipe.chunks.empty() && pipe.chunks.front().due <= core_.now()) {
@@ -130,7 +136,6 @@ class MemoryStream final : public Stream {
   std::shared_ptr<Link> link_;
   const int end_;
   const Address peer_;
-  Arrival arrival_;
 };
 
 }  // namespace
