@@ -5,12 +5,13 @@ import random
 import threading
 import time
 
+import oxia as published
 import pytest
 
 from support.cli import run
 from support.cluster import Cluster
 from support.history import History
-from support.protocol import OK, Store, oxia, put
+from support.protocol import FLOOR, HIGHER, OK, Store, oxia, put
 from support.routed import RoutedStore, RoutedWorker
 from support.server import eventually
 
@@ -165,9 +166,31 @@ def test_who_still_names_the_parent_is_answered_by_its_children(make):
         assert store.get("before").value == b"value"
         found = [store.list(shard=child) for child in children]
         assert all(found) and sorted(sum(found, [])) == sorted([*keys, "before"])
+        assert store.list(shard=0) == sorted([*keys, "before"])
+        assert [each.key for each in store.scan("key-1", "key-19", shard=0)] == sorted(key for key in keys if "key-1" <= key < "key-19")
+        assert store.get("key-11x", FLOOR).key == "key-11" and store.get("key-11x", HIGHER).key == "key-12"
         store.keep_alive(session)
         store.close_session(session)
         assert sum((store.list(shard=child) for child in children), []) == ["before"]
+
+
+def test_a_published_client_that_has_not_heard_of_a_split_reads_on(make):
+    cluster, admin = make(servers=1)
+    admin.settled()
+    address = cluster.servers["one"].address
+    keys = sorted(f"key-{number}" for number in range(20))
+    with Store(address) as store:
+        store.write(0, puts=[put(key, b"of " + key.encode()) for key in keys])
+    client = published.Client(address)   # not closed: after a change of shards its close() waits for ever, whoever serves it
+    assert list(client.list("key-", "key-9x")) == keys
+    client._service_discovery._parse_assignments = lambda assignments: None   # it hears nothing any more
+    admin.split(0)
+    admin.settled()
+    assert list(client.list("key-", "key-9x")) == keys
+    assert [(key, value) for key, value, _ in client.range_scan("key-3", "key-7")] == [
+        (key, b"of " + key.encode()) for key in keys if "key-3" <= key < "key-7"]
+    assert client.get("key-5", comparison_type=published.ComparisonType.LOWER)[0] == keys[keys.index("key-5") - 1]
+    assert client.get("key-5")[0] == "key-5"
 
 
 def test_a_split_that_is_cancelled_leaves_the_shard_as_it_was(make):

@@ -11,16 +11,12 @@
 #include "base/result.hpp"
 #include "control/metadata_change.hpp"
 #include "replica/membership.hpp"
+#include "store/hash_range.hpp"
 #include "store/key_order.hpp"
 
 namespace skerry::control {
 
-// Hashes of keys, both ends inclusive.
-struct HashRange {
-  std::uint32_t min = 0;
-  std::uint32_t max = UINT32_MAX;
-  friend bool operator==(const HashRange&, const HashRange&) = default;
-};
+using store::HashRange;
 
 // The ranges of a namespace of `shards` shards: buckets of (2^32 - 1) / shards + 1 hashes, the last one takes the rest.
 std::vector<HashRange> split_hashes(std::uint32_t shards);

@@ -23,7 +23,7 @@ class DamagedNode {
   void register_in(rpc::Methods& methods);
 
  private:
-  Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
+  Task<Result<>> answer(const v1::Order& order, v1::Report& report) const;
   Result<v1::Greeting> greet(const v1::Hello& hello) const;
   bool is_meant(const v1::Order& order) const;
 

@@ -178,28 +178,18 @@ void NodeAgent::join() {
 
 Task<rpc::Status> NodeAgent::attend(rpc::ServerCall&, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports) {
   Attendance attendance;
-  v1::Order order;
-  bool greeted = false;
-  for (;;) {
-    const auto more = co_await orders.next(order);
-    if (!more) co_return rpc::Status::from(more.error());
-    if (!*more) co_return rpc::Status();
-    v1::Report answer;
-    answer.set_number(order.number());
-    if (order.has_hello()) {
-      if (auto done = co_await greet(order.hello(), *answer.mutable_greeting()); !done) {
-        co_return rpc::Status{rpc::Code::failed_precondition, done.error().message(), {}};
-      }
-      greeted = true;
-    }
-    if (!greeted) co_return rpc::Status{rpc::Code::invalid_argument, "the first order must be a hello", {}};
-    if (parts_.record.bound()) {
-      take(order);
-      report(attendance, answer);
-      answer.set_damage(damage());
-    }
-    if (auto written = co_await reports.write(answer); !written) co_return rpc::Status::from(written.error());
-  }
+  co_return co_await answer_orders(orders, reports, [this, &attendance](const v1::Order& order, v1::Report& answer) {
+    return answer_order(attendance, order, answer);
+  });
+}
+
+Task<Result<>> NodeAgent::answer_order(Attendance& attendance, const v1::Order& order, v1::Report& answer) {
+  if (order.has_hello()) CO_TRYV(co_await greet(order.hello(), *answer.mutable_greeting()));
+  if (!parts_.record.bound()) co_return Result<>{};
+  take(order);
+  report(attendance, answer);
+  answer.set_damage(damage());
+  co_return Result<>{};
 }
 
 Task<Result<>> NodeAgent::greet(const v1::Hello& hello, v1::Greeting& greeting) {

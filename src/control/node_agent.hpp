@@ -79,6 +79,7 @@ class NodeAgent {
   std::optional<rpc::Status> refuse_stranger(const rpc::ServerCall& call);
   std::optional<rpc::Status> refuse_outdated(const rpc::ServerCall& call);
   Task<rpc::Status> attend(rpc::ServerCall& call, rpc::Requests<v1::Order>& orders, rpc::Replies<v1::Report>& reports);
+  Task<Result<>> answer_order(Attendance& attendance, const v1::Order& order, v1::Report& answer);
   Task<Result<>> greet(const v1::Hello& hello, v1::Greeting& greeting);
   Task<> bind(v1::Hello hello, std::shared_ptr<Binding> binding);
   std::string damage() const;

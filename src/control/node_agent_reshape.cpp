@@ -18,7 +18,7 @@ replica::ReshapePlan plan_of(const v1::ReshapeRequest& request) {
   const Reshape asked = read(request);
   replica::ReshapePlan plan{.parents = {}, .children = {}, .order = asked.order, .term = asked.term};
   for (const auto& each : asked.parents) plan.parents.push_back({each.shard, each.term, each.head});
-  for (const auto& each : asked.children) plan.children.push_back({each.shard, {each.hashes.min, each.hashes.max}});
+  for (const auto& each : asked.children) plan.children.push_back({each.shard, each.hashes});
   return plan;
 }
 

@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 #include <vector>
+
+#include "runtime/random.hpp"
 
 namespace skerry::node {
 namespace {
@@ -46,10 +47,10 @@ std::vector<std::string> expected(KeyOrder order, Direction direction, std::vect
 TEST(PrefixWalk, finds_what_begins_with_it_at_every_depth_and_nothing_else) {
   const std::vector<std::string> alphabet = {
       "/", "a", "b", "\x01", "0", ".", "\xC3\xA9", "\xF4\x8F\xBF\xBF", std::string(1, '\0')};
-  std::mt19937 random(7);
+  Random random(7);
   const auto text = [&](std::size_t length_max) {
     std::string made;
-    for (std::size_t i = random() % (length_max + 1); i > 0; --i) made += alphabet[random() % alphabet.size()];
+    for (std::size_t i = random.next() % (length_max + 1); i > 0; --i) made += alphabet[random.next() % alphabet.size()];
     return made;
   };
   for (int round = 0; round < 4000; ++round) {

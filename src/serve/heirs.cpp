@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/hash.hpp"
+#include "store/layout.hpp"
 
 namespace skerry::serve {
 namespace {
@@ -57,19 +58,34 @@ void put_together(const HeirWrite& part, proto::WriteResponse answer, proto::Wri
   place(part.delete_ranges, answer.mutable_delete_ranges(), whole.mutable_delete_ranges());
 }
 
-bool asks_for_single_keys(const proto::ReadRequest& request) {
-  return std::ranges::all_of(request.gets(), [](const proto::GetRequest& get) {
-    return get.comparison_type() == proto::EQUAL && !get.has_secondary_index_name();
-  });
+namespace {
+
+// Of a plain get at most one has the record, and does not name its key.
+bool is_better(const proto::GetRequest& get, store::KeyOrder order, const proto::GetResponse& a, const proto::GetResponse& b) {
+  if (a.status() != proto::OK || b.status() != proto::OK) return a.status() == proto::OK;
+  const bool greatest = get.comparison_type() == proto::FLOOR || get.comparison_type() == proto::LOWER;
+  const Bytes at_a = place_of(order, get.has_secondary_index_name(), a),
+              at_b = place_of(order, get.has_secondary_index_name(), b);
+  return greatest ? at_a > at_b : at_a < at_b;
 }
 
-void put_together(proto::ReadResponse answer, proto::ReadResponse& whole) {
+}  // namespace
+
+Bytes place_of(store::KeyOrder order, bool by_index, const proto::GetResponse& record) {
+  if (by_index) return store::index_entry_key(order, {}, record.secondary_index_key(), record.key());
+  return store::encode_key(order, record.key());
+}
+
+void put_together(const proto::ReadRequest& request, store::KeyOrder order, proto::ReadResponse answer,
+                  proto::ReadResponse& whole) {
   if (whole.gets_size() == 0) {
     whole = std::move(answer);
     return;
   }
   for (int at = 0; at < whole.gets_size(); ++at) {
-    if (whole.gets(at).status() != proto::OK) *whole.mutable_gets(at) = std::move(*answer.mutable_gets(at));
+    if (is_better(request.gets(at), order, answer.gets(at), whole.gets(at))) {
+      *whole.mutable_gets(at) = std::move(*answer.mutable_gets(at));
+    }
   }
 }
 

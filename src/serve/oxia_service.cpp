@@ -9,6 +9,8 @@
 #include "base/limits.hpp"
 #include "runtime/core.hpp"
 #include "serve/access.hpp"
+#include "serve/chunk_parts.hpp"
+#include "serve/heir_walk.hpp"
 #include "serve/heirs.hpp"
 #include "serve/oxia_error.hpp"
 #include "serve/write_stream.hpp"
@@ -45,6 +47,29 @@ void expect(replica::Shard& shard, std::span<const store::Get> gets) {
   std::ranges::transform(gets, keys.begin(), &store::Get::key);
   shard.expect(std::span(keys).first(gets.size()));
 }
+
+// A message of a walk that takes records until it is full.
+template <class Reply>
+class ReplyPage {
+ public:
+  bool takes(proto::GetResponse& record) {
+    constexpr bool only_keys = std::same_as<Reply, proto::ListResponse>;
+    if (!budget_.takes(only_keys ? record.key().size() : record.ByteSizeLong()) || count_ == limits::scan_records_max)
+      return false;
+    if constexpr (only_keys) reply_.add_keys(std::move(*record.mutable_key()));
+    else *reply_.add_records() = std::move(record);
+    ++count_;
+    return true;
+  }
+  const Reply& reply() const { return reply_; }
+  bool empty() const { return count_ == 0; }
+  void clear() { *this = {}; }
+
+ private:
+  Reply reply_;
+  Budget budget_;
+  std::size_t count_ = 0;
+};
 
 // What ShardRouter needs to know of this protocol.
 struct OxiaCalls {
@@ -97,12 +122,15 @@ void OxiaService::register_in(rpc::Methods& methods) {
       oxia_method("Read"),
       [this](ServerCall& call, const proto::ReadRequest& request, Replies<proto::ReadResponse>& to) {
         Heirs heirs = directory_.heirs_of(ShardId(request.shard()));
-        return heirs.empty() || !asks_for_single_keys(request) ? router_.stream<OxiaCalls>(call, request, to)
-                                                               : read_from(std::move(heirs), call, request, to);
+        return heirs.empty() ? router_.stream<OxiaCalls>(call, request, to) : read_from(std::move(heirs), call, request, to);
       },
       [this](ServerCall& call, BytesView request, rpc::MessageSink& to) { return read_at_once(call, request, to); });
-  add_stream("List", of.operator()<proto::ListRequest>(), of.operator()<proto::ListResponse>());
-  add_stream("RangeScan", of.operator()<proto::RangeScanRequest>(), of.operator()<proto::RangeScanResponse>());
+  const auto add_walk = [&]<class Request, class Reply>(std::string_view name, Request*, Reply*) {
+    methods.server_stream<Request, Reply>(oxia_method(name), [this](ServerCall& call, const Request& request,
+                                                                    Replies<Reply>& to) { return walk(call, request, to); });
+  };
+  add_walk("List", of.operator()<proto::ListRequest>(), of.operator()<proto::ListResponse>());
+  add_walk("RangeScan", of.operator()<proto::RangeScanRequest>(), of.operator()<proto::RangeScanResponse>());
   add_stream("GetSequenceUpdates", of.operator()<proto::GetSequenceUpdatesRequest>(),
              of.operator()<proto::GetSequenceUpdatesResponse>());
   add_stream("GetNotifications", of.operator()<proto::NotificationsRequest>(), of.operator()<proto::NotificationBatch>());
@@ -166,6 +194,10 @@ Task<rpc::Status> OxiaService::write_parts(rpc::ServerCall& call, std::vector<He
 
 Task<rpc::Status> OxiaService::read_from(Heirs heirs, rpc::ServerCall& call, const proto::ReadRequest& request,
                                          rpc::Replies<proto::ReadResponse>& replies) {
+  store::KeyOrder order{};
+  if (rpc::Status status = co_await router_.unary<OxiaCalls>(call, HeirOrder{heirs.front().shard}, order); !status.ok()) {
+    co_return status;
+  }
   proto::ReadResponse whole;
   HeirRead part{request};
   for (const ShardPlace& heir : heirs) {
@@ -173,9 +205,48 @@ Task<rpc::Status> OxiaService::read_from(Heirs heirs, rpc::ServerCall& call, con
     proto::ReadResponse answer;
     rpc::Status status = co_await router_.unary<OxiaCalls>(call, part, answer);
     if (!status.ok()) co_return status;
-    put_together(std::move(answer), whole);
+    put_together(request, order, std::move(answer), whole);
   }
   auto written = co_await replies.write(whole);
+  co_return written ? rpc::Status() : rpc::Status::from(written.error());
+}
+
+template <class Request, class Reply>
+Task<rpc::Status> OxiaService::walk(rpc::ServerCall& call, const Request& request, rpc::Replies<Reply>& replies) {
+  Heirs heirs = directory_.heirs_alone_of(ShardId(request.shard()));
+  if (heirs.empty() || !request.has_shard()) co_return co_await router_.stream<OxiaCalls>(call, request, replies);
+  proto::RangeScanRequest scan;   // a list over an index does not tell in which order several are to be put together
+  scan.set_start_inclusive(request.start_inclusive());
+  scan.set_end_exclusive(request.end_exclusive());
+  if (request.has_secondary_index_name()) scan.set_secondary_index_name(request.secondary_index_name());
+  scan.set_include_internal_keys(request.include_internal_keys());
+  co_return co_await walk_over(std::move(heirs), call, std::move(scan), replies);
+}
+
+template <class Reply>
+Task<rpc::Status> OxiaService::walk_over(Heirs heirs, rpc::ServerCall& call, proto::RangeScanRequest request,
+                                         rpc::Replies<Reply>& replies) {
+  store::KeyOrder order{};
+  rpc::Status status = co_await router_.unary<OxiaCalls>(call, HeirOrder{heirs.front().shard}, order);
+  if (!status.ok()) co_return status;
+  HeirWalk walk(order, request.has_secondary_index_name());
+  for (const ShardPlace& heir : heirs) {
+    request.set_shard(heir.shard.value());
+    auto opened = co_await router_.open<OxiaCalls, proto::RangeScanRequest, proto::RangeScanResponse>(call, request);
+    if (!opened) co_return opened.error();
+    if (const auto added = co_await walk.add(*std::move(opened)); !added) co_return oxia_status(added.error());
+  }
+  ReplyPage<Reply> page;
+  while (proto::GetResponse* record = walk.record()) {
+    if (!page.takes(*record)) {
+      if (auto written = co_await replies.write(page.reply()); !written) co_return rpc::Status::from(written.error());
+      page.clear();
+      continue;
+    }
+    if (const auto stepped = co_await walk.next(); !stepped) co_return oxia_status(stepped.error());
+    if (core_.yield_due()) co_await core_.yield();
+  }
+  auto written = page.empty() ? Result<>() : co_await replies.write(page.reply());
   co_return written ? rpc::Status() : rpc::Status::from(written.error());
 }
 

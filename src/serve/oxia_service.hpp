@@ -36,6 +36,10 @@ class OxiaService {
                                     rpc::Replies<proto::WriteResponse>& replies);
   Task<rpc::Status> read_from(Heirs heirs, rpc::ServerCall& call, const proto::ReadRequest& request,
                               rpc::Replies<proto::ReadResponse>& replies);
+  template <class Request, class Reply>
+  Task<rpc::Status> walk(rpc::ServerCall& call, const Request& request, rpc::Replies<Reply>& replies);
+  template <class Reply>
+  Task<rpc::Status> walk_over(Heirs heirs, rpc::ServerCall& call, proto::RangeScanRequest request, rpc::Replies<Reply>& replies);
   Task<rpc::Status> create_session_on(Heirs heirs, rpc::ServerCall& call, const proto::CreateSessionRequest& request,
                                       proto::CreateSessionResponse& reply);
   Task<rpc::Status> write_stream(rpc::ServerCall& call, rpc::Requests<proto::WriteRequest>& requests,

@@ -145,7 +145,13 @@ Task<Result<>> answer(replica::Shard& shard, const InheritedSession& session, pr
   co_return Result<>{};
 }
 
+Task<Result<>> answer(replica::Shard& shard, const HeirOrder&, store::KeyOrder& reply) {
+  reply = shard.key_order();
+  co_return Result<>{};
+}
+
 Task<Result<>> answer(replica::Shard& shard, const HeirRead& read, proto::ReadResponse& reply) {
+  CO_TRYV(check_comparisons(read.request));
   Budget budget;
   for (const proto::GetRequest& get : read.request.gets()) {
     CO_TRY(store::GetOutcome found, co_await shard.get(get_view(get)));

@@ -30,6 +30,11 @@ struct InheritedSession {
 Task<Result<>> answer(replica::Shard& shard, const InheritedSession& session, proto::CreateSessionResponse& reply);
 Task<Result<>> answer(replica::Shard& shard, const HeirRead& read,
                       proto::ReadResponse& reply);   // as far as it fits into one message
+struct HeirOrder {   // of its keys, for who puts the answers of several together
+  ShardId id;
+  std::int64_t shard() const { return id.value(); }
+};
+Task<Result<>> answer(replica::Shard& shard, const HeirOrder& asked, store::KeyOrder& reply);
 Task<Result<>> answer(replica::Shard& shard, const proto::SessionHeartbeat& request, proto::KeepAliveResponse& reply);
 Task<Result<>> answer(replica::Shard& shard, const proto::CloseSessionRequest& request, proto::CloseSessionResponse& reply);
 

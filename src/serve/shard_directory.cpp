@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/shard_directory.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -55,6 +56,16 @@ std::vector<ShardPlace> ShardDirectory::heirs_of(ShardId retired) const {
     if (place.shard > retired && place.hash_min <= known->second.hash_max && known->second.hash_min <= place.hash_max)
       heirs.push_back(place);
   }
+  return heirs;
+}
+
+std::vector<ShardPlace> ShardDirectory::heirs_alone_of(ShardId retired) const {
+  std::vector<ShardPlace> heirs = heirs_of(retired);
+  const auto is_within = [&](const ShardPlace& heir) {
+    const Retired& whole = retired_.at(retired);
+    return whole.hash_min <= heir.hash_min && heir.hash_max <= whole.hash_max;
+  };
+  if (!std::ranges::all_of(heirs, is_within)) heirs.clear();
   return heirs;
 }
 

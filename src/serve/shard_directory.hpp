@@ -49,6 +49,8 @@ class ShardDirectory {
   // Of a shard that was split or merged: those that have its hashes now. Only of the newest `retired_max`, and since the process
   // runs.
   std::vector<ShardPlace> heirs_of(ShardId retired) const;
+  // The same where they have no other hashes than it had, as after splits; else nothing.
+  std::vector<ShardPlace> heirs_alone_of(ShardId retired) const;
 
  private:
   static constexpr std::size_t retired_max = 1024;

@@ -28,5 +28,24 @@ TEST(ShardDirectory, remembers_the_newest_1024_shards_that_were_split_or_merged)
   EXPECT_TRUE(directory.heirs_of(ShardId(1025)).empty());
 }
 
+TEST(ShardDirectory, an_heir_that_has_more_than_the_shard_had_can_not_stand_for_it_alone) {
+  ManualClock clock;
+  Core core(CoreId{0}, clock, 1);
+  ShardDirectory directory(core);
+  const auto assign = [&](std::int64_t first, std::uint32_t count) {
+    auto assignments = std::make_shared<Assignments>();
+    assignments->namespaces["default"] = even_ranges(ShardId(first), count);
+    directory.set(std::move(assignments));
+  };
+  assign(0, 1);
+  assign(1, 2);   // a split
+  EXPECT_EQ(directory.heirs_of(ShardId(0)).size(), 2u);
+  EXPECT_EQ(directory.heirs_alone_of(ShardId(0)).size(), 2u);
+  assign(3, 1);   // a merge of both
+  EXPECT_EQ(directory.heirs_of(ShardId(1)).size(), 1u);
+  EXPECT_TRUE(directory.heirs_alone_of(ShardId(1)).empty());
+  EXPECT_EQ(directory.heirs_alone_of(ShardId(0)).size(), 1u);   // it is all of the first one again
+}
+
 }  // namespace
 }  // namespace skerry::serve

@@ -13,6 +13,9 @@
 
 namespace skerry::serve {
 
+template <class Reply>
+class Answers;
+
 // Whether the address that a request was sent to must be one of the cluster's (Assignments::allowed_authorities).
 enum class AuthorityCheck { off, members };
 
@@ -37,6 +40,9 @@ class ShardRouter {
   Task<rpc::Status> unary_of_session(rpc::ServerCall& call, const Request& request, Reply& reply);
   template <class Calls, class Request, class Reply>
   Task<rpc::Status> stream(rpc::ServerCall& call, const Request& request, rpc::Replies<Reply>& replies);
+  // The same answers, for who makes something else of them.
+  template <class Calls, class Request, class Reply>
+  Task<std::expected<Answers<Reply>, rpc::Status>> open(rpc::ServerCall& call, Request request);
 
   struct Place {
     CoreId core;
@@ -111,7 +117,32 @@ class HeldChunks final : public Chunks<Reply> {
 template <class Reply>
 using RemoteChunks = std::shared_ptr<ForeignPtr<Chunks<Reply>>>;
 
+template <class Reply>
+Task<Pulled<Reply>> pull(RemoteChunks<Reply> chunks) {
+  Pulled<Reply> pulled;
+  pulled.more = co_await (*chunks)->next(pulled.reply);
+  co_return pulled;
+}
+
 }   // namespace detail
+
+// What a shard answers to one request, pulled from its core one message at a time.
+template <class Reply>
+class Answers {
+ public:
+  Answers(Cores& cores, CoreId core, detail::RemoteChunks<Reply> chunks)
+      : cores_(&cores), core_(core), chunks_(std::move(chunks)) {}
+  Task<Result<bool>> next(Reply& reply) {   // false at the end
+    auto pulled = co_await cores_->call(core_, detail::pull<Reply>, chunks_);
+    reply = std::move(pulled.reply);
+    co_return std::move(pulled.more);
+  }
+
+ private:
+  Cores* cores_;
+  CoreId core_;
+  detail::RemoteChunks<Reply> chunks_;
+};
 
 template <class Calls>
 struct ShardRouter::There {
@@ -132,12 +163,6 @@ struct ShardRouter::There {
     TRY(auto opened, Calls::chunks(*core, *shard, std::move(request)));
     return std::make_shared<ForeignPtr<Chunks<Reply>>>(
         *core, std::make_unique<detail::HeldChunks<Reply>>(std::move(shard), std::move(opened)));
-  }
-  template <class Reply>
-  static Task<detail::Pulled<Reply>> pull(detail::RemoteChunks<Reply> chunks) {
-    detail::Pulled<Reply> pulled;
-    pulled.more = co_await (*chunks)->next(pulled.reply);
-    co_return pulled;
   }
 };
 
@@ -205,11 +230,22 @@ Task<rpc::Status> ShardRouter::stream(rpc::ServerCall& call, const Request& requ
                                           place->shard, request);
   if (!chunks) co_return Calls::status(chunks.error());
   for (;;) {
-    auto pulled = co_await cores.call(place->core, There<Calls>::template pull<Reply>, *chunks);
+    auto pulled = co_await cores.call(place->core, detail::pull<Reply>, *chunks);
     if (!pulled.more) co_return Calls::status(pulled.more.error());
     if (!*pulled.more) co_return rpc::Status();
     if (auto written = co_await replies.write(pulled.reply); !written) co_return rpc::Status::from(written.error());
   }
+}
+
+template <class Calls, class Request, class Reply>
+Task<std::expected<Answers<Reply>, rpc::Status>> ShardRouter::open(rpc::ServerCall& call, Request request) {
+  const auto place = route(call, detail::shard_of(request));
+  if (!place) co_return std::unexpected(place.error());
+  Cores& cores = hosts_.cores();
+  auto chunks = co_await hosts_.invoke_on(place->core, There<Calls>::template open<Request, Reply>, &cores.core(place->core),
+                                          place->shard, std::move(request));
+  if (!chunks) co_return std::unexpected(Calls::status(chunks.error()));
+  co_return Answers<Reply>(cores, place->core, *std::move(chunks));
 }
 
 }   // namespace skerry::serve
