@@ -68,14 +68,14 @@ def free_port(used=set()):
 class Server:
     """A store started on a fresh folder, pinned to the server's processor; ended by its pid."""
 
-    def __init__(self, name, protocol, command, ports):
+    def __init__(self, name, protocol, command, ports, cpu=SERVER_CPU):
         self.name, self.protocol = name, protocol
         self.folder = tempfile.mkdtemp(prefix=f"skerry-bench-{protocol}-")
         self.port = free_port()
         self.others = [free_port() for _ in range(ports)]
-        words = [w.format(folder=self.folder, port=self.port, other=(self.others + [0])[0]) for w in command]
-        self.log = open(os.path.join(self.folder, "server.log"), "wb")
-        self.process = subprocess.Popen(["taskset", "-c", SERVER_CPU, *words], stdout=self.log, stderr=self.log, cwd=self.folder)
+        self.command = ["taskset", "-c", cpu, *(w.format(folder=self.folder, port=self.port, other=(self.others + [0])[0]) for w in command)]
+        self.log = open(os.path.join(self.folder, "server.log"), "ab")
+        self.launch()
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -86,6 +86,9 @@ class Server:
                     self.stop()
                     raise SystemExit(f"{name} did not start; its log is {self.log.name}")
                 time.sleep(0.05)
+
+    def launch(self):
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log, cwd=self.folder)
 
     def resident_megabytes(self):
         for line in open(f"/proc/{self.process.pid}/status"):
@@ -104,23 +107,32 @@ class Server:
         self.log.close()
 
 
-def skerry_server():
+def skerry_server(*flags, cores="1", cpu=SERVER_CPU):
     return Server("Skerry", "store", [
-        str(SKERRY), "standalone", "--cores", "1", "--data-dir", "{folder}/data", "-p", "127.0.0.1:{port}", "-m", "127.0.0.1:{other}"], 1)
+        str(SKERRY), "standalone", "--cores", cores, "--data-dir", "{folder}/data", "-p", "127.0.0.1:{port}", "-m", "127.0.0.1:{other}", *flags],
+        1, cpu)
+
+
+def etcd_server():
+    return Server("etcd", "etcd", [
+        "etcd", "--data-dir", "{folder}/etcd", "--listen-client-urls", "http://127.0.0.1:{port}", "--advertise-client-urls",
+        "http://127.0.0.1:{port}", "--listen-peer-urls", "http://127.0.0.1:{other}", "--initial-advertise-peer-urls",
+        "http://127.0.0.1:{other}", "--initial-cluster", "default=http://127.0.0.1:{other}", "--logger", "zap",
+        "--log-level", "error", "--quota-backend-bytes", "8589934592"], 1)
+
+
+def redis_server():
+    return Server("Redis", "redis", [
+        "redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{folder}", "--appendonly", "yes", "--appendfsync",
+        "always", "--save", "", "--auto-aof-rewrite-percentage", "0"], 0)
 
 
 def start_servers():
     servers = [skerry_server()]
     if shutil.which("etcd"):
-        servers.append(Server("etcd", "etcd", [
-            "etcd", "--data-dir", "{folder}/etcd", "--listen-client-urls", "http://127.0.0.1:{port}", "--advertise-client-urls",
-            "http://127.0.0.1:{port}", "--listen-peer-urls", "http://127.0.0.1:{other}", "--initial-advertise-peer-urls",
-            "http://127.0.0.1:{other}", "--initial-cluster", "default=http://127.0.0.1:{other}", "--logger", "zap",
-            "--log-level", "error", "--quota-backend-bytes", "8589934592"], 1))
+        servers.append(etcd_server())
     if shutil.which("redis-server"):
-        servers.append(Server("Redis", "redis", [
-            "redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{folder}", "--appendonly", "yes", "--appendfsync",
-            "always", "--save", "", "--auto-aof-rewrite-percentage", "0"], 0))
+        servers.append(redis_server())
     return servers
 
 

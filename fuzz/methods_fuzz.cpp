@@ -3,10 +3,8 @@
 // answer that is made without parsing is the one that the handler would give, the shard goes on serving, and what its log holds
 // makes the same state again.
 //
-// Input: calls, one after the other, each
-//   sized method, u8 flags, u8 count, count x sized request
-// A name that is no method stands for one of them. Flags: 1 requests are looked at before they are parsed, 2 headers that name no
-// shard, 4 then time passes.
+// Input: calls as asked.hpp takes them. Flags: 1 requests are looked at before they are parsed, 2 headers that name no shard,
+// 4 then time passes.
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -14,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "asked.hpp"
 #include "base/assert.hpp"
 #include "base/hash.hpp"
 #include "disk/log.hpp"
@@ -32,7 +31,7 @@ namespace skerry {
 namespace {
 
 constexpr ShardId shard_id{0};
-constexpr std::size_t calls_max = 16, requests_max = 8;
+constexpr std::size_t calls_max = 16;
 constexpr Duration step = 3s;   // longer than the shortest session and time to live
 
 // One shard with everything that serves it, on a clock that is moved by hand.
@@ -132,24 +131,6 @@ class World final : serve::ShardHost {
   serve::OxiaService oxia_{core(), hosts_, directory_, {}};
   serve::StoreV1Service v1_{core(), hosts_, directory_, serve::AuthorityCheck::off};
 };
-
-struct Asked {
-  const rpc::Method* method;
-  std::uint8_t flags;
-  std::vector<Bytes> requests;
-};
-
-const rpc::Method& named(const rpc::Methods& methods, BytesView name) {
-  if (const rpc::Method* method = methods.find(name)) return *method;
-  return std::next(methods.all().begin(), key_hash(name) % methods.all().size())->second;
-}
-
-Asked take_call(const rpc::Methods& methods, ByteReader& input) {
-  Asked asked{&named(methods, input.sized()), input.little_endian<std::uint8_t>(), {}};
-  const std::size_t count = input.little_endian<std::uint8_t>() % (requests_max + 1);
-  for (std::size_t i = 0; i < count && input.ok(); ++i) asked.requests.emplace_back(input.sized());
-  return asked;
-}
 
 bool follows(const rpc::Method& method) {
   return method.name.ends_with("/GetNotifications") || method.name.ends_with("/GetSequenceUpdates") ||

@@ -30,14 +30,6 @@ void add_version_command(CLI::App& app, Command& chosen) {
   });
 }
 
-void add_help_command(CLI::App& app, Command& chosen) {
-  app.add_subcommand("help", "Print this help")->callback([&app, &chosen] {
-    chosen = [&app] {
-      return fmt::print("{}", app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal)), 0;
-    };
-  });
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -66,7 +58,7 @@ int main(int argc, char** argv) {
   add_config_command(app, chosen);
   add_version_command(app, chosen);
   add_completion_command(app, chosen);
-  add_help_command(app, chosen);
+  add_help_words(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

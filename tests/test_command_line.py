@@ -148,6 +148,44 @@ def test_the_keys_of_several_shards_are_merged_in_the_order_of_the_store(client)
     assert client("list").lines == ["b", "/z", "/a/z", "/z/a", "/a/b/c"]
 
 
+TREE = ["/a", "/ab", "/b", "/a/x", "/a/y", "/a/x/1", "/b/x", "/b/x/1", "/a/x/1/deep", "a", "/a//"]
+
+
+@pytest.mark.parametrize("order", ["hierarchical", "natural"])
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_prefix_is_found_at_every_depth_in_the_order_of_the_keys(make_server, order, shards):
+    client = Client(make_server(shards=shards, arguments=["--key-sorting", order]).address)
+    client("put", "--json-lines", stdin="".join(json.dumps({"key": key, "value": key}) + "\n" for key in TREE))
+    sorting = ("--key-sorting", order)
+    everything = client("list", *sorting).lines
+    assert sorted(everything) == sorted(TREE)
+    for prefix in ["/", "/a", "/a/", "/a/x", "/a//", "/b", "a", "", "nothing"]:
+        matching = [key for key in everything if key.startswith(prefix)]
+        assert client("list", "--prefix", prefix, *sorting).lines == matching, prefix
+        assert client("list", "--prefix", prefix, "--reverse", *sorting).lines == matching[::-1], prefix
+        assert client("list", "--prefix", prefix, "--limit", "2", *sorting).lines == matching[:2], prefix
+        shown = client("range-scan", "--prefix", prefix, "-o", "json", *sorting)
+        assert [json.loads(line)["key"] for line in shown.lines] == matching, prefix
+
+
+@pytest.mark.parametrize("words", [("list",), ("range-scan",), ("list", "--prefix", "/"), ("get", "/b", "-t", "floor"), ("get", "/b", "-t", "higher"),
+                                   ("get", "/b", "-t", "ceiling", "--index", "i")], ids=" ".join)
+def test_what_several_shards_answer_is_not_merged_in_another_order_than_theirs(make_server, words):
+    server = make_server(shards=4, arguments=["--key-sorting", "natural"])
+    client = Client(server.address)
+    put(client, "/a", "1", "--index", "i=/a")
+    refused = client(*words)
+    assert refused.status == USAGE and "--key-sorting natural" in refused.err, refused
+    assert client(*words, "--key-sorting", "natural").status in (0, NOT_FOUND)
+    assert client("get", "/a").status == 0   # one shard's affair
+
+
+def test_a_prefix_stands_in_place_of_a_range(lone):
+    for other in (["-s", "/a"], ["-e", "/b"], ["--index", "i"], ["--internal-keys"], ["--page-token", "x"]):
+        outcome = lone("list", "--prefix", "/a", *other)
+        assert outcome.status == USAGE and "--prefix" in outcome.err, outcome
+
+
 def test_range_scan_prints_keys_and_values(client):
     for n in (2, 1, 3):
         put(client, f"/k/{n}", f"value-{n}")
@@ -387,7 +425,22 @@ def test_every_word_has_help(words):
 
 
 def test_help_is_a_word_too():
-    assert run("help").out == run("--help").out and run("help").status == 0
+    for words in [(), ("client",), ("admin",), ("admin", "namespace"), ("client", "put"), ("standalone",)]:
+        asked = run(*words, "--help").out
+        assert (run("help", *words).out, run("help", *words).status) == (asked, 0), words
+        if words[-1:] not in [("put",), ("standalone",)]:
+            assert run(*words, "help").out == asked, words
+    assert run("client", "help", "put").out == run("client", "put", "--help").out
+
+
+def test_help_about_no_word_names_the_nearest():
+    outcome = run("help", "client", "gett")
+    assert outcome.status == USAGE and "unknown subcommand: gett; did you mean get?" in outcome.err
+
+
+def test_help_is_a_key_like_any_other(lone):
+    put(lone, "help", "yes")
+    assert lone("get", "help").out == "yes\n"
 
 
 def test_a_file_that_is_named_and_can_not_be_read_is_a_wrong_command_line(lone, tmp_path):

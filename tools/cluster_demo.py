@@ -23,7 +23,8 @@ class Clients:
     def __init__(self, cluster, workers=4):
         self.cluster, self.seed, self.keys = cluster, 1, 200
         self.history, self.ended = History(), threading.Event()
-        self.workers = [RoutedWorker(self, number) for number in range(workers)]
+        # Short enough that a pause is the cluster's own, not that of a client which waits for a server that hangs.
+        self.workers = [RoutedWorker(self, number, timeout=0.1) for number in range(workers)]
         for worker in self.workers:
             worker.start()
 

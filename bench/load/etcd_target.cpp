@@ -21,7 +21,7 @@ class EtcdTarget final : public Target {
  public:
   EtcdTarget(Core& core, net::Network& network, TargetOptions options) : core_(core) {
     for (std::uint32_t i = 0; i < options.connections; ++i) {
-      channels_.push_back(rpc::Channel::make(core, network, options.address, {}));
+      channels_.push_back(rpc::Channel::make(core, network, options.addresses[0], {}));
     }
   }
 
@@ -32,6 +32,18 @@ class EtcdTarget final : public Target {
     rpc::Channel& channel = *channels_[next_++ % channels_.size()];
     if (operations[0].kind == Operation::Kind::put) co_return co_await put(channel, operations[0]);
     co_return co_await get(channel, operations[0]);
+  }
+
+  Task<Result<std::uint64_t>> read_range(RangeRead range) override {
+    etcdserverpb::RangeRequest request;
+    request.set_key(range.first.data(), range.first.size());
+    request.set_range_end(range.end.data(), range.end.size());
+    request.set_keys_only(range.what == RangeRead::What::keys);
+    etcdserverpb::RangeResponse reply;
+    rpc::Channel& channel = *channels_[next_++ % channels_.size()];
+    CO_TRYV(etcd_result(co_await channel.unary("/etcdserverpb.KV/Range", request, reply,
+                                               {.deadline = core_.now() + etcd_timeout, .metadata = {}})));
+    co_return static_cast<std::uint64_t>(reply.kvs_size());
   }
 
   Task<> stop() override {

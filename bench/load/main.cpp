@@ -18,15 +18,16 @@ enum class Protocol { store, etcd, redis };
 
 struct Options {
   Protocol protocol = Protocol::store;
-  std::string address;
-  std::uint32_t connections = 1;
+  std::vector<std::string> addresses;
+  std::uint32_t connections = 1, shards = 1;
   bool preload = true;
   double seconds = 5, warm_up_seconds = 1;
   Load load;
 };
 
-std::unique_ptr<Target> make_target(Core& core, net::Network& network, const Options& options, net::Address address) {
-  TargetOptions target{.address = std::move(address), .connections = options.connections};
+std::unique_ptr<Target> make_target(Core& core, net::Network& network, const Options& options,
+                                    std::vector<net::Address> addresses) {
+  TargetOptions target{.addresses = std::move(addresses), .connections = options.connections, .shards = options.shards};
   switch (options.protocol) {
     case Protocol::etcd: return make_etcd_target(core, network, std::move(target));
     case Protocol::redis: return make_redis_target(core, network, std::move(target));
@@ -44,8 +45,10 @@ void print(const Report& report) {
   for (const auto& [name, fraction] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}}) {
     fmt::print(", \"{}_us\": {:.1f}", name, micros(report.latency.quantile(fraction)));
   }
-  fmt::print(", \"max_us\": {:.1f}, \"generator_late_p99_us\": {:.1f}}}\n", micros(report.latency.max()),
-             micros(report.lateness.quantile(0.99)));
+  fmt::print(", \"max_us\": {:.1f}, \"generator_late_p99_us\": {:.1f}, \"slowest_second\": {}", micros(report.latency.max()),
+             micros(report.lateness.quantile(0.99)), report.slowest_second);
+  fmt::print(", \"delivered\": {}, \"delivered_p50_us\": {:.1f}, \"delivered_p99_us\": {:.1f}}}\n", report.delivered.count(),
+             micros(report.delivered.quantile(0.5)), micros(report.delivered.quantile(0.99)));
 }
 
 Task<> run(Core& core, Target& target, Options options, Result<>& outcome, bool& done) {
@@ -71,12 +74,16 @@ int run(const Options& options) {
   SystemClock clock;
   Core core(CoreId{0}, clock, options.load.seed);
   net::TcpNetwork network(core);
-  Result<net::Address> address = net::Address::parse(options.address);
-  if (!address) {
-    fmt::print(stderr, "Error: {}\n", address.error().message());
-    return 2;
+  std::vector<net::Address> addresses;
+  for (const std::string& text : options.addresses) {
+    Result<net::Address> address = net::Address::parse(text);
+    if (!address) {
+      fmt::print(stderr, "Error: {}\n", address.error().message());
+      return 2;
+    }
+    addresses.push_back(*std::move(address));
   }
-  const auto target = make_target(core, network, options, *std::move(address));
+  const auto target = make_target(core, network, options, std::move(addresses));
   TaskScope tasks(core);
   Result<> outcome;
   bool done = false;
@@ -99,8 +106,11 @@ int main(int argc, char** argv) {
       {"store", Protocol::store}, {"etcd", Protocol::etcd}, {"redis", Protocol::redis}};
   app.add_option("--protocol", options.protocol, "store (Skerry and Oxia), etcd or redis")
       ->transform(CLI::CheckedTransformer(protocols, CLI::ignore_case));
-  app.add_option("--address", options.address, "host:port")->required();
-  app.add_option("--connections", options.connections)->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--address", options.addresses, "host:port; one for each shard, with commas between, where they differ")
+      ->delimiter(',')
+      ->required();
+  app.add_option("--connections", options.connections, "to each shard")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--shards", options.shards, "puts go to so many in turn")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--put-share", options.load.put_share, "1: puts only, 0: gets only")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
@@ -113,6 +123,12 @@ int main(int argc, char** argv) {
   app.add_flag("--gather", options.load.gather, "open loop: what is due goes as one message, of at most --batch operations");
   app.add_option("--seconds", options.seconds)->check(CLI::Range(0.1, 3600.0))->capture_default_str();
   app.add_option("--warm-up", options.warm_up_seconds)->check(CLI::Range(0.0, 600.0))->capture_default_str();
+  app.add_flag("--each-once", options.load.each_once, "put every key once, in random order, and end with that");
+  const std::map<std::string, RangeRead::What> ranges{{"keys", RangeRead::What::keys}, {"records", RangeRead::What::records}};
+  app.add_option("--read-range", options.load.range, "read all \"keys\" or \"records\" again and again")
+      ->transform(CLI::CheckedTransformer(ranges, CLI::ignore_case));
+  app.add_option("--followers", options.load.followers, "of the changes; each is to be told of every put")->capture_default_str();
+  app.add_option("--follower-connections", options.load.follower_connections)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_flag("!--no-preload", options.preload, "the keys are there already");
   CLI11_PARSE(app, argc, argv);
   options.load.length = std::chrono::duration_cast<skerry::Duration>(std::chrono::duration<double>(options.seconds));

@@ -126,7 +126,7 @@ class RedisTarget final : public Target {
 
   Task<Result<>> connect() override {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
-      CO_TRY(auto stream, co_await network_.connect(options_.address, core_.now() + 5s));
+      CO_TRY(auto stream, co_await network_.connect(options_.addresses[0], core_.now() + 5s));
       connections_.push_back(std::make_unique<RedisConnection>(core_, std::move(stream)));
     }
     co_return Result<>{};

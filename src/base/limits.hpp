@@ -41,6 +41,8 @@ constexpr auto request_window_age = std::chrono::milliseconds(15min);   // after
 constexpr std::size_t remembered_reply_bytes_max = 256 << 10;   // of one request with an id
 
 constexpr std::size_t backups_at_once_max = 2;   // that one core is asked for; one more is refused
+constexpr std::size_t restores_at_once_max = 2;   // of a cluster; the same
+constexpr auto backup_patience = 30s;   // with a shard of a cluster that has no leader, or is being split or merged
 
 constexpr std::size_t sequence_deltas_max = 64;   // parts of a key that the shard makes
 

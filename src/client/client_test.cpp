@@ -290,6 +290,34 @@ TEST_F(OneShard, gives_a_leader_up_that_hangs_once_another_is_named) {
   });
 }
 
+TEST_F(OneShard, asks_another_server_who_leads_when_the_one_that_tells_it_hangs) {
+  options.addresses = {"s1:6648", "s2:6648"};
+  store.offers_v1 = true;
+  run([](Fixture& f) -> Task<> {
+    CO_ASSERT(co_await f.client->put("a", "1"));
+    f.fabric.cut("client", "s1");
+    f.start_put("b", "2");
+    const TimePoint start = f.core().now();
+    co_await f.core().sleep_for(400ms);
+    f.store.lead(ShardId{0}, "s2");
+    co_await f.beside.join();
+    EXPECT_TRUE(f.puts.at(0).result);
+    EXPECT_LT(f.core().now() - start, Duration(500ms));
+  });
+}
+
+TEST_F(OneShard, reads_from_another_leader_when_the_one_that_was_asked_hangs) {
+  options.addresses = {"s1:6648", "s2:6648"};
+  run([](Fixture& f) -> Task<> {
+    CO_ASSERT(co_await f.client->put("a", "1"));
+    f.fabric.cut("client", "s1");
+    f.store.lead(ShardId{0}, "s2");
+    const TimePoint start = f.core().now();
+    EXPECT_EQ((co_await f.client->get("a"))->value, "1");
+    EXPECT_LT(f.core().now() - start, Duration(1s));
+  });
+}
+
 TEST_F(OneShard, routes_again_after_a_split) {
   run([](Fixture& f) -> Task<> {
     for (const char* key : {"foo", "bar"}) CO_ASSERT(co_await f.client->put(key, "1"));

@@ -123,6 +123,7 @@ Task<bool> Cluster::follow_one(std::string address) {
   rpc::ClientCall& call = **opened;
   const OpenAssignments open(doubt_.call, call);
   doubt_.gave_up = false;
+  doubt_.address = address;
   pb::ShardAssignmentsRequest request;
   request.set_namespace_(options_.name_space);
   if (co_await call.write(request)) static_cast<void>(co_await call.finish_writing());
@@ -243,6 +244,12 @@ std::vector<ShardMap::Shard> Cluster::shard_ranges() const {
 void Cluster::learn(const Verdict& verdict) {
   if (verdict.shard && map_ && map_->set_leader(*verdict.shard, verdict.leader)) return notify();
   doubt();
+}
+
+// A server may have two names, so what comes from another address is doubted as well.
+void Cluster::unanswered(const std::string& address) {
+  if (candidates().size() == 1) return;
+  doubt_.address == address ? doubt_.give_up() : doubt();
 }
 
 Task<> Cluster::pause(Duration length, Deadline deadline) {

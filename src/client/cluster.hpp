@@ -61,6 +61,8 @@ class Cluster {
   std::vector<ShardMap::Shard> shard_ranges() const;   // a copy: the map may change at any await
   // From an answer that is no success: follows its hint, if it has one; else the assignments may be out of date.
   void learn(const Verdict& verdict);
+  // This server was asked, and says nothing: another is asked for the assignments, at once if they come from it.
+  void unanswered(const std::string& address);
   // Returns after the pause, or early when assignments change; never after the deadline.
   Task<> pause(Duration length, Deadline deadline);
   Signal& changed() { return changed_; }
@@ -107,12 +109,14 @@ class Cluster {
 
   // Due when the doubts have lasted.
   struct Doubt final : Timer {
-    void on_due() override {
+    void on_due() override { give_up(); }
+    void give_up() {
       if (call == nullptr) return;
       gave_up = true;
       call->cancel();
     }
     rpc::ClientCall* call = nullptr;   // that the assignments come from
+    std::string address;   // the same
     bool gave_up = false;
   };
   Doubt doubt_;

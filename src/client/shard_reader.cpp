@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "client/silence_watch.hpp"
+
 namespace skerry::client {
 namespace {
 
@@ -75,14 +77,21 @@ Task<Verdict> ShardReader::attempt(rpc::Channel& channel, Batch& batch, std::siz
   pb::ReadRequest request;
   request.set_shard(shard_.value());
   for (std::size_t i = answered; i < batch.size(); ++i) *request.add_gets() = batch[i]->request;
+  const std::string address = cluster_.leader_address(shard_);
   auto opened = co_await channel.open(method("Read"), cluster_.call_options(latest_deadline(batch)));
   if (!opened) co_return judge(opened.error());
   rpc::ClientCall& call = **opened;
+  SilenceWatch silence(cluster_, address, [&] {
+    const std::string now = cluster_.leader_address(shard_);
+    if (!now.empty() && now != address) call.cancel();   // it has been replaced, and hangs
+  });
+  silence.asked();
   if (co_await call.write(request)) static_cast<void>(co_await call.finish_writing());
   pb::ReadResponse answer;
   for (;;) {
     const auto more = co_await call.read(answer);
     if (!more || !*more) break;
+    silence.heard(true);
     for (pb::GetResponse& get : *answer.mutable_gets()) {
       if (answered == batch.size()) {
         call.cancel();

@@ -10,7 +10,8 @@ namespace skerry::client {
 namespace {
 
 // How long a leader that has been replaced gets to end its stream by itself: it knows better than we what became of the writes.
-constexpr auto deposed_leader_grace = 250ms;
+// Those with ids are answered as well by the one that leads now.
+constexpr auto deposed_leader_grace = 250ms, deposed_leader_grace_with_ids = 20ms;
 
 Error unknown_outcome(const Error& cause) {
   return {ClientErrc::outcome_unknown,
@@ -68,11 +69,13 @@ Task<> ShardWriter::serve_stream(rpc::Channel& channel) {
     recover(judge(opened.error()));
   } else {
     call_ = std::move(*opened);
+    silence_.emplace(cluster_, address_);
     helpers_ = 2;
     tasks_.spawn(receive_answers());
     tasks_.spawn(watch_leader(cluster_.leader_address(shard_)));
     co_await send_batches();
     while (helpers_ > 0) co_await changed_.wait();
+    silence_.reset();
     call_.reset();
     recover(*verdict_);
   }
@@ -133,6 +136,7 @@ Task<> ShardWriter::send_batches() {
     const std::shared_ptr<WriteBatch> batch = next_batch();
     batch->mark_sent();
     in_flight_.push_back(batch);
+    silence_->asked();
     const Result<> written = co_await call_->write(batch->request);
     if (!written) end_stream(judge(written.error()));
   }
@@ -164,6 +168,7 @@ void ShardWriter::take_answer(v1::WriteResponse& answer) {
     return end_stream({Verdict::Action::give_up, true, std::nullopt, {}, answered.error()});
   }
   in_flight_.pop_front();
+  silence_->heard(!in_flight_.empty());
   backoff_.reset();
   changed_.notify_all();
 }
@@ -175,7 +180,7 @@ Task<> ShardWriter::watch_leader(std::string address) {
     const std::string now = cluster_.leader_address(shard_);
     const bool deposed = now != address && !(now.empty() && cluster_.has_shard(shard_));
     if (deposed) {
-      const TimePoint until = core.now() + deposed_leader_grace;
+      const TimePoint until = core.now() + (uses_v1_ ? deposed_leader_grace_with_ids : deposed_leader_grace);
       while (!broken_ && core.now() < until) {
         const Alarm alarm(core, changed_, until);
         co_await changed_.wait();

@@ -2,8 +2,10 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "client/cluster.hpp"
+#include "client/silence_watch.hpp"
 #include "client/write_queue.hpp"
 #include "runtime/task_scope.hpp"
 
@@ -65,6 +67,7 @@ class ShardWriter {
   // Of the stream that is open, if one is.
   std::unique_ptr<rpc::ClientCall> call_;
   std::string address_;
+  std::optional<SilenceWatch> silence_;
   bool uses_v1_ = false;
   std::deque<std::shared_ptr<WriteBatch>> in_flight_;   // shared with a write that is still under way
   bool broken_ = false;

@@ -122,6 +122,12 @@ struct AdminTest : testing::Test {
 
 Task<> hold_office(Metadata& metadata) { static_cast<void>(co_await metadata.take_office()); }
 
+TEST_F(AdminTest, a_change_that_an_end_of_office_overtakes_has_an_unknown_outcome) {
+  take_office();
+  shared.fail_commits = 1;
+  EXPECT_EQ(create("logs", 4, 1).code, rpc::Code::deadline_exceeded);
+}
+
 TEST_F(AdminTest, out_of_office_names_who_is_in_it) {
   world.tasks.spawn(hold_office(rival));
   world.settle();

@@ -85,8 +85,21 @@ struct ShardStatus {
   friend bool operator==(const ShardStatus&, const ShardStatus&) = default;
 };
 
+// A namespace that is being made from a backup. Its shards have numbers and places, and nobody sees them before all is there.
+struct RestoreStatus {
+  struct Part {
+    ShardId shard;
+    HashRange hashes;
+    NodeId node;   // where its state is brought
+    friend bool operator==(const Part&, const Part&) = default;
+  };
+  store::KeyOrder order = store::KeyOrder::hierarchical;
+  std::vector<Part> parts{};   // in the order of their hashes
+  friend bool operator==(const RestoreStatus&, const RestoreStatus&) = default;
+};
+
 // All that a coordinator must not forget, as one value. Kept as items ("cluster", "configuration", "former-configurations",
-// "node/ID", "namespace/NAME", "shard/ID") that change one by one.
+// "node/ID", "namespace/NAME", "shard/ID", "restore/NAME") that change one by one.
 struct ClusterStatus {
   std::string instance;   // of this cluster; random, made once. Empty: there is nothing yet
   NodeId next_node{1};
@@ -94,6 +107,7 @@ struct ClusterStatus {
   std::map<NodeId, NodeStatus> nodes{};
   std::map<std::string, NamespaceStatus> namespaces{};
   std::map<ShardId, ShardStatus> shards{};
+  std::map<std::string, RestoreStatus> restores{};   // by the name that the namespace will have
   std::string configuration{};   // what people want, as ClusterConfig's YAML; empty: none was given yet
   std::vector<std::uint64_t> former_configurations{};   // fingerprints of the YAML of those before, the latest last
 
@@ -118,5 +132,6 @@ std::vector<std::uint64_t> former_configurations(const std::string& item);
 MetadataChange node_item(const ClusterStatus& status, NodeId node);
 MetadataChange namespace_item(const ClusterStatus& status, const std::string& name);
 MetadataChange shard_item(const ClusterStatus& status, ShardId shard);
+MetadataChange restore_item(const ClusterStatus& status, const std::string& name);
 
 }   // namespace skerry::control

@@ -201,7 +201,7 @@ Task<Result<>> Coordinator::wait_stored(CommitNumber number) {
     if (office_->core().durable() >= number) co_return Result<>{};
     co_await changed_.wait();
   }
-  co_return fail(Errc::unavailable,
+  co_return fail(Errc::deadline_exceeded,   // as of what is not answered in time
                  "this coordinator is not in office any more; whether the change was stored is not known: ask the one "
                  "that is");
 }

@@ -18,6 +18,7 @@
 #include "control/publisher.hpp"
 #include "control/repairs.hpp"
 #include "control/reshapes.hpp"
+#include "control/restores.hpp"
 #include "control/roster.hpp"
 
 namespace skerry::control {
@@ -46,6 +47,7 @@ struct CoordinatorCore::Parts {
   Planning planning{desk, leadership};
   Repairs repairs{desk, leadership, roster};
   Growth growth{desk, reshapes};
+  Restores restores{desk};
   Publisher publisher;
   std::map<std::string, std::string> broken{};   // calls that have broken, with the reason, until their servers report again
 };
@@ -60,6 +62,7 @@ void CoordinatorCore::Parts::follow(ClusterConfig config) {
   desk.detector.set_distrust_max(config.balancer.quarantine);
   desk.config = std::move(config);
   roster.configured();
+  restores.configured();
   planning.configured();
 }
 
@@ -135,6 +138,7 @@ Result<std::unique_ptr<CoordinatorCore>> CoordinatorCore::take_office(const Meta
   parts->begin(now);
   parts->roster.take_office();
   parts->reshapes.take_office();
+  parts->restores.take_office();
   if (config) parts->follow(*std::move(config));
   parts->desk.look_at_all();
   parts->settle();
@@ -159,6 +163,7 @@ Result<CommitNumber> CoordinatorCore::configured(ClusterConfig config, TimePoint
                               wanted.name));
     }
   }
+  TRYV(parts_->restores.check(config));
   parts_->begin(now);
   parts_->follow(std::move(config));
   parts_->settle();
@@ -342,6 +347,36 @@ Result<CommitNumber> CoordinatorCore::delete_namespace(const std::string& name, 
   return parts_->desk.book.changed();
 }
 
+Result<> CoordinatorCore::check_restore(const RestoreWish& wish) const {
+  if (!parts_->desk.config) return fail(Errc::unavailable, "the cluster has no configuration yet");
+  return parts_->restores.check_new(wish.name);
+}
+
+Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(const RestoreWish& wish, TimePoint now) {
+  TRYV(check_restore(wish));
+  parts_->begin(now);
+  const auto shards = static_cast<std::uint32_t>(wish.hashes.size());
+  TRY(const auto placed, parts_->planning.place(shards, {.replicas = wish.replicas}));
+  RestoreStatus restore{.order = wish.order};
+  for (std::uint32_t i = 0; i < shards; ++i) {
+    // One of those that will have it, another each time.
+    restore.parts.push_back({.shard = {}, .hashes = wish.hashes[i], .node = placed[i][i % placed[i].size()]});
+  }
+  const RestoreStatus& begun = parts_->restores.begin(wish.name, std::move(restore));
+  parts_->settle();
+  return RestoreBegun{parts_->desk.book.changed(), begun.parts};
+}
+
+Result<> CoordinatorCore::complete_restore(const std::string& name, std::vector<Term> terms) {
+  return parts_->restores.complete(name, std::move(terms));
+}
+
+void CoordinatorCore::give_up_restore(const std::string& name, TimePoint now) {
+  parts_->begin(now);
+  parts_->restores.give_up(name);
+  parts_->settle();
+}
+
 Result<> CoordinatorCore::check_shard(ShardId shard) const {
   const ShardStatus* known = parts_->desk.book.find(shard);
   if (known == nullptr) return fail(Errc::not_found, fmt::format("there is no shard {}", shard.value()));
@@ -360,7 +395,9 @@ const NodeUsage* CoordinatorCore::usage(NodeId node) const { return parts_->desk
 const Greeting* CoordinatorCore::greeting(NodeId node) const { return parts_->desk.reports.greeting(node); }
 const ReplicaReport* CoordinatorCore::report(ShardId shard, NodeId node) const { return parts_->desk.reports.find(shard, node); }
 std::string CoordinatorCore::trouble(const std::string& name) const {
-  const std::string trouble = parts_->roster.trouble(name);
+  std::string trouble = parts_->roster.trouble(name);
+  const auto broken = parts_->broken.find(name);   // and has not reported since, as one of another cluster never does
+  if (trouble.empty() && broken != parts_->broken.end()) trouble = "ended the standing call: " + broken->second;
   const auto node = parts_->desk.book.node_of(name);
   const std::string kept = node ? parts_->repairs.why_kept(*node) : std::string();
   return kept.empty() ? trouble : fmt::format("{}; kept as it is: {}", trouble, kept);

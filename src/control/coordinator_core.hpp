@@ -13,6 +13,7 @@
 #include "control/metadata.hpp"
 #include "control/node_call.hpp"
 #include "control/node_report.hpp"
+#include "control/restore_wish.hpp"
 
 namespace skerry::control {
 
@@ -80,6 +81,19 @@ class CoordinatorCore {
   Result<CommitNumber> cancel_reshape(ShardId shard, TimePoint now);
   // For good. A configuration that no longer has a namespace does not delete it, a configuration that still has it makes it anew.
   Result<CommitNumber> delete_namespace(const std::string& name, TimePoint now);
+
+  // --- namespaces from backups, see Restores
+  struct RestoreBegun {
+    CommitNumber stored;   // then the states may be brought to their nodes
+    std::vector<RestoreStatus::Part> parts;
+  };
+  // Whether one of this name may begin: already_exists, unavailable and the reason.
+  Result<> check_restore(const RestoreWish& wish) const;
+  // Requires: the wish says how many replicas.
+  Result<RestoreBegun> begin_restore(const RestoreWish& wish, TimePoint now);
+  // All parts are there, and know these terms: the next configuration that has the namespace makes it.
+  Result<> complete_restore(const std::string& name, std::vector<Term> terms);
+  void give_up_restore(const std::string& name, TimePoint now);
 
   // --- what is
   // As decided; the last of it may not be stored yet.

@@ -126,8 +126,10 @@ std::optional<ElectionWish> Leadership::cause_of_wishes(ShardId id, const ShardS
   }
   if (!watch.transfer) return std::nullopt;
   Transfer& transfer = *watch.transfer;
-  if (transfer.to == leader || !shard.members.votes(transfer.to)) {
+  const bool done = transfer.away_from ? leader != *transfer.away_from : leader == transfer.to;
+  if (done || !shard.members.votes(transfer.to)) {
     watch.transfer.reset();
+    desk_.plan_soon();   // somebody may have waited for it
     return std::nullopt;
   }
   if (transfer.attempts == transfer_attempts_max) {
@@ -154,6 +156,11 @@ std::optional<ElectionWish> Leadership::cause_of_wishes(ShardId id, const ShardS
 
 void Leadership::wish_transfer(ShardId shard, NodeId to) {
   watches_[shard].transfer = Transfer{.to = to};
+  desk_.look_at(shard);
+}
+
+void Leadership::wish_away(ShardId shard, NodeId to) {
+  watches_[shard].transfer = Transfer{.to = to, .away_from = desk_.book.find(shard)->leader};
   desk_.look_at(shard);
 }
 

@@ -23,6 +23,8 @@ class Leadership {
 
   // A few attempts are made; replaces what was wished before.
   void wish_transfer(ShardId shard, NodeId to);
+  // The one that leads is to do so no more; `to` gets the lead rather than another, where it has as much.
+  void wish_away(ShardId shard, NodeId to);
   bool is_transferring(ShardId shard) const;
   // Why the shard has no leader that serves; empty: it has.
   std::string why_not_yet(ShardId shard) const;
@@ -30,6 +32,7 @@ class Leadership {
  private:
   struct Transfer {
     NodeId to;
+    std::optional<NodeId> away_from{};   // then another is as good
     int attempts = 0;
     TimePoint again_at = TimePoint::min();
   };

@@ -15,6 +15,7 @@ namespace {
 
 constexpr Duration ask_again_min = 50ms, ask_again_max = 5s;
 constexpr Duration confirmation_patience = 250ms;   // with a new leader, which says by itself what it has confirmed
+constexpr std::uint64_t learning_bytes_max = 4 << 20;   // of shards that one node learns at once, where they are several
 constexpr Duration removed_node_patience = 1min;   // with a failed node that the configuration no longer has
 
 std::vector<NodeId> without(const std::vector<NodeId>& nodes, const std::vector<NodeId>& others) {
@@ -109,9 +110,29 @@ bool MemberSteps::may_begin(ShardId id, const std::vector<NodeId>& learners) {
   const auto must_wait = [&](NodeId node) { return holds(shard.removed, node) || holds(shard.erased, node); };
   if (std::ranges::any_of(learners, must_wait)) return false;
   if (learners.empty()) return true;
-  if (!moving_.contains(id) && moving_.size() >= limits::moves_at_once_max) return false;
-  moving_.insert(id);
+  if (!moving_.contains(id)) {
+    if (moving_.size() >= limits::moves_at_once_max) return false;
+    if (!std::ranges::all_of(learners, [&](NodeId node) { return has_room(id, node); })) return false;
+  }
+  moving_[id] = learners;
   return true;
+}
+
+// One shard after the other, unless they are small: what a node takes in shares core and disk with what it serves.
+bool MemberSteps::has_room(ShardId id, NodeId node) const {
+  std::uint64_t bytes = 0;
+  bool any = false;
+  for (const auto& [moving, learners] : moving_) {
+    if (!holds(learners, node)) continue;
+    any = true;
+    bytes += bytes_of(moving);
+  }
+  return !any || bytes + bytes_of(id) <= learning_bytes_max;
+}
+
+std::uint64_t MemberSteps::bytes_of(ShardId id) const {
+  const auto load = desk_.reports.load(id);
+  return load ? load->bytes : 0;
 }
 
 bool MemberSteps::have_caught_up(ShardId id, const ShardStatus& shard) const {

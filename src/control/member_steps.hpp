@@ -2,8 +2,8 @@
 #pragma once
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "control/desk.hpp"
 
@@ -45,6 +45,8 @@ class MemberSteps {
   void ask_leader(ShardId shard, const ShardStatus& status, Work& work);
   void step_towards(ShardId shard, const std::vector<NodeId>& target);
   bool may_begin(ShardId shard, const std::vector<NodeId>& learners);
+  bool has_room(ShardId shard, NodeId node) const;
+  std::uint64_t bytes_of(ShardId shard) const;
   bool have_caught_up(ShardId shard, const ShardStatus& status) const;
   void change(ShardId shard, replica::Membership next);
   void arrive(ShardId shard);
@@ -58,7 +60,7 @@ class MemberSteps {
 
   Desk& desk_;
   std::map<ShardId, Work> works_;
-  std::set<ShardId> moving_;   // have learners
+  std::map<ShardId, std::vector<NodeId>> moving_;   // to these, which learn
 };
 
 }   // namespace skerry::control

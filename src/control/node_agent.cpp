@@ -34,9 +34,11 @@ v1::ReplicaReport::Role role_of(const replica::ReplicaStatus& status) {
   }
 }
 
-// Without what changes with every entry.
+// Without what changes with every entry. That a follower is near enough to vote is news: a change of members waits for it.
 v1::ReplicaReport substance(v1::ReplicaReport report) {
-  for (auto& follower : *report.mutable_followers()) follower.clear_matched();
+  for (auto& follower : *report.mutable_followers()) {
+    follower.set_matched(follower.matched() + limits::learner_lag_entries_max >= report.head() ? 1 : 0);
+  }
   report.clear_head();
   report.clear_commit();
   report.clear_bytes();
@@ -138,6 +140,16 @@ void NodeAgent::register_in(rpc::Methods& methods) {
   methods.unary<v1::DeleteReplicaRequest, v1::DeleteReplicaReply>(
       node_method("DeleteReplica"), [this](rpc::ServerCall& call, const v1::DeleteReplicaRequest& request,
                                            v1::DeleteReplicaReply&) { return delete_replica(call, request); });
+  methods.server_stream<v1::ReadStateRequest, v1::ReadStateReply>(
+      node_method("ReadState"),
+      [this](rpc::ServerCall& call, const v1::ReadStateRequest& request, rpc::Replies<v1::ReadStateReply>& replies) {
+        return read_state(call, request, replies);
+      });
+  methods.client_stream<v1::MakeReplicaRequest, v1::MakeReplicaReply>(
+      node_method("MakeReplica"),
+      [this](rpc::ServerCall& call, rpc::Requests<v1::MakeReplicaRequest>& requests, v1::MakeReplicaReply& reply) {
+        return make_replica(call, requests, reply);
+      });
   register_reshapes(methods);
 }
 

@@ -31,10 +31,10 @@ class NodeListener {
 };
 
 // What a node does for its coordinator: says who it is and how its replicas are, opens those it should hold, takes part in
-// elections, makes replicas of shards that others are split or merged into, deletes what it holds no more. Obeys whoever names
-// its cluster and itself, but nobody who holds office no more; terms, memberships and revisions see to the rest. What must not
-// end half-way goes on when the call that asked for it has gone. One core's, the node's; between the node's storage, which must
-// outlive it, and its internal port.
+// elections, makes replicas of shards that others are split or merged into or that come from a backup, deletes what it holds no
+// more. Obeys whoever names its cluster and itself, but nobody who holds office no more; terms, memberships and revisions see to
+// the rest. What must not end half-way goes on when the call that asked for it has gone. One core's, the node's; between the
+// node's storage, which must outlive it, and its internal port.
 class NodeAgent {
  public:
   struct Parts {
@@ -101,6 +101,12 @@ class NodeAgent {
   Task<rpc::Status> delete_replica(rpc::ServerCall& call, const v1::DeleteReplicaRequest& request);
   Task<> remove(std::unique_ptr<Removing> removing);
   Task<Result<>> remove(ShardId id);
+  Task<rpc::Status> read_state(rpc::ServerCall& call, const v1::ReadStateRequest& request,
+                               rpc::Replies<v1::ReadStateReply>& replies);
+  Task<Result<>> send_state(replica::ShardUse shard, rpc::Replies<v1::ReadStateReply>& replies);
+  Task<rpc::Status> make_replica(rpc::ServerCall& call, rpc::Requests<v1::MakeReplicaRequest>& requests,
+                                 v1::MakeReplicaReply& reply);
+  Task<Result<v1::MakeReplicaReply>> make_replica(rpc::Requests<v1::MakeReplicaRequest>& requests);
 
   // --- splitting and merging (node_agent_reshape.cpp)
   void register_reshapes(rpc::Methods& methods);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a NodeAgent does with its replicas where it is asked to: opens and deletes them, and takes part in elections.
+// What a NodeAgent does with its replicas where it is asked to: opens and deletes them, takes part in elections, and brings their
+// state to backups and from them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "base/limits.hpp"
 #include "control/node_agent.hpp"
 #include "control/node_messages.hpp"
+#include "replica/state_restorer.hpp"
 #include "rpc/status.hpp"
 #include "runtime/core.hpp"
 
@@ -185,6 +187,68 @@ Task<Result<>> NodeAgent::remove(ShardId id) {
   replicas.erase(std::remove_if(replicas.begin(), replicas.end(), [id](const auto& each) { return each.shard() == id.value(); }),
                  replicas.end());
   co_return co_await parts_.record.keep(std::move(holdings));
+}
+
+// --- backups
+
+Task<rpc::Status> NodeAgent::read_state(rpc::ServerCall& call, const v1::ReadStateRequest& request,
+                                        rpc::Replies<v1::ReadStateReply>& replies) {
+  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
+  const ShardId id(request.shard());
+  replica::Shard* const found = parts_.group.find(id);
+  if (found == nullptr || !found->serves()) {
+    co_return rpc::Status::with_info(rpc::Code::failed_precondition, fmt::format("shard {} is not led here", id.value()),
+                                     {error_domain, not_leader_reason, {}});
+  }
+  const auto sent = co_await send_state(found->use(), replies);
+  co_return sent ? rpc::Status() : rpc::Status::from(sent.error());
+}
+
+Task<Result<>> NodeAgent::send_state(replica::ShardUse shard, rpc::Replies<v1::ReadStateReply>& replies) {
+  CO_TRY(const auto state, co_await shard->snapshot());
+  v1::ReadStateReply reply;
+  for (;;) {
+    CO_TRY(auto block, co_await state->next());
+    if (!block) co_return Result<>{};
+    reply.set_block(*std::move(block));
+    CO_TRYV(co_await replies.write(reply));
+  }
+}
+
+Task<rpc::Status> NodeAgent::make_replica(rpc::ServerCall& call, rpc::Requests<v1::MakeReplicaRequest>& requests,
+                                          v1::MakeReplicaReply& reply) {
+  if (auto refused = refuse_stranger(call)) co_return *std::move(refused);
+  auto made = co_await make_replica(requests);
+  if (!made) co_return rpc::Status::from(made.error());
+  reply = *std::move(made);
+  co_return rpc::Status();
+}
+
+Task<Result<v1::MakeReplicaReply>> NodeAgent::make_replica(rpc::Requests<v1::MakeReplicaRequest>& requests) {
+  v1::MakeReplicaRequest request;
+  CO_TRY(const bool begun, co_await requests.next(request));
+  if (!begun || !request.has_replica()) co_return fail(Errc::invalid_argument, "it begins with which replica is to be made");
+  const ShardId id(request.replica().shard());
+  while (taken_.contains(id)) co_await freed_.wait();
+  if (parts_.group.find(id) != nullptr || failed_.contains(id) || parts_.log.shard(id).term != no_term) {
+    co_return fail(Errc::already_exists, fmt::format("this node has a replica of shard {} already", id.value()));
+  }
+  const Taken taken(*this, id);
+  CO_TRY(const auto state, replica::StateRestorer::make({.core = parts_.core,
+                                                         .log = parts_.log,
+                                                         .engine = parts_.group.engine(),
+                                                         .shard = id,
+                                                         .order = read(request.replica().key_order())}));
+  for (;;) {
+    CO_TRY(const bool more, co_await requests.next(request));
+    if (!more || !request.has_block()) co_return fail(Errc::corrupt, "the state ends early");
+    CO_TRY(const auto restored, co_await state->take(std::move(*request.mutable_block())));
+    if (!restored) continue;
+    v1::MakeReplicaReply reply;
+    reply.set_term(restored->term.value());
+    reply.set_records(restored->records);
+    co_return reply;
+  }
 }
 
 }   // namespace skerry::control

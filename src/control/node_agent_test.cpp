@@ -100,14 +100,40 @@ struct NodeAgentTest : testing::Test, private NodeListener {
   }
 
   // --- what is asked beside it
-  template <class Request, class Reply>
-  Task<> ask(std::string method, Request request, Reply& reply, Duration patience, std::optional<rpc::Status>& status,
-             std::string epoch = "1") {
+  rpc::CallOptions options(Duration patience, const std::string& epoch = "1") {
     rpc::CallOptions options{.deadline = world.core.now() + patience};
     options.metadata.add(instance_header, "reef");
     options.metadata.add(to_header, "1");
     if (!epoch.empty()) options.metadata.add(epoch_header, epoch);
-    status = co_await channel->unary(node_method(method), request, reply, options);
+    return options;
+  }
+  template <class Request, class Reply>
+  Task<> ask(std::string method, Request request, Reply& reply, Duration patience, std::optional<rpc::Status>& status,
+             std::string epoch = "1") {
+    status = co_await channel->unary(node_method(method), request, reply, options(patience, epoch));
+  }
+  Task<> read_state(ShardId shard, std::vector<Bytes>& blocks, std::optional<rpc::Status>& status) {
+    auto call = co_await channel->open(node_method("ReadState"), options(10s));
+    v1::ReadStateRequest request;
+    request.set_shard(shard.value());
+    static_cast<void>(co_await (*call)->write(request));
+    static_cast<void>(co_await (*call)->finish_writing());
+    v1::ReadStateReply reply;
+    while ((co_await (*call)->read(reply)).value_or(false)) blocks.push_back(reply.block());
+    status = co_await (*call)->finish();
+  }
+  Task<> make_replica(ShardId shard, std::vector<Bytes> blocks, v1::MakeReplicaReply& reply, std::optional<rpc::Status>& status) {
+    auto call = co_await channel->open(node_method("MakeReplica"), options(10s));
+    v1::MakeReplicaRequest request;
+    request.mutable_replica()->set_shard(shard.value());
+    bool taken = (co_await (*call)->write(request)).has_value();
+    for (auto block = blocks.begin(); taken && block != blocks.end(); ++block) {
+      request.set_block(*block);
+      taken = (co_await (*call)->write(request)).has_value();
+    }
+    if (taken) static_cast<void>(co_await (*call)->finish_writing());
+    static_cast<void>(co_await (*call)->read(reply));
+    status = co_await (*call)->finish();
   }
   // A shard with this one voter, led here.
   Task<> lead() {
@@ -230,6 +256,46 @@ TEST_F(NodeAgentTest, a_replica_is_deleted_when_what_it_had_begun_has_ended_howe
   platters.faults.sync_takes = {};
   world.run(lead());
   EXPECT_EQ(group->find(held)->status().head.offset, Offset(0));
+}
+
+TEST_F(NodeAgentTest, the_state_of_a_shard_becomes_another_replica_once_and_as_a_whole) {
+  std::vector<Bytes> blocks;
+  std::optional<rpc::Status> status;
+  world.run(lead());
+  world.run(read_state(ShardId(8), blocks, status));
+  EXPECT_EQ(status->info()->reason, not_leader_reason);
+  world.advance(1s);
+  store::Put put;
+  put.key = "key";
+  put.value = "value";
+  const replica::Ticket ticket = group->find(held)->propose(store::WriteRequest{{&put, 1}, {}, {}});
+  world.advance(1s);
+  ASSERT_TRUE(ticket.ready());
+  world.run(read_state(held, blocks, status));
+  ASSERT_TRUE(status->ok()) << status->message;
+  ASSERT_GE(blocks.size(), 3U);   // its head, its records, its end
+
+  v1::MakeReplicaReply made;
+  world.run(make_replica(ShardId(8), {blocks.begin(), blocks.end() - 1}, made, status));
+  EXPECT_EQ(status->code, rpc::Code::data_loss) << status->message;
+  EXPECT_EQ(log->shard(ShardId(8)).term, no_term);
+  world.run(make_replica(ShardId(8), blocks, made, status));
+  ASSERT_TRUE(status->ok()) << status->message;
+  EXPECT_EQ(made.term(), 1);
+  EXPECT_GE(made.records(), 1U);
+  for (const ShardId there : {ShardId(8), held}) {
+    world.run(make_replica(there, blocks, made, status));
+    EXPECT_EQ(status->code, rpc::Code::already_exists) << status->message;
+  }
+  v1::NewTermRequest fence;
+  fence.set_shard(8);
+  fence.set_namespace_("copy");
+  fence.set_term(2);
+  v1::NewTermReply fenced;
+  world.run(ask("NewTerm", fence, fenced, 10s, status));
+  ASSERT_TRUE(status->ok()) << status->message;
+  EXPECT_EQ(fenced.head().term(), 1);
+  EXPECT_EQ(fenced.head().offset(), group->find(held)->status().head.offset.value());
 }
 
 TEST_F(NodeAgentTest, a_call_that_names_no_epoch_is_refused) {

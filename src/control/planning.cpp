@@ -132,6 +132,8 @@ void Planning::create_missing() {
     std::string why;
     if (known != nullptr) {
       why = "the namespace of this name before it is still being deleted";
+    } else if (desk_.book.find_restore(wanted.name) != nullptr) {
+      why = "a namespace of this name is being restored from a backup";
     } else if (awaits_greetings()) {
       why = "waits for servers that have not been heard yet";
     } else if (const auto created = create(wanted); !created) {
@@ -151,18 +153,22 @@ bool Planning::awaits_greetings() const {
   });
 }
 
-Result<> Planning::create(const NamespaceConfig& wanted) {
-  if (desk_.book.status().next_shard.value() + wanted.shards > limits::shard_ids_max) {
+Result<std::vector<std::vector<NodeId>>> Planning::place(std::uint32_t shards, const PlacementRules& rules) const {
+  if (desk_.book.status().next_shard.value() + shards > limits::shard_ids_max) {
     return fail(Errc::resource_exhausted, fmt::format("the cluster has given out its {} shard numbers", limits::shard_ids_max));
   }
   PlacementNodes around = nodes();
-  const PlacementRules rules{.replicas = wanted.replicas, .anti_affinities = wanted.anti_affinities};
   std::vector<std::vector<NodeId>> placed;
-  for (std::uint32_t i = 0; i < wanted.shards; ++i) {
+  for (std::uint32_t i = 0; i < shards; ++i) {
     TRY(auto voters, choose_voters({}, around, rules));
     for (const NodeId node : voters) around[node].load += 1;
     placed.push_back(std::move(voters));
   }
+  return placed;
+}
+
+Result<> Planning::create(const NamespaceConfig& wanted) {
+  TRY(const auto placed, place(wanted.shards, {.replicas = wanted.replicas, .anti_affinities = wanted.anti_affinities}));
   desk_.book.add(wanted.name,
                  {.replicas = wanted.replicas, .notifications = wanted.notifications, .order = wanted.order, .deleting = false});
   const std::vector<HashRange> ranges = split_hashes(wanted.shards);
@@ -185,6 +191,10 @@ void Planning::place_all() {
   std::map<std::string, PlacementRules> rules;
   for (const auto& [name, space] : desk_.book.status().namespaces) rules[name] = rules_of(name);
   misplaced_.clear();
+  std::erase_if(handed_over_, [this](const auto& each) {
+    const ShardStatus* shard = desk_.book.find(each.first);
+    return shard == nullptr || (shard->leader && shard->leader != each.second);
+  });
   std::vector<std::pair<ShardId, std::vector<NodeId>>> wishes;
   for (const auto& [id, shard] : desk_.book.status().shards) {
     if (shard.state == ShardState::deleting || shard.reshaped_with) continue;
@@ -201,9 +211,30 @@ void Planning::place_all() {
       continue;
     }
     for (const NodeId node : *chosen) around[node].load += holds(target, node) ? 0 : 1;
+    if (hands_over(id, *chosen, around)) continue;
     wishes.emplace_back(id, *std::move(chosen));
   }
   for (auto& [id, voters] : wishes) want(id, std::move(voters));
+}
+
+// Who leads and has to go hands over first, to one that stays, while all is quiet: not at the end, where new members have just been
+// filled and clients wait longer. Tried once: true while it is under way.
+bool Planning::hands_over(ShardId id, const std::vector<NodeId>& voters, PlacementNodes& around) {
+  const ShardStatus& shard = *desk_.book.find(id);
+  if (!shard.leader || holds(voters, *shard.leader) || is_moving(shard)) return false;
+  if (leadership_.is_transferring(id)) return true;
+  const auto tried = handed_over_.find(id);
+  if (tried != handed_over_.end() && tried->second == *shard.leader) return false;
+  std::optional<NodeId> to;
+  for (const NodeId node : voters) {
+    if (!shard.members.votes(node) || !around[node].takes_leaders) continue;
+    if (!to || around[node].leader_load < around[*to].leader_load) to = node;
+  }
+  if (!to) return false;
+  around[*to].leader_load += 1;
+  handed_over_.insert_or_assign(id, *shard.leader);
+  leadership_.wish_away(id, *to);
+  return true;
 }
 
 void Planning::want(ShardId id, std::vector<NodeId> voters) {
@@ -320,4 +351,4 @@ std::string Planning::why_missing(const std::string& name_space) const {
   return found == missing_.end() ? std::string() : found->second;
 }
 
-}  // namespace skerry::control
+}   // namespace skerry::control

@@ -26,6 +26,9 @@ class Planning {
   Result<> move_replica(ShardId shard, NodeId from, NodeId to);
   void delete_namespace(const std::string& name);
 
+  // Voters for each of so many new shards. Fails as choose_voters() does, and with resource_exhausted.
+  Result<std::vector<std::vector<NodeId>>> place(std::uint32_t shards, const PlacementRules& rules) const;
+
   // Why the voters of a shard are not what they should be; empty: they are, or are on the way.
   std::string why_not_yet(ShardId shard) const;
   // Why a namespace of the configuration is not there; empty: it is.
@@ -41,6 +44,7 @@ class Planning {
   bool is_moving(const ShardStatus& shard) const;
   PlacementNodes nodes() const;
   PlacementRules rules_of(const std::string& name_space) const;
+  bool hands_over(ShardId shard, const std::vector<NodeId>& voters, PlacementNodes& around);
   void want(ShardId shard, std::vector<NodeId> voters);
   struct Weights;
   Weights weights() const;
@@ -52,6 +56,7 @@ class Planning {
   std::optional<TimePoint> configured_at_;   // first, in this term of office
   std::map<std::string, std::string> missing_;
   std::map<ShardId, std::string> misplaced_;
+  std::map<ShardId, NodeId> handed_over_;   // who was to hand the lead over before it goes
 };
 
 }   // namespace skerry::control

@@ -37,6 +37,8 @@ const ShardStatus* StatusBook::find(ShardId shard) const { return look_up(status
 const NodeStatus* StatusBook::find(NodeId node) const { return look_up(status_.nodes, node); }
 const NamespaceStatus* StatusBook::find(const std::string& name_space) const { return look_up(status_.namespaces, name_space); }
 
+const RestoreStatus* StatusBook::find_restore(const std::string& name) const { return look_up(status_.restores, name); }
+
 std::optional<NodeId> StatusBook::node_of(const std::string& name) const {
   const NodeId* found = look_up(node_of_, name);
   return found == nullptr ? std::nullopt : std::optional(*found);
@@ -127,12 +129,34 @@ void StatusBook::add(const std::string& name, NamespaceStatus name_space) {
 }
 
 ShardId StatusBook::add(ShardStatus shard) {
+  const ShardId id = reserve_shard();
+  add(id, std::move(shard));
+  return id;
+}
+
+ShardId StatusBook::reserve_shard() {
   const ShardId id = status_.next_shard;
   status_.next_shard = id.next();
   cluster_changed_ = true;
-  status_.shards[id] = std::move(shard);
-  shards_changed_.insert(id);
   return id;
+}
+
+void StatusBook::add(ShardId reserved, ShardStatus shard) {
+  SKERRY_ASSERT(reserved < status_.next_shard && !status_.shards.contains(reserved));
+  status_.shards[reserved] = std::move(shard);
+  shards_changed_.insert(reserved);
+}
+
+void StatusBook::begin_restore(const std::string& name, RestoreStatus restore) {
+  status_.restores[name] = std::move(restore);
+  restores_changed_.insert(name);
+}
+
+RestoreStatus StatusBook::end_restore(const std::string& name) {
+  RestoreStatus restore = std::move(at(status_.restores, name));
+  status_.restores.erase(name);
+  restores_changed_.insert(name);
+  return restore;
 }
 
 void StatusBook::erase(NodeId node) {
@@ -156,7 +180,7 @@ void StatusBook::erase(ShardId shard) {
 
 CommitNumber StatusBook::changed() const {
   const bool any = cluster_changed_ || configuration_changed_ || !nodes_changed_.empty() || !namespaces_changed_.empty() ||
-                   !shards_changed_.empty();
+                   !shards_changed_.empty() || !restores_changed_.empty();
   return any ? begun_.next() : begun_;
 }
 
@@ -171,6 +195,7 @@ std::optional<StatusCommit> StatusBook::take_commit() {
   }
   for (const NodeId node : std::exchange(nodes_changed_, {})) commit.changes.push_back(node_item(status_, node));
   for (const std::string& name : std::exchange(namespaces_changed_, {})) commit.changes.push_back(namespace_item(status_, name));
+  for (const std::string& name : std::exchange(restores_changed_, {})) commit.changes.push_back(restore_item(status_, name));
   shards_storing_ = std::exchange(shards_changed_, {});
   for (const ShardId shard : shards_storing_) commit.changes.push_back(shard_item(status_, shard));
   return commit;

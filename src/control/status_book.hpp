@@ -28,6 +28,7 @@ class StatusBook {
   const ShardStatus* find(ShardId shard) const;
   const NodeStatus* find(NodeId node) const;
   const NamespaceStatus* find(const std::string& name_space) const;
+  const RestoreStatus* find_restore(const std::string& name) const;
   // The node that the server of this name is.
   std::optional<NodeId> node_of(const std::string& name) const;
   int leaders_on(NodeId node) const;
@@ -45,6 +46,10 @@ class StatusBook {
   void restore(NodeId id, NodeStatus node);   // one that was given out and erased
   void add(const std::string& name, NamespaceStatus name_space);
   ShardId add(ShardStatus shard);
+  ShardId reserve_shard();   // a number for one to come
+  void add(ShardId reserved, ShardStatus shard);
+  void begin_restore(const std::string& name, RestoreStatus restore);
+  RestoreStatus end_restore(const std::string& name);
   void erase(NodeId node);
   void erase(const std::string& name_space);
   void erase(ShardId shard);
@@ -64,7 +69,7 @@ class StatusBook {
   std::map<NodeId, int> leaders_;
   bool cluster_changed_ = false, configuration_changed_ = false;
   std::set<NodeId> nodes_changed_;
-  std::set<std::string> namespaces_changed_;
+  std::set<std::string> namespaces_changed_, restores_changed_;
   std::set<ShardId> shards_changed_, shards_storing_;
   CommitNumber begun_{0}, durable_{0};
 };

@@ -13,11 +13,12 @@ namespace skerry::control {
 namespace {
 
 constexpr std::string_view cluster_key = "cluster", node_prefix = "node/", namespace_prefix = "namespace/",
-                           shard_prefix = "shard/";
+                           shard_prefix = "shard/", restore_prefix = "restore/";
 
 std::string node_key(NodeId node) { return fmt::format("{}{}", node_prefix, node.value()); }
 std::string namespace_key(const std::string& name) { return std::string(namespace_prefix) + name; }
 std::string shard_key(ShardId shard) { return fmt::format("{}{}", shard_prefix, shard.value()); }
+std::string restore_key(const std::string& name) { return std::string(restore_prefix) + name; }
 
 template <class Map, class Key>
 const typename Map::mapped_type* find(const Map& map, const Key& key) {
@@ -102,6 +103,19 @@ std::string encode(const ShardStatus& shard) {
   return item.SerializeAsString();
 }
 
+std::string encode(const RestoreStatus& restore) {
+  v1::RestoreItem item;
+  item.set_key_order(restore.order == store::KeyOrder::natural ? v1::NATURAL : v1::HIERARCHICAL);
+  for (const RestoreStatus::Part& each : restore.parts) {
+    v1::RestoreItem::Part& part = *item.add_parts();
+    part.set_shard(each.shard.value());
+    part.set_hash_min(each.hashes.min);
+    part.set_hash_max(each.hashes.max);
+    part.set_node(each.node.value());
+  }
+  return item.SerializeAsString();
+}
+
 NodeStatus decode(const v1::NodeItem& item) {
   return {.name = item.name(),
           .public_address = item.public_address(),
@@ -160,6 +174,14 @@ ShardStatus decode(const v1::ShardItem& item) {
   return shard;
 }
 
+RestoreStatus decode(const v1::RestoreItem& item) {
+  RestoreStatus restore{.order = item.key_order() == v1::NATURAL ? store::KeyOrder::natural : store::KeyOrder::hierarchical};
+  for (const v1::RestoreItem::Part& part : item.parts()) {
+    restore.parts.push_back({ShardId(part.shard()), {part.hash_min(), part.hash_max()}, NodeId(part.node())});
+  }
+  return restore;
+}
+
 // Takes items one by one; the first that is wrong ends it.
 class Decoder {
  public:
@@ -169,6 +191,7 @@ class Decoder {
     for (const auto& [key, value] : items_) TRYV(take(key, value));
     if (!items_.empty() && status_.instance.empty()) return wrong(cluster_key, "is missing");
     for (const auto& [id, shard] : status_.shards) TRYV(check(id, shard));
+    for (const auto& [name, restore] : status_.restores) TRYV(check(name, restore));
     for (const auto& [id, node] : status_.nodes) {
       if (id >= status_.next_node) return wrong(node_key(id), "has a number that the cluster has not given out yet");
     }
@@ -219,6 +242,9 @@ class Decoder {
       TRY(const ShardId id, id_of<ShardId>(key, shard_prefix));
       TRY(const auto item, parse<v1::ShardItem>(key, value));
       status_.shards[id] = decode(item);
+    } else if (key.starts_with(restore_prefix)) {
+      TRY(const auto item, parse<v1::RestoreItem>(key, value));
+      status_.restores[key.substr(restore_prefix.size())] = decode(item);
     } else {
       return wrong(key, "is not known to this version");
     }
@@ -273,6 +299,15 @@ class Decoder {
         if (found == nullptr || found->reshaped_with != id)
           return wrong(key, fmt::format("is reshaped with shard {}, which does not know it", each.value()));
       }
+    }
+    return {};
+  }
+
+  Result<> check(const std::string& name, const RestoreStatus& restore) const {
+    if (status_.namespaces.contains(name)) return wrong(restore_key(name), "is of a namespace that is there");
+    for (const RestoreStatus::Part& part : restore.parts) {
+      if (part.shard < status_.next_shard && !status_.shards.contains(part.shard)) continue;
+      return wrong(restore_key(name), fmt::format("has the number {} of a shard that is not its own", part.shard.value()));
     }
     return {};
   }
@@ -335,6 +370,11 @@ MetadataChange shard_item(const ClusterStatus& status, ShardId shard) {
   return {shard_key(shard), found != nullptr ? std::optional(encode(*found)) : std::nullopt};
 }
 
+MetadataChange restore_item(const ClusterStatus& status, const std::string& name) {
+  const RestoreStatus* found = find(status.restores, name);
+  return {restore_key(name), found != nullptr ? std::optional(encode(*found)) : std::nullopt};
+}
+
 Result<ClusterStatus> ClusterStatus::from_items(const MetadataItems& items) { return Decoder(items).decode_all(); }
 
 MetadataItems ClusterStatus::to_items() const {
@@ -346,6 +386,7 @@ MetadataItems ClusterStatus::to_items() const {
   for (const auto& [id, node] : nodes) add(node_item(*this, id));
   for (const auto& [name, space] : namespaces) add(namespace_item(*this, name));
   for (const auto& [id, shard] : shards) add(shard_item(*this, id));
+  for (const auto& [name, restore] : restores) add(restore_item(*this, name));
   return items;
 }
 

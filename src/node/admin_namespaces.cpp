@@ -107,7 +107,7 @@ Result<> NamespaceAdmin::check_new(const NewNamespace& wish) const {
 Task<Result<>> NamespaceAdmin::make(NewNamespace wish) {
   CO_TRYV(check_new(wish));
   ClusterStatus status = folder_->status();
-  status.add_namespace(wish.name, wish.shards, wish.order, wish.notifications);
+  status.add_namespace(wish.name, control::split_hashes(wish.shards), wish.order, wish.notifications);
   for (auto& [id, shard] : status.namespaces.at(wish.name).shards) shard.term = shard.term.next();
   CO_TRYV(co_await folder_->replace_status(disk_, std::move(status)));
   CO_TRYV(co_await open_made(wish.name));
@@ -148,7 +148,7 @@ Task<Result<NamespaceAdmin::Restore>> NamespaceAdmin::begin_restore(NewNamespace
 Task<Result<>> NamespaceAdmin::plan_restore(NewNamespace wish, RestorePlace place) {
   CO_TRYV(check_new(wish));
   ClusterStatus status = folder_->status();
-  status.add_namespace(wish.name, wish.shards, wish.order, wish.notifications);
+  status.add_namespace(wish.name, wish.hashes, wish.order, wish.notifications);
   restoring_[wish.name] = status.namespaces.at(wish.name);
   status.remove_namespace(wish.name);
   auto planned = co_await folder_->replace_status(disk_, std::move(status));

@@ -21,6 +21,7 @@ struct NewNamespace {
   std::uint32_t shards = 1;
   store::KeyOrder order = store::KeyOrder::hierarchical;
   bool notifications = true;
+  std::vector<control::HashRange> hashes{};   // of its shards, in order; empty: of equal width
 };
 
 class NamespaceAdmin;
@@ -72,6 +73,8 @@ class NamespaceAdmin {
     NamespaceStatus space;   // as it will be
   };
   Task<Result<Restore>> begin_restore(NewNamespace wish);
+  // Whether it could begin now; refused as that would be.
+  Result<> check_restore(const NewNamespace& wish) const { return check_new(wish); }
   // Requires: every shard of it has its state.
   Task<Result<>> finish_restore(std::string name);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/limits.hpp"
+#include "control/backup_messages.hpp"
 #include "serve/shard_calls.hpp"
 
 namespace skerry::node {
@@ -11,7 +12,6 @@ namespace {
 
 namespace admin_pb = admin::v1;
 
-std::string backup_method(std::string_view name) { return fmt::format("/skerry.admin.v1.Backup/{}", name); }
 rpc::Status backup_status(const Result<>& result) { return result ? rpc::Status() : rpc::Status::from(result.error()); }
 
 // A pinned view of a shard, on its core.
@@ -32,42 +32,21 @@ Task<Result<std::optional<Bytes>>> next_block(RemoteShard shard) { co_return co_
 
 admin_pb::BackupManifest manifest_of(const std::string& name, const NamespaceStatus& space, const std::string& instance,
                                      WallTime now) {
-  admin_pb::BackupManifest manifest;
-  manifest.set_namespace_(name);
-  manifest.set_key_sorting(space.order == store::KeyOrder::natural ? "natural" : "hierarchical");
-  manifest.set_notifications_enabled(space.notifications);
+  std::vector<control::BackedUpShard> shards;
+  for (const auto& [id, shard] : space.shards) shards.push_back({id, shard.hashes});
+  admin_pb::BackupManifest manifest = control::write_manifest(name, space.order, space.notifications, shards);
   manifest.set_created_millis(static_cast<std::uint64_t>(now.time_since_epoch().count()));
   manifest.set_instance(instance);
-  for (const auto& [id, shard] : space.shards) {
-    admin_pb::BackupManifest::Shard& out = *manifest.add_shards();
-    out.set_shard(id.value());
-    out.set_hash_min(shard.hashes.min);
-    out.set_hash_max(shard.hashes.max);
-  }
   return manifest;
 }
 
 Result<NewNamespace> wish_of(const admin_pb::RestoreWish& wish) {
-  const admin_pb::BackupManifest& manifest = wish.manifest();
-  const auto shards = static_cast<std::uint32_t>(manifest.shards_size());
-  if (manifest.key_sorting() != "natural" && manifest.key_sorting() != "hierarchical") {
-    return fail(Errc::invalid_argument,
-                fmt::format("the backup's key sorting {} is not known", printable(manifest.key_sorting())));
-  }
-  if (shards == 0 || shards > limits::namespace_shards_max) {
-    return fail(Errc::invalid_argument,
-                fmt::format("the backup has {} shards: 1 to {} are possible", shards, limits::namespace_shards_max));
-  }
-  const auto ranges = control::split_hashes(shards);
-  for (std::uint32_t i = 0; i < shards; ++i) {
-    const admin_pb::BackupManifest::Shard& shard = manifest.shards(static_cast<int>(i));
-    if (ranges[i] == control::HashRange{shard.hash_min(), shard.hash_max()}) continue;
-    return fail(Errc::invalid_argument, "the backup's shards don't divide the hashes evenly, as those of a new namespace do");
-  }
-  return NewNamespace{.name = wish.namespace_(),
-                      .shards = shards,
-                      .order = manifest.key_sorting() == "natural" ? store::KeyOrder::natural : store::KeyOrder::hierarchical,
-                      .notifications = manifest.notifications_enabled()};
+  TRY(control::RestoreWish read, control::read(wish));
+  return NewNamespace{.name = std::move(read.name),
+                      .shards = static_cast<std::uint32_t>(read.hashes.size()),
+                      .order = read.order,
+                      .notifications = read.notifications,
+                      .hashes = std::move(read.hashes)};
 }
 
 }  // namespace
@@ -78,12 +57,18 @@ BackupService::BackupService(Core& core, const Sharded<NamespaceAdmin>& namespac
 
 void BackupService::register_in(rpc::Methods& methods) {
   methods.server_stream<admin_pb::BackupRequest, admin_pb::BackupPart>(
-      backup_method("Backup"),
+      control::backup_method("Backup"),
       [this](rpc::ServerCall&, const admin_pb::BackupRequest& request, Parts& parts) -> Task<rpc::Status> {
         return ended(backup(request.namespace_(), parts));
       });
+  methods.unary<admin_pb::RestoreWish, admin_pb::CheckRestoreResponse>(
+      control::backup_method("CheckRestore"),
+      [this](rpc::ServerCall&, const admin_pb::RestoreWish& wish, admin_pb::CheckRestoreResponse&) -> Task<rpc::Status> {
+        return ended(check_restore(wish));
+      });
   methods.client_stream<admin_pb::RestoreRequest, admin_pb::RestoreResponse>(
-      backup_method("Restore"), [this](rpc::ServerCall&, Blocks& blocks, admin_pb::RestoreResponse& reply) -> Task<rpc::Status> {
+      control::backup_method("Restore"),
+      [this](rpc::ServerCall&, Blocks& blocks, admin_pb::RestoreResponse& reply) -> Task<rpc::Status> {
         return ended(restore(blocks, reply));
       });
 }
@@ -123,6 +108,11 @@ Task<Result<>> BackupService::send_shard(ShardId id, std::uint32_t node, Parts& 
 }
 
 // --- restore
+
+Task<Result<>> BackupService::check_restore(const admin_pb::RestoreWish& asked) {
+  CO_TRY(NewNamespace wish, wish_of(asked));
+  co_return co_await namespaces_.invoke_on(CoreId{0}, &NamespaceAdmin::check_restore, std::move(wish));
+}
 
 Task<Result<>> BackupService::restore(Blocks& blocks, admin_pb::RestoreResponse& reply) {
   admin_pb::RestoreRequest request;

@@ -21,6 +21,7 @@ class BackupService {
   using Blocks = rpc::Requests<admin::v1::RestoreRequest>;
   Task<Result<>> backup(std::string name, Parts& parts);
   Task<Result<>> send_shard(ShardId id, std::uint32_t node, Parts& parts);
+  Task<Result<>> check_restore(const admin::v1::RestoreWish& wish);
   Task<Result<>> restore(Blocks& blocks, admin::v1::RestoreResponse& reply);
   Task<Result<std::uint64_t>> take_shard(ShardId id, std::uint32_t node, store::KeyOrder order, Blocks& blocks);
   static Task<rpc::Status> ended(Task<Result<>> task);

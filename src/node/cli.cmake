@@ -9,9 +9,9 @@ skerry_room(cli
           cli_admin_output.cpp cli_backup_files.cpp backup_file.cpp cli_batch.cpp cli_bulk.cpp cli_call.cpp
           cli_client_run.cpp cli_cluster_control.cpp cli_cluster_links.cpp cli_cluster_local.cpp cli_cluster_output.cpp
           cli_cluster_plan.cpp cli_cluster_process.cpp cli_cluster_up.cpp cli_dataserver_output.cpp cli_document.cpp cli_json_members.cpp
-          cli_output.cpp cli_parse.cpp cli_parse_batch.cpp cli_perf_report.cpp cli_perf_run.cpp cli_session.cpp
+          cli_output.cpp cli_parse.cpp cli_parse_batch.cpp cli_prefix.cpp cli_perf_report.cpp cli_perf_run.cpp cli_session.cpp
           cli_shell_editor.cpp cli_shell_line.cpp cli_top_cluster.cpp cli_top_cluster_view.cpp cli_top_view.cpp
-  TESTS   backup_file_test.cpp cli_cluster_links_test.cpp cli_cluster_output_test.cpp cli_cluster_plan_test.cpp cli_output_test.cpp cli_parse_test.cpp
+  TESTS   backup_file_test.cpp cli_cluster_links_test.cpp cli_cluster_output_test.cpp cli_cluster_plan_test.cpp cli_output_test.cpp cli_parse_test.cpp cli_prefix_test.cpp
           cli_perf_report_test.cpp cli_shell_line_test.cpp cli_top_view_test.cpp completion_test.cpp
   DEPS    base runtime net auth rpc store client
   TEST_DEPS skerry_net_testing

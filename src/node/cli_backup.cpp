@@ -12,6 +12,7 @@
 #include "node/backup_file.hpp"
 #include "node/cli_backup_files.hpp"
 #include "node/cli_call.hpp"
+#include "node/cli_number.hpp"
 #include "runtime/clock.hpp"
 
 namespace skerry::node {
@@ -21,11 +22,14 @@ namespace admin_pb = admin::v1;
 
 constexpr auto backup_method = "/skerry.admin.v1.Backup/Backup";
 constexpr auto restore_method = "/skerry.admin.v1.Backup/Restore";
+constexpr auto check_method = "/skerry.admin.v1.Backup/CheckRestore";
+constexpr auto check_patience = 30s;
 
 struct BackupFlags : ConnectionFlags {
   std::string name_space;
   std::string file = "-";
   Existing existing = Existing::kept;
+  std::uint32_t replicas = 0;   // as the server sees fit
   bool json = false, check_only = false;
 };
 
@@ -138,11 +142,18 @@ struct Restore {
 };
 
 Task<Talked> send(rpc::Channel& channel, rpc::Metadata metadata, Restore& restore, const std::string& name, Result<>& ours) {
-  auto call = co_await channel.open(restore_method, {.deadline = no_deadline, .metadata = std::move(metadata)});
-  if (!call) co_return Talked{rpc::Status::from(call.error()), false};
   admin_pb::RestoreRequest request;
   request.mutable_wish()->set_namespace_(name);
+  request.mutable_wish()->set_replicas(restore.flags.replicas);
   *request.mutable_wish()->mutable_manifest() = restore.check.manifest();
+  // A pipe can't be read again for a second server: first ask whether this one would take it.
+  const SystemClock clock;
+  admin_pb::CheckRestoreResponse checked;
+  const rpc::CallOptions asking{.deadline = clock.now() + check_patience, .metadata = metadata};
+  if (auto status = co_await channel.unary(check_method, request.wish(), checked, asking); !status.ok())
+    co_return Talked{std::move(status)};
+  auto call = co_await channel.open(restore_method, {.deadline = no_deadline, .metadata = std::move(metadata)});
+  if (!call) co_return Talked{rpc::Status::from(call.error()), false};
   bool taken = (co_await (*call)->write(request)).has_value();
   while (taken) {
     const auto block = restore.input.next_block(restore.check);
@@ -209,9 +220,11 @@ CLI::App& add_command(CLI::App& app, const char* name, const char* help, const s
 void add_backup_commands(CLI::App& app, Command& chosen) {
   const auto saved = std::make_shared<BackupFlags>();
   saved->name_space = "default";
-  CLI::App& backup = add_command(app, "backup", "Save a namespace of a standalone while it serves", saved);
-  backup.footer("Example:\n  skerry backup -n default -f default.skerry\n  skerry backup | zstd > default.skerry.zst\n\n" +
-                exit_statuses_text());
+  CLI::App& backup = add_command(app, "backup", "Save a namespace while it serves", saved);
+  backup.footer(
+      "A cluster's goes through its coordinator.\n\nExample:\n  skerry backup -n default -f default.skerry\n"
+      "  skerry backup | zstd > default.skerry.zst\n  skerry backup -a localhost:6651 -n logs -f logs.skerry\n\n" +
+      exit_statuses_text());
   backup.add_option("-n,--namespace", saved->name_space, "The namespace")->capture_default_str();
   backup.add_option("-f,--file", saved->file, "Where to; - for standard output")->capture_default_str();
   backup.add_flag_callback(
@@ -219,12 +232,18 @@ void add_backup_commands(CLI::App& app, Command& chosen) {
   backup.callback([&chosen, saved] { chosen = [saved] { return run_backup(*saved); }; });
 
   const auto back = std::make_shared<BackupFlags>();
-  CLI::App& restore = add_command(app, "restore", "Make a namespace of a standalone from a backup", back);
+  CLI::App& restore = add_command(app, "restore", "Make a namespace from a backup", back);
   restore.footer(
-      "Example:\n  skerry restore -n copy -f default.skerry\n  zstd -dc default.skerry.zst | skerry restore -n copy\n\n" +
+      "What a standalone has saved can be restored in a cluster, through its coordinator, and the other way round.\n\n"
+      "Example:\n  skerry restore -n copy -f default.skerry\n  zstd -dc default.skerry.zst | skerry restore -n copy\n"
+      "  skerry restore -a localhost:6651 -n logs -f logs.skerry --replication-factor 3\n\n" +
       exit_statuses_text());
   restore.add_option("-n,--namespace", back->name_space, "The namespace to make; that of the backup when it is not given");
   restore.add_option("-f,--file", back->file, "Where from; - for standard input")->capture_default_str();
+  restore
+      .add_option("--replication-factor", back->replicas,
+                  "In a cluster: copies of each shard; without it as many as there were, 3 of what comes from a standalone")
+      ->transform(whole_number<std::uint32_t>());
   restore.add_flag("--check", back->check_only, "Only read the backup and say whether it is whole; asks no server");
   restore.callback([&chosen, back] { chosen = [back] { return run_restore(*back); }; });
 }

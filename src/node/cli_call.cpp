@@ -54,8 +54,10 @@ constexpr std::array service_owners{
     ServiceOwner{"/io.oxia.proto.v1.OxiaAdmin/",
                  "is neither a standalone nor a coordinator: a cluster is managed through its coordinator, at its public address "
                  "(such as -a localhost:6651)"},
-    ServiceOwner{"/skerry.admin.v1.Backup/",
-                 "is no standalone: backup and restore work with a standalone alone, there is no backup of a cluster yet"}};
+    ServiceOwner{
+        "/skerry.admin.v1.Backup/",
+        "is neither a standalone nor a coordinator: a cluster is backed up through its coordinator, at its public address "
+        "(such as -a localhost:6651)"}};
 
 // In the server's words, where it says more than that it does not know the method.
 std::string why_unimplemented(const std::string& where, const std::string& method, const std::string& said) {

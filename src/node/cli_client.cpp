@@ -148,21 +148,26 @@ void add_batch(CLI::App& client, Command& chosen, Shared shared) {
 }
 
 void add_range_options(CLI::App& app, RangeFlags& flags) {
-  app.add_option("-s,--key-min", flags.min, "Key range minimum (inclusive); none: from the first");
-  app.add_option("-e,--key-max", flags.max, "Key range maximum (exclusive); none: to the last");
+  CLI::Option* min = app.add_option("-s,--key-min", flags.min, "Key range minimum (inclusive); none: from the first");
+  CLI::Option* max = app.add_option("-e,--key-max", flags.max, "Key range maximum (exclusive); none: to the last");
   app.add_option("-p,--partition-key", flags.partition_key, "Ask only the shard of this partition key");
-  app.add_option("--index", flags.index, "Walk in the order of this secondary index; the range is of its keys");
-  app.add_flag("--internal-keys", flags.internal_keys, "Show the store's own records below __oxia/ too");
+  CLI::Option* index =
+      app.add_option("--index", flags.index, "Walk in the order of this secondary index; the range is of its keys");
+  CLI::Option* internal = app.add_flag("--internal-keys", flags.internal_keys, "Show the store's own records below __oxia/ too");
   app.add_option("--limit", flags.limit, "Stop after so many; what takes it up again is told at the end")
       ->transform(whole_number<std::uint64_t>());
   app.add_flag("--reverse", flags.reverse, "From the last to the first");
-  app.add_option("--page-token", flags.page_token, "Go on where the same command with a --limit stopped");
+  CLI::Option* token = app.add_option("--page-token", flags.page_token, "Go on where the same command with a --limit stopped");
+  CLI::Option* prefix =
+      app.add_option("--prefix", flags.prefix, "Only keys that begin so, at whatever depth, in place of a range");
+  for (CLI::Option* other : {min, max, index, internal, token}) prefix->excludes(other);
 }
 
 void add_walks(CLI::App& client, Command& chosen, Shared shared) {
   Subcommand<RangeFlags> list(client, "list", "List keys");
   list.app.description(
-      "List keys in order, one a line.\nExample: skerry client list -s /config/ -e /config//   (the direct children of /config)");
+      "List keys in order, one a line.\nExample: skerry client list -s /config/ -e /config//   (the direct children of /config)\n"
+      "         skerry client list --prefix /config/            (their children, too)");
   add_range_options(list.app, *list.flags);
   list.runs(chosen, shared, run_list);
 

@@ -43,7 +43,7 @@ struct DeleteFlags {
 };
 struct RangeFlags {
   std::string min, max;
-  std::optional<std::string> partition_key, index;
+  std::optional<std::string> prefix, partition_key, index;
   bool internal_keys = false;
   std::optional<std::uint64_t> limit;
   bool reverse = false;

@@ -11,6 +11,7 @@
 #include "node/cli_command.hpp"
 #include "node/cli_output.hpp"
 #include "node/cli_parse.hpp"
+#include "node/cli_prefix.hpp"
 #include "runtime/setting_value.hpp"
 #include "store/key_order.hpp"
 
@@ -183,6 +184,30 @@ class Countdown {
   std::optional<std::uint64_t> left_;
 };
 
+const std::string& key_of(const std::string& key) { return key; }
+const std::string& key_of(const client::Record& record) { return record.key; }
+
+// `walk` is list() or scan() of a client. Returns how to go on after a limit; of a prefix nobody can.
+template <class Walk, class Visit>
+Result<std::string> walk_range(const ClientFlags& shared, const RangeFlags& flags, Walk walk, Visit visit) {
+  auto [range, options] = range_of(flags);
+  if (!flags.prefix) return walk(std::move(range), std::move(options), visit);
+  const auto order = shared.key_sorting == "natural" ? store::KeyOrder::natural : store::KeyOrder::hierarchical;
+  PrefixWalk prefix(order, options.direction, *flags.prefix);
+  Countdown countdown(options.limit);
+  options.limit.reset();   // of keys that begin so
+  for (bool goes_on = true; goes_on;) {
+    goes_on = false;
+    TRYV(walk(prefix.range(), options, [&](const auto& found) {
+      const PrefixWalk::Step step = prefix.meet(key_of(found));
+      goes_on = step == PrefixWalk::Step::begin_anew;
+      if (step == PrefixWalk::Step::take) return visit(found) && countdown.take();
+      return step == PrefixWalk::Step::pass;
+    }));
+  }
+  return std::string();
+}
+
 }  // namespace
 
 Result<ClientPtr> connect(const ClientFlags& shared) { return shared.kept_client ? shared.kept_client() : connect_anew(shared); }
@@ -248,9 +273,9 @@ int run_list(const ClientFlags& shared, const RangeFlags& flags) {
   if (flags.limit == 0U) return exit_ok;
   const auto made = connect(shared);
   if (!made) return report(made.error());
-  auto [range, options] = range_of(flags);
   Output out;
-  const auto walked = (*made)->list(std::move(range), std::move(options), [&](const std::string& key) {
+  const auto list = [&](auto... arguments) { return (*made)->list(std::move(arguments)...); };
+  const auto walked = walk_range(shared, flags, list, [&](const std::string& key) {
     out.line(shared.format == Format::json ? key_json(key) : key);
     return !out.failed();
   });
@@ -262,10 +287,10 @@ int run_range_scan(const ClientFlags& shared, const RangeFlags& flags) {
   if (flags.limit == 0U) return exit_ok;
   const auto made = connect(shared);
   if (!made) return report(made.error());
-  auto [range, options] = range_of(flags);
   Output out;
+  const auto scan = [&](auto... arguments) { return (*made)->scan(std::move(arguments)...); };
   bool first = true;
-  const auto walked = (*made)->scan(std::move(range), std::move(options), [&](const client::Record& record) {
+  const auto walked = walk_range(shared, flags, scan, [&](const client::Record& record) {
     if (shared.format == Format::json) {
       out.line(record_json(record));
     } else {

@@ -146,12 +146,24 @@ std::vector<std::string> row_of(const v1::Cluster& cluster, const v1::ClusterSha
 
 const std::vector<std::string> shard_head{"SHARD", "NAMESPACE", "HASHES", "STATE", "TERM", "REPLICAS", "LAG", "WAITS FOR"};
 
+std::string state_of(const v1::Cluster& cluster, const v1::ClusterNamespace& space) {
+  if (space.deleting()) return "being deleted";
+  if (!space.why_missing().empty()) return space.why_missing();
+  const auto serving = std::ranges::count_if(cluster.shards(), [&](const v1::ClusterShard& each) {
+    return each.namespace_() == space.name() && each.serving();
+  });
+  const auto not_to_serve = std::ranges::count_if(cluster.shards(), [&](const v1::ClusterShard& each) {   // yet, or any more
+    return each.namespace_() == space.name() && !each.serving() && each.has_reshape();
+  });
+  const auto wanted = std::max<std::int64_t>(space.shards() - not_to_serve, 1);
+  return serving >= wanted ? "ready" : fmt::format("{} of {} shards serve", serving, wanted);
+}
+
 std::string namespaces_table(const v1::Cluster& cluster) {
   std::vector<std::vector<std::string>> rows{{"NAMESPACE", "SHARDS", "REPLICAS", "STATE"}};
   for (const v1::ClusterNamespace& each : cluster.namespaces()) {
-    std::string state = each.deleting() ? "being deleted" : each.why_missing();
     rows.push_back(
-        {each.name(), fmt::to_string(each.shards()), fmt::to_string(each.replicas()), state.empty() ? "ready" : state});
+        {each.name(), fmt::to_string(each.shards()), fmt::to_string(each.replicas()), state_of(cluster, each)});
   }
   return table_text(rows);
 }

@@ -107,6 +107,19 @@ TEST(ClusterOutput, status_names_the_shards_that_wait_and_no_others) {
   EXPECT_THAT(cluster_text(cluster, AdminFormat::table), HasSubstr("has not read the cluster's configuration"));
 }
 
+TEST(ClusterOutput, a_namespace_is_ready_when_all_its_shards_serve) {
+  v1::Cluster cluster = small();
+  EXPECT_THAT(cluster_text(cluster, AdminFormat::table), HasSubstr("ready"));
+  cluster.mutable_shards(0)->set_serving(false);
+  EXPECT_THAT(cluster_text(cluster, AdminFormat::table), HasSubstr("0 of 1 shards serve"));
+  cluster.mutable_shards(0)->set_serving(true);
+  v1::ClusterShard& child = *cluster.add_shards();   // of a split: not to serve yet
+  child.set_namespace_("default");
+  child.mutable_reshape();
+  cluster.mutable_namespaces(0)->set_shards(2);
+  EXPECT_THAT(cluster_text(cluster, AdminFormat::table), HasSubstr("ready"));
+}
+
 TEST(ClusterOutput, all_is_led_when_every_namespace_is_there_and_every_leader_serves) {
   v1::Cluster cluster = small();
   EXPECT_TRUE(all_led(cluster));

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
 
 #include "base/nearest.hpp"
 #include "client/error.hpp"
@@ -99,7 +100,38 @@ void tell_unknown(const CLI::App& deepest, const std::string& word) {
   }
 }
 
+// What is typed to name it.
+std::string words_to(const CLI::App& app) {
+  std::string words = app.get_name();
+  for (const CLI::App* parent = app.get_parent(); parent != nullptr; parent = parent->get_parent()) {
+    words = parent->get_name() + " " + words;
+  }
+  words.erase(0, words.find_first_not_of(' '));   // in the shell the program itself has no name
+  return words;
+}
+
+int help_about(const CLI::App& app, const std::vector<std::string>& topic) {
+  const CLI::App* about = &app;
+  for (const std::string& word : topic) {
+    const auto named = about->get_subcommands([&word](const CLI::App* each) { return each->get_name() == word; });
+    if (named.empty()) return tell_unknown(*about, word), exit_usage;
+    about = named.front();
+  }
+  return fmt::print("{}", about->get_formatter()->make_help(about, words_to(*about), CLI::AppFormatMode::Normal)), exit_ok;
+}
+
 }  // namespace
+
+void add_help_words(CLI::App& app, Command& chosen) {
+  const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
+  if (subcommands.empty()) return;
+  for (CLI::App* each : subcommands) add_help_words(*each, chosen);
+  CLI::App& help = *app.add_subcommand("help", "Print this help, or that of a word");
+  if (app.get_parent() != nullptr) help.group("");   // --help is enough there
+  const auto topic = std::make_shared<std::vector<std::string>>();
+  help.add_option("WORD", *topic, "Whose help");
+  help.callback([&app, &chosen, topic] { chosen = [&app, topic] { return help_about(app, *topic); }; });
+}
 
 int exit_for(const CLI::App& app, const CLI::ParseError& error) {
   // A misspelt subcommand is first of all a missing one to the parser, or none at all beside --help; people want to hear of the
@@ -119,11 +151,7 @@ int exit_for(const CLI::App& app, const CLI::ParseError& error) {
   } else {
     fmt::print(stderr, "Error: {}\n", error.what());
   }
-  std::string words = deepest.get_name();
-  for (const CLI::App* parent = deepest.get_parent(); parent != nullptr; parent = parent->get_parent()) {
-    words = parent->get_name() + " " + words;
-  }
-  words.erase(0, words.find_first_not_of(' '));   // in the shell the program itself has no name
+  const std::string words = words_to(deepest);
   fmt::print(stderr, "`{}` tells what {}.\n", words.empty() ? "help" : words + " --help",
              words.empty() ? "there is" : "it takes");
   return exit_usage;

@@ -34,6 +34,10 @@ std::string exit_statuses_text();
 // Prints "Error: …" to stderr and returns the status that belongs to it.
 int report(const Error& error);
 
+// Gives this command, and each below it that has subcommands, the word `help`: `client help put` is `client put --help`. When all
+// are there.
+void add_help_words(CLI::App& app, Command& chosen);
+
 // For main(): prints help or what is wrong with the command line; 0 for help, else exit_usage.
 int exit_for(const CLI::App& app, const CLI::ParseError& error);
 

@@ -42,6 +42,7 @@ struct Grammar {
     app.require_subcommand(1);
     add_client_words(app, chosen, flags);
     add_admin_command(app, chosen, connection);
+    for (CLI::App* word : app.get_subcommands([](const CLI::App*) { return true; })) add_help_words(*word, chosen);
     app.add_subcommand("use", "Go to another namespace")->add_option("NAMESPACE", name_space, "Its name")->required();
     app.add_subcommand("help", "Say what there is")->add_option("WORD", topic, "One of these words");
     app.add_subcommand("exit", "Leave the shell; so does Ctrl-D");

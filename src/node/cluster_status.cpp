@@ -87,11 +87,12 @@ NamespaceStatus read_namespace(Reader& reader, const YAML::Node& node, std::uint
 
 }  // namespace
 
-void ClusterStatus::add_namespace(const std::string& name, std::uint32_t shards, store::KeyOrder order, bool notifications) {
+void ClusterStatus::add_namespace(const std::string& name, const std::vector<control::HashRange>& shards, store::KeyOrder order,
+                                  bool notifications) {
   NamespaceStatus& space = namespaces[name];
   space.order = order;
   space.notifications = notifications;
-  for (const control::HashRange& range : control::split_hashes(shards)) {
+  for (const control::HashRange& range : shards) {
     const auto node = static_cast<std::uint32_t>(next_shard.value() % nodes);
     space.shards[next_shard] = {.term = Term{0}, .node = node, .hashes = range};
     next_shard = next_shard.next();

@@ -33,8 +33,9 @@ struct ClusterStatus {
   std::map<ShardId, std::uint32_t>
       deleting;   // shards of deleted namespaces whose records are still being deleted, and their nodes
 
-  // Adds a namespace whose shards are spread over the nodes in turn. Requires: it does not exist.
-  void add_namespace(const std::string& name, std::uint32_t shards, store::KeyOrder order, bool notifications);
+  // Adds a namespace of shards with these hashes, spread over the nodes in turn. Requires: it does not exist.
+  void add_namespace(const std::string& name, const std::vector<control::HashRange>& shards, store::KeyOrder order,
+                     bool notifications);
 
   // Its shards are to be deleted. Requires: it exists.
   void remove_namespace(const std::string& name);

@@ -10,8 +10,8 @@ ClusterStatus two_namespaces() {
   ClusterStatus status;
   status.instance_id = "f00d";
   status.nodes = 2;
-  status.add_namespace("default", 3, store::KeyOrder::hierarchical, true);
-  status.add_namespace("logs", 1, store::KeyOrder::natural, false);
+  status.add_namespace("default", control::split_hashes(3), store::KeyOrder::hierarchical, true);
+  status.add_namespace("logs", control::split_hashes(1), store::KeyOrder::natural, false);
   return status;
 }
 
@@ -37,7 +37,7 @@ TEST(ClusterStatus, remembers_shards_that_are_still_to_be_deleted) {
   const Result<ClusterStatus> read = ClusterStatus::from_yaml(status.to_yaml());
   ASSERT_TRUE(read.has_value()) << read.error().message();
   EXPECT_EQ(read->deleting, (std::map<ShardId, std::uint32_t>{{ShardId{3}, 1U}}));
-  status.add_namespace("logs", 1, store::KeyOrder::natural, false);
+  status.add_namespace("logs", control::split_hashes(1), store::KeyOrder::natural, false);
   EXPECT_TRUE(status.namespaces.at("logs").shards.contains(ShardId{4})) << "a number is never used twice";
   EXPECT_EQ(ClusterStatus::from_yaml("instanceId: a\nnodes: 1\nshardIdGenerator: 1\nnamespaces: {}\n"
                                      "deletingShards:\n  0: {name: node-7}\n")

@@ -55,11 +55,14 @@ CoordinatorRole::CoordinatorRole(AppletContext& context, CoordinatorOptions opti
       metrics_(context.metrics(), options_.public_address.text(), *coordinator_),
       admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
       cluster_admin_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)}),
+      cluster_backup_({context.core, *coordinator_, std::bind_front(&CoordinatorRole::change_config, this)},
+                      network(options_.security.peer_tls, peer_network_)),
       health_(context.core),
       config_file_(raft_ != nullptr ? control::ConfigFile::Keeper::several : control::ConfigFile::Keeper::alone),
       turn_(context.core, 1), tasks_(context.core) {
   admin_.register_in(public_methods_);
   cluster_admin_.register_in(public_methods_);
+  cluster_backup_.register_in(public_methods_);
   health_.add_to(public_methods_);
   reflection_.add_to(public_methods_);
   health_.add_to(internal_methods_);
@@ -131,6 +134,7 @@ Task<> CoordinatorRole::stop() {
   health_.set("", rpc::Health::Serving::no);
   if (json_api_ != nullptr) co_await json_api_->remove(public_methods_);
   co_await public_server_->stop(context_.core.now() + office_drain_time);
+  co_await cluster_backup_.stop();
   co_await tasks_.cancel_and_join();
   co_await internal_server_->stop(context_.core.now() + office_drain_time);
   co_await coordinator_->stop();

@@ -6,6 +6,7 @@
 
 #include "control/admin_service.hpp"
 #include "control/cluster_admin.hpp"
+#include "control/cluster_backup.hpp"
 #include "control/config_file.hpp"
 #include "control/coordinator.hpp"
 #include "control/metadata_memory.hpp"
@@ -94,6 +95,7 @@ class CoordinatorRole {
   CoordinatorMetrics metrics_;
   control::AdminService admin_;
   control::ClusterAdmin cluster_admin_;
+  control::ClusterBackup cluster_backup_;
   rpc::Health health_;
   rpc::Reflection reflection_;
   rpc::Methods public_methods_, internal_methods_;

@@ -54,8 +54,8 @@ Result<> fulfil(const FolderWish& wish, ClusterStatus& status) {
                   fmt::format("namespace \"{}\" would be one more than the {} that a data folder can have", each.name,
                               limits::cluster_namespaces_max));
     } else {
-      status.add_namespace(each.name, each.shards.value_or(1), each.order.value_or(store::KeyOrder::hierarchical),
-                           each.notifications.value_or(true));
+      status.add_namespace(each.name, control::split_hashes(each.shards.value_or(1)),
+                           each.order.value_or(store::KeyOrder::hierarchical), each.notifications.value_or(true));
     }
   }
   return {};

@@ -87,7 +87,7 @@ Task<Result<>> Storage::forget(ShardId shard, std::uint32_t node, Deadline deadl
 // --- shards from elsewhere
 
 struct Storage::Restoring {
-  store::SnapshotInstaller installer;
+  std::unique_ptr<replica::StateRestorer> state;
   bool busy = false;   // takes a block
 
   class Busy;
@@ -109,28 +109,13 @@ Task<Result<std::optional<std::uint64_t>>> Storage::restore(ShardId shard, std::
   NodeStorage& node = node_of(number);
   auto& found = restoring_[shard];
   if (!found) {
-    CO_TRY(store::ShardEngine * state, node.engine().shard(shard));
-    found = std::make_shared<Restoring>(store::SnapshotInstaller(*state, std::nullopt, order));
+    CO_TRY(auto state, replica::StateRestorer::make({context_.core, node.log(), node.engine(), shard, order}));
+    found = std::make_shared<Restoring>(std::move(state));
   }
   const std::shared_ptr<Restoring> restoring = found;
   const Restoring::Busy busy(restoring->busy);
-  co_return co_await take(node, shard, *restoring, std::move(block));
-}
-
-Task<Result<std::optional<std::uint64_t>>> Storage::take(NodeStorage& node, ShardId shard, Restoring& restoring, Bytes block) {
-  while (!node.engine().has_room()) {
-    if (auto obstacle = node.engine().obstacle()) co_return fail(*std::move(obstacle));
-    co_await context_.core.sleep_for(10ms);
-  }
-  CO_TRYV(node.engine().health());
-  store::SnapshotInstaller& installer = restoring.installer;
-  CO_TRYV(installer.take(block));
-  if (!installer.whole()) co_return std::nullopt;
-  CO_TRYV(co_await installer.finish());
-  // The shard takes it when it is opened, because its log says so.
-  CO_TRY(const disk::Sequence sequence, node.log().snapshot_installed(shard, installer.head().term, installer.head().offset));
-  CO_TRYV(co_await node.log().wait_synced(sequence));
-  co_return installer.place().records;
+  CO_TRY(const auto restored, co_await restoring->state->take(std::move(block)));
+  co_return restored ? std::optional(restored->records) : std::nullopt;
 }
 
 Task<> Storage::end_restore(ShardId shard) {

@@ -8,9 +8,9 @@
 #include "disk/machine_disk.hpp"
 #include "node/data_folder.hpp"
 #include "node/node_storage.hpp"
+#include "replica/state_restorer.hpp"
 #include "runtime/applets.hpp"
 #include "serve/shard_directory.hpp"
-#include "store/snapshot_installer.hpp"
 
 namespace skerry::node {
 
@@ -49,7 +49,6 @@ class Storage final : public serve::ShardHost {
   Task<Result<>> open_shards(NodeStorage& node);
   Task<Result<>> open_shard(NodeStorage& node, const std::string& name, const NamespaceStatus& space, ShardId id);
   NodeStorage& node_of(std::uint32_t number) const;
-  Task<Result<std::optional<std::uint64_t>>> take(NodeStorage& node, ShardId shard, Restoring& restoring, Bytes block);
   void report(const replica::Shard& shard, const std::string& space) const;
 
   AppletContext& context_;

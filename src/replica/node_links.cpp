@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <map>
 #include <vector>
 
 #include "base/assert.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr auto link_method = "/skerry.replica.v1.Replication/Link";
 constexpr auto snapshot_method = "/skerry.replica.v1.Replication/SendSnapshot";
+constexpr std::size_t early_bytes_max = 4 << 20;   // from one node, for replicas that are not here yet
 constexpr auto instance_header = "skerry-instance", from_header = "skerry-from", to_header = "skerry-to";
 
 std::optional<NodeId> node_in(std::optional<std::string_view> text) {
@@ -180,11 +182,9 @@ class NodeLinks::Inbound {
       if (!more) status_ = rpc::Status::from(more.error());
       if (!more || !*more) co_return;
       links_.heard_[node_] = links_.core_.now();
-      for (const auto& each : request.appends()) {
-        if (auto taken = take(each); !taken) {
-          status_ = rpc::Status::from(taken.error());
-          co_return;
-        }
+      if (auto taken = co_await take_all(request); !taken) {
+        status_ = rpc::Status::from(taken.error());
+        co_return;
       }
       if (!request.has_heartbeat()) continue;
       const Heartbeat heartbeat = replica::read(request.heartbeat());
@@ -194,13 +194,49 @@ class NodeLinks::Inbound {
   }
 
   // Fails when the stream makes no sense; what a replica refuses is lost, and its leader asks again.
+  Task<Result<>> take_all(const wire::LinkRequest& request) {
+    CO_TRYV(take_early());
+    for (const auto& each : request.appends()) {
+      CO_TRYV(take(each));
+      if (links_.core_.yield_due()) co_await links_.core_.yield();
+    }
+    co_return Result<>{};
+  }
+
   Result<> take(const wire::Append& each) {
     TRY(const Append message, replica::read(each));
     Shard* shard = links_.group_.find(ShardId(each.shard()));
-    if (shard == nullptr) return {};
+    if (shard == nullptr) {
+      keep_for_later(each);
+      return {};
+    }
     entries_.assign(each.entries().begin(), each.entries().end());
     const auto done = shard->append(node_, message, entries_);
     if (!done && done.error() == make_error_code(Errc::corrupt)) return fail(done.error());
+    return {};
+  }
+
+  // The replica may be about to be opened, here as a new member or after a start. Were it lost, its leader would ask again only
+  // when its patience ends.
+  void keep_for_later(const wire::Append& each) {
+    const auto [place, fresh] = early_.try_emplace(ShardId(each.shard()));
+    const std::size_t before = fresh ? 0 : place->second.ByteSizeLong(), bytes = each.ByteSizeLong();
+    if (early_bytes_ - before + bytes > early_bytes_max) {
+      if (fresh) early_.erase(place);
+      return;
+    }
+    early_bytes_ += bytes - before;
+    place->second = each;
+  }
+
+  Result<> take_early() {
+    for (auto next = early_.begin(); next != early_.end();) {
+      const auto at = next++;
+      if (links_.group_.find(at->first) == nullptr) continue;
+      const wire::Append due = std::move(early_.extract(at).mapped());
+      early_bytes_ -= due.ByteSizeLong();
+      TRYV(take(due));
+    }
     return {};
   }
 
@@ -219,6 +255,8 @@ class NodeLinks::Inbound {
   rpc::Replies<v1::LinkAnswer>& replies_;
   wire::LinkAnswer queued_;
   std::vector<BytesView> entries_;   // kept for its room
+  std::map<ShardId, wire::Append> early_;   // the newest for each replica that is not here yet
+  std::size_t early_bytes_ = 0;
   rpc::Status status_;
   WaitList ready_;
 };
@@ -340,4 +378,4 @@ void NodeLinks::probe_all(NodeId node) {
   for (const auto& [id, shard] : group_.shards()) shard->probe(node);
 }
 
-}  // namespace skerry::replica
+}   // namespace skerry::replica

@@ -31,8 +31,12 @@ struct TestNode {
     links->register_in(methods);
     server = rpc::Server::make(core, network, methods, {});
     CO_TRYV(server->start(address));
-    CO_TRYV(co_await group->open(shard_id, {.seat = Seat{id, &leases, links.get()}}));
+    if (opens) CO_TRYV(co_await open());
     if (housekeeping) group->start();
+    co_return Result<>{};
+  }
+  Task<Result<>> open() {
+    CO_TRYV(co_await group->open(shard_id, {.seat = Seat{id, &leases, links.get()}}));
     co_return Result<>{};
   }
   Task<Result<>> stop() {
@@ -54,6 +58,7 @@ struct TestNode {
   NodeLeases leases;
   NodeIdentity identity;
   std::optional<ShardGroupOptions> housekeeping;
+  bool opens = true;   // its replica, when it starts
   rpc::Methods methods;
   std::unique_ptr<disk::Log> log;
   std::unique_ptr<store::MemoryEngine> engine;
@@ -70,10 +75,12 @@ struct NodeLinksTest : testing::Test {
   Term term{0};
 
   std::optional<ShardGroupOptions> housekeeping;   // of nodes that are added
+  bool opens = true;   // the same
 
   TestNode& add(std::uint32_t number, std::string instance = "one") {
     auto& node = *nodes.emplace_back(std::make_unique<TestNode>(world.core, fabric, number, std::move(instance)));
     node.housekeeping = housekeeping;
+    node.opens = opens;
     const auto started = run(node.start());
     EXPECT_TRUE(started) << started.error().message();
     addresses[node.id] = node.address;
@@ -118,6 +125,15 @@ struct NodeLinksTest : testing::Test {
     ASSERT_TRUE(leader.shard().become_leader(std::move(told)));
     ASSERT_TRUE(wait([&] { return leader.shard().serves(); }));
   }
+  bool is_level(TestNode& node, TestNode& leader) { return node.shard().status().applied == leader.shard().commit(); }
+  // The others are told apart by their number, and voters are those that are there at first.
+  bool teach(TestNode& leader, const std::vector<TestNode*>& learners) {
+    version = version.next();
+    ChangeMembers told{.term = term, .membership = {.version = version, .old_voters = {}, .voters = {leader.id}, .learners = {}}};
+    for (const TestNode* each : learners) told.membership.learners.push_back(each->id);
+    return leader.shard().change_members(told).has_value();
+  }
+  MembershipVersion version{0};
   bool put(TestNode& leader, Bytes key, Bytes value) {
     const PutRequest request(std::move(key), std::move(value));
     Ticket ticket = leader.shard().propose(request.request());
@@ -174,6 +190,19 @@ TEST_F(NodeLinksTest, a_leader_that_nobody_hears_loses_its_lease_and_gets_it_bac
   EXPECT_TRUE(put(*nodes[0], "key", "value"));
 }
 
+TEST_F(NodeLinksTest, a_replica_that_is_opened_late_learns_at_once_what_its_leader_had_sent) {
+  TestNode& leader = add(1);
+  opens = false;
+  TestNode& other = add(2);
+  lead(leader, {&leader});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(put(leader, "key" + std::to_string(i), "value"));
+  ASSERT_TRUE(teach(leader, {&other}));
+  world.advance(limits::append_patience / 5);
+  ASSERT_TRUE(run(other.open()));
+  world.advance(limits::append_patience / 5);
+  EXPECT_TRUE(is_level(other, leader));
+}
+
 TEST_F(NodeLinksTest, large_entries_and_many_arrive_whole) {
   for (std::uint32_t number = 1; number <= 3; ++number) add(number);
   lead(*nodes[0]);
@@ -205,15 +234,6 @@ struct NodeLinksSnapshotTest : NodeLinksTest {
       return leader.log->shard(shard_id).first > Offset(records - 5) || leader.log->shard(shard_id).first == no_offset;
     }));
   }
-  bool is_level(TestNode& node, TestNode& leader) { return node.shard().status().applied == leader.shard().commit(); }
-  // The others are told apart by their number, and voters are those that are there at first.
-  bool teach(TestNode& leader, const std::vector<TestNode*>& learners) {
-    version = version.next();
-    ChangeMembers told{.term = term, .membership = {.version = version, .old_voters = {}, .voters = {leader.id}, .learners = {}}};
-    for (const TestNode* each : learners) told.membership.learners.push_back(each->id);
-    return leader.shard().change_members(told).has_value();
-  }
-  MembershipVersion version{0};
 };
 
 TEST_F(NodeLinksSnapshotTest, a_state_of_many_blocks_is_sent_and_taken) {

@@ -426,25 +426,47 @@ Task<bool> ReplicaDriver::send_from_log(NodeId node) {
   if (!wanted || wanted->kind == SendPlan::Kind::snapshot) co_return false;
   const Offset from = wanted->previous.offset.next();
   if (wanted->last < from || cache_.find(from) != nullptr) co_return false;
-  const auto entries = co_await parts_.log.read(parts_.shard, from, limits::append_bytes_max);
+  if (bytes_in_flight(node) > feed_bytes_max) {
+    co_await parts_.core.sleep_for(feed_pause);
+    co_return true;
+  }
+  const auto entries = co_await parts_.log.read(parts_.shard, from, feed_bytes_max);
   if (!entries || entries->empty()) {
     co_await parts_.core.sleep_for(limits::append_patience);
     co_return false;
   }
-  const auto plan = parts_.replica.next_send(node);   // the world may have changed
-  if (plan && plan->kind == SendPlan::Kind::snapshot) begin_snapshot(node);
-  if (!plan || plan->kind == SendPlan::Kind::snapshot) co_return false;
-  if (plan->previous.offset.next() != from || plan->last < from) co_return true;
+  std::span<const disk::LogEntry> rest(*entries);
+  while (!rest.empty()) {
+    const auto plan = parts_.replica.next_send(node);   // the world may have changed
+    if (plan && plan->kind == SendPlan::Kind::snapshot) begin_snapshot(node);
+    if (!plan || plan->kind == SendPlan::Kind::snapshot) co_return false;
+    if (plan->previous.offset.next() != rest.front().offset || plan->last < rest.front().offset) co_return true;
+    const std::size_t sent = send_some(node, *plan, rest);
+    if (sent == 0) co_return false;
+    rest = rest.subspan(sent);
+    if (parts_.core.yield_due()) co_await parts_.core.yield();
+  }
+  co_return true;
+}
+
+// As many as one planned message takes of what was read from the log.
+std::size_t ReplicaDriver::send_some(NodeId node, const SendPlan& plan, std::span<const disk::LogEntry> entries) {
   views_.clear();
   std::size_t bytes = 0;
-  for (const disk::LogEntry& entry : *entries) {
-    if (entry.offset > plan->last || entry.term != plan->entries_term) break;
+  for (const disk::LogEntry& entry : entries) {
+    if (entry.offset > plan.last || entry.term != plan.entries_term || views_.size() == feed_entries_max) break;
     views_.push_back(entry.payload);
     bytes += entry.payload.size();
   }
-  if (views_.empty()) co_return false;
-  send_entries(node, *plan, bytes);
-  co_return true;
+  const std::size_t count = views_.size();
+  if (count > 0) send_entries(node, plan, bytes);
+  return count;
+}
+
+std::size_t ReplicaDriver::bytes_in_flight(NodeId node) const {
+  const auto followers = parts_.replica.followers();
+  const auto found = std::ranges::find(followers, node, &FollowerProgress::node);
+  return found == followers.end() ? 0 : found->bytes_in_flight();
 }
 
 }   // namespace skerry::replica

@@ -104,6 +104,10 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
  private:
   static constexpr Duration tick_interval_min = 5ms;
   static constexpr Duration commit_news_delay = 5ms;   // nobody waits for it: followers answer no reads
+  // What a follower is brought up with from the log shares streams, cores and disks with what clients wait for: little of it is
+  // under way at a time, in messages that nobody works on for long.
+  static constexpr std::size_t feed_bytes_max = 256 << 10, feed_entries_max = 256;
+  static constexpr Duration feed_pause = 1ms;   // while as much is under way
   struct Logged {
     disk::Sequence sequence;
     LogPosition position;
@@ -158,6 +162,8 @@ class ReplicaDriver final : private disk::LogListener, private TurnHook, private
   void send_entries(NodeId node, const SendPlan& plan, std::size_t bytes);
   Task<> feed(NodeId node);
   Task<bool> send_from_log(NodeId node);
+  std::size_t send_some(NodeId node, const SendPlan& plan, std::span<const disk::LogEntry> entries);
+  std::size_t bytes_in_flight(NodeId node) const;
   void trim_cache();
 
   // --- snapshots (replica_snapshots.cpp)

@@ -23,6 +23,7 @@ class ClientCallImpl final : public ClientCall {
     co_return Result<>();
   }
   Task<Result<bool>> read(google::protobuf::MessageLite& into) override { return stream_->read(into); }
+  Task<Result<std::optional<BytesView>>> next() override { return stream_->next(); }
   Task<Status> finish() override {
     stream_->discard_replies();
     return stream_->ended();

@@ -2,6 +2,7 @@
 #pragma once
 #include <expected>
 #include <memory>
+#include <optional>
 
 #include "net/stream.hpp"
 #include "rpc/status.hpp"
@@ -38,6 +39,8 @@ class ClientCall {
   virtual Task<Result<>> finish_writing() = 0;
   // False at the end; then finish() tells how it ended.
   virtual Task<Result<bool>> read(google::protobuf::MessageLite& into) = 0;
+  // The same, as it came: valid until the next one; nothing at the end.
+  virtual Task<Result<std::optional<BytesView>>> next() = 0;
   virtual Task<Status> finish() = 0;
   virtual void cancel() = 0;
 };

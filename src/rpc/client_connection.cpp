@@ -52,10 +52,10 @@ struct ClientConnection::Callbacks {
     }
     return 0;
   }
-  static int stream_closed(nghttp2_session* session, std::int32_t stream, std::uint32_t http2_error, void* user) {
+  static int stream_closed(nghttp2_session*, std::int32_t stream, std::uint32_t http2_error, void* user) {
     ClientStream* call = self(user).call(stream);
     if (call == nullptr) return 0;
-    nghttp2_session_set_stream_user_data(session, stream, nullptr);
+    self(user).carry(stream, nullptr);
     call->stream_closed(http2_error);
     return 0;
   }
@@ -114,10 +114,12 @@ void ClientConnection::open_session() {
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
   adopt(session);
-  const std::array<nghttp2_settings_entry, 3> settings = {{
+  // The last one also spares this side the tree of priorities of RFC 7540: each stream is one of equals.
+  const std::array<nghttp2_settings_entry, 4> settings = {{
       {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(client_stream_window_bytes)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, 64 << 10},
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   }};
   SKERRY_ASSERT(nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0);
   SKERRY_ASSERT(nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, connection_window_bytes) == 0);
@@ -149,11 +151,10 @@ Result<> ClientConnection::submit(ClientStream& call, const Metadata& metadata) 
   FieldList fields;
   fields.add_constant(":method", "POST");
   fields.add_constant(":scheme", secure() ? "https" : "http");
-  fields.add(":path", call.method());
-  fields.add(":authority", options_.authority);
+  fields.add_borrowed(":path", call.method());
+  fields.add_constant(":authority", options_.authority);
   fields.add_constant("te", "trailers");
   fields.add_constant("content-type", "application/grpc");
-  fields.add_constant("user-agent", "grpc-skerry/0.1");
   if (call.deadline() != no_deadline) fields.add("grpc-timeout", wire::format_timeout(call.deadline() - core().now()));
   fields.add(metadata);
   nghttp2_data_provider provider;
@@ -164,6 +165,7 @@ Result<> ClientConnection::submit(ClientStream& call, const Metadata& metadata) 
     going_away_ = true;
     return fail(Errc::unavailable, "no call can be added to the connection: " + std::string(nghttp2_strerror(stream)));
   }
+  forget_lookup();
   call.begin(*this, stream);
   calls_.push_back(call);
   send_soon();
@@ -177,7 +179,7 @@ void ClientConnection::resume(const ClientStream& call) {
 
 void ClientConnection::reset(ClientStream& call) {
   if (closed()) return;
-  nghttp2_session_set_stream_user_data(session(), call.stream(), nullptr);
+  carry(call.stream(), nullptr);
   nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, call.stream(), NGHTTP2_CANCEL);
   send_soon();
 }

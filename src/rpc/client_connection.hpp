@@ -43,9 +43,7 @@ class ClientConnection final : public Http2Connection, private Timer {
   void after_receive() override { before_send(); }
   void before_send() override;
   void on_due() override;
-  ClientStream* call(std::int32_t stream) const {
-    return static_cast<ClientStream*>(nghttp2_session_get_stream_user_data(session(), stream));
-  }
+  ClientStream* call(std::int32_t stream) const { return static_cast<ClientStream*>(carried(stream)); }
 
   const ChannelOptions& options_;
   const Duration keepalive_interval_;

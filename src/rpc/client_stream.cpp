@@ -207,6 +207,16 @@ Task<Result<bool>> ClientStream::read(google::protobuf::MessageLite& into) {
   co_return true;
 }
 
+Task<Result<std::optional<BytesView>>> ClientStream::next() {
+  while (!inbound_.has_message()) {
+    if (status_) co_return std::nullopt;
+    co_await reader_.wait();
+  }
+  current_.assign(inbound_.front());
+  message_taken();
+  co_return current_;
+}
+
 Task<Status> ClientStream::ended() {
   while (!status_) co_await finisher_.wait();
   co_return *status_;

@@ -24,6 +24,7 @@ class ClientStream final : private Timer,
   Result<> queue(const google::protobuf::MessageLite& message);   // whatever is queued already
   void finish_writing();
   Task<Result<bool>> read(google::protobuf::MessageLite& into);
+  Task<Result<std::optional<BytesView>>> next();
   Task<Status> ended();
   bool has_reply() const { return inbound_.has_message(); }   // that was not read
   void discard_replies() { discarding_ = true; }
@@ -74,6 +75,7 @@ class ClientStream final : private Timer,
   std::size_t unreturned_ = 0;
   Bytes outbound_;
   std::size_t outbound_taken_ = 0;
+  Bytes current_;   // what next() gave out
   Parking reader_, writer_, finisher_;
   std::optional<Status> status_;   // once it has ended
   bool writing_done_ = false, discarding_ = false;

@@ -29,10 +29,7 @@ nghttp2_nv make_field(std::string_view name, std::string_view value) { return ma
 const std::array<nghttp2_nv, 2> response_fields = {make_constant_field(":status", "200"),
                                                    make_constant_field("content-type", "application/grpc")};
 
-void FieldList::add(std::string_view name, std::string value) {
-  texts_.push_back(std::move(value));
-  fields_.push_back(make_field(name, texts_.back()));
-}
+void FieldList::add(std::string_view name, std::string value) { add_borrowed(name, texts_.emplace_front(std::move(value))); }
 
 void FieldList::add(const Metadata& metadata) {
   for (const auto& [name, value] : metadata.fields()) {
@@ -40,7 +37,7 @@ void FieldList::add(const Metadata& metadata) {
     if (wire::is_binary_name(name)) {
       add(name, wire::base64_encode(value));
     } else if (is_metadata_value(value)) {
-      fields_.push_back(make_field(name, value));
+      add_borrowed(name, value);
     }
   }
 }

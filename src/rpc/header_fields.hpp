@@ -3,7 +3,8 @@
 #include <nghttp2/nghttp2.h>
 
 #include <array>
-#include <deque>
+#include <boost/container/small_vector.hpp>
+#include <forward_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,14 +33,17 @@ class FieldList {
   explicit FieldList(std::span<const nghttp2_nv> first) : fields_(first.begin(), first.end()) {}
   void add_constant(std::string_view name, std::string_view value) { fields_.push_back(make_constant_field(name, value)); }
   void add(std::string_view name, std::string value);
+  void add_borrowed(std::string_view name, std::string_view value) {
+    fields_.push_back(make_field(name, value));
+  }   // until submitted
   void add(const Metadata& metadata);
   void add_status(const Status& status, const Metadata& trailers);
   const nghttp2_nv* data() const { return fields_.data(); }
   std::size_t size() const { return fields_.size(); }
 
  private:
-  std::vector<nghttp2_nv> fields_;
-  std::deque<std::string> texts_;
+  boost::container::small_vector<nghttp2_nv, 12> fields_;
+  std::forward_list<std::string> texts_;
 };
 
 // What the wire calls `name` and `value`, as a field for people: "-bin" values decoded, one field for each.

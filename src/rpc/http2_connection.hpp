@@ -64,6 +64,20 @@ class Http2Connection : public TurnHook {
   void took_data(std::size_t bytes) { received_bytes_ += bytes; }
   TimePoint last_received() const { return last_received_; }
 
+  // The call that a stream carries; null: none. nghttp2 asks about one stream many times in a row.
+  void* carried(std::int32_t stream) const {
+    if (stream != looked_up_) {
+      carried_ = nghttp2_session_get_stream_user_data(session_.get(), stream);
+      looked_up_ = stream;
+    }
+    return carried_;
+  }
+  void carry(std::int32_t stream, void* call) {
+    nghttp2_session_set_stream_user_data(session_.get(), stream, call);
+    forget_lookup();
+  }
+  void forget_lookup() { looked_up_ = 0, carried_ = nullptr; }
+
   // For the data provider: bytes straight into what will be written, while there is room in this turn.
   Bytes& out() { return out_; }
   bool has_room() const;
@@ -92,6 +106,8 @@ class Http2Connection : public TurnHook {
   Traffic traffic_;
   std::size_t received_bytes_ = 0;
   int small_reads_ = 0;
+  mutable std::int32_t looked_up_ = 0;   // whose call is `carried_`; 0 is the connection itself, which carries none
+  mutable void* carried_ = nullptr;
   Error ended_;
   bool writing_ = false;   // a write that did not fit is under way
   bool closed_ = false;

@@ -55,7 +55,7 @@ void ActiveCall::reset() {
   status_ = {};
   trailers_ = {};
   has_te_ = has_content_type_ = half_closed_ = handler_started_ = false;
-  headers_sent_ = ended_ = stream_closed_ = queued_ = false;
+  headers_sent_ = replies_deferred_ = ended_ = stream_closed_ = queued_ = false;
 }
 
 void ActiveCall::later() {

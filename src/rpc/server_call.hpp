@@ -71,6 +71,7 @@ class ActiveCall final : public ServerCall,
   };
   Part next_part(std::size_t length_max);   // length 0 and not last: nothing now
   BytesView take_part(std::size_t length);
+  void replies_deferred() { replies_deferred_ = true; }
   void submit_trailers();
 
   std::int32_t stream() const { return stream_; }
@@ -118,6 +119,7 @@ class ActiveCall final : public ServerCall,
   void begin_span();
   void end_span(Code code);
   void submit_end();
+  void resume_replies();
   Result<> begin_reply();
   void reply_queued(std::size_t before);
   Result<> queue(const google::protobuf::MessageLite& message);
@@ -163,6 +165,7 @@ class ActiveCall final : public ServerCall,
   Metadata trailers_;
   bool headers_done_ = false, half_closed_ = false, handler_started_ = false;
   bool headers_sent_ = false, ended_ = false, stream_closed_ = false;
+  bool replies_deferred_ = false;   // nghttp2 asks for no more of them until it is told
   bool queued_ = false;             // on the connection's list of calls to advance
 };
 

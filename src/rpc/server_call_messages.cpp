@@ -71,7 +71,7 @@ void ActiveCall::reply_queued(std::size_t before) {
     auto provider = connection_->provider(*this);
     nghttp2_submit_response(connection_->session(), stream_, response_fields.data(), response_fields.size(), &provider);
   } else {
-    nghttp2_session_resume_data(connection_->session(), stream_);
+    resume_replies();
   }
   connection_->send_soon();
 }
@@ -121,6 +121,10 @@ ActiveCall::Part ActiveCall::next_part(std::size_t length_max) {
   return {length, ended_ && length == queued()};
 }
 
+void ActiveCall::resume_replies() {
+  if (std::exchange(replies_deferred_, false)) nghttp2_session_resume_data(connection_->session(), stream_);
+}
+
 BytesView ActiveCall::take_part(std::size_t length) {
   const BytesView part = BytesView(outbound_).substr(outbound_taken_, length);
   outbound_taken_ += length;
@@ -145,7 +149,7 @@ void ActiveCall::submit_end() {
   auto* session = connection_->session();
   connection_->send_soon();
   if (headers_sent_) {
-    nghttp2_session_resume_data(session, stream_);
+    resume_replies();
     return;
   }
   headers_sent_ = true;

@@ -87,10 +87,10 @@ struct ServerConnection::Callbacks {
     if (call == nullptr || call->half_closed()) return 0;
     return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
   }
-  static int stream_closed(nghttp2_session* session, std::int32_t stream, std::uint32_t, void* user) {
+  static int stream_closed(nghttp2_session*, std::int32_t stream, std::uint32_t, void* user) {
     ActiveCall* call = self(user).call(stream);
     if (call == nullptr) return 0;
-    nghttp2_session_set_stream_user_data(session, stream, nullptr);
+    self(user).carry(stream, nullptr);
     call->stream_closed();
     return 0;
   }
@@ -98,7 +98,10 @@ struct ServerConnection::Callbacks {
                             nghttp2_data_source* source, void*) {
     auto& call = *static_cast<ActiveCall*>(source->ptr);
     const ActiveCall::Part part = call.next_part(length_max);
-    if (part.length == 0 && !part.last) return NGHTTP2_ERR_DEFERRED;
+    if (part.length == 0 && !part.last) {
+      call.replies_deferred();
+      return NGHTTP2_ERR_DEFERRED;
+    }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (part.last) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -198,7 +201,7 @@ void ServerConnection::begin_call(std::int32_t stream) {
   ++traffic().streams;
   ++unanswered_;
   call->begin(*this, stream);
-  nghttp2_session_set_stream_user_data(session(), stream, call);
+  carry(stream, call);
 }
 
 void ServerConnection::release(ActiveCall& call) {

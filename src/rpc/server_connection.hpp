@@ -85,9 +85,7 @@ class ServerConnection final : public Http2Connection, private Timer {
   void take_ping(const nghttp2_frame& frame);
   void go_away(std::uint32_t code, std::string_view reason);
   void finish_drain();
-  ActiveCall* call(std::int32_t stream) const {
-    return static_cast<ActiveCall*>(nghttp2_session_get_stream_user_data(session(), stream));
-  }
+  ActiveCall* call(std::int32_t stream) const { return static_cast<ActiveCall*>(carried(stream)); }
 
   CallPool& pool_;
   const std::uint64_t id_;

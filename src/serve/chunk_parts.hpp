@@ -53,6 +53,39 @@ inline Result<> check_comparisons(const proto::ReadRequest& request) {
   return {};
 }
 
+// One message for each entry, however large, as clients expect: its offset is its name, and where they resume. Followers of
+// the same changes are sent the same bytes.
+template <class Reply, store::NotificationBatch::Protocol protocol>
+class NotificationChunks final : public Chunks<Reply> {
+ public:
+  NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)
+      : shard_(shard), follower_(std::move(follower)) {}
+
+  Task<Result<bool>> next(Reply& reply) override {
+    CO_TRY(const auto batch, co_await follower_->next());
+    reply.Clear();
+    fill(reply, shard_, *batch);
+    co_return true;
+  }
+
+  bool encodes() const override { return true; }
+  Task<Result<std::optional<BytesView>>> next_encoded() override {
+    CO_TRY(batch_, co_await follower_->next());
+    Bytes& encoded = batch_->encoded[std::to_underlying(protocol)];
+    if (encoded.empty()) {
+      Reply reply;
+      fill(reply, shard_, *batch_);
+      encoded = reply.SerializeAsString();
+    }
+    co_return BytesView(encoded);
+  }
+
+ private:
+  ShardId shard_;
+  std::unique_ptr<replica::NotificationFollower> follower_;
+  std::shared_ptr<const store::NotificationBatch> batch_;   // the last one
+};
+
 // The gets of one request, answered in chunks.
 template <class Reply>
 class ReadChunks final : public Chunks<Reply> {

@@ -25,31 +25,13 @@ store::WriteRequest WriteView::of(const proto::WriteRequest& message) {
   std::size_t indexes = 0;
   for (const auto& each : message.puts()) indexes += static_cast<std::size_t>(each.secondary_indexes_size());
   indexes_.reserve(indexes);   // the puts refer into it
-  for (const auto& each : message.puts()) puts_.push_back(put(each));
+  for (const auto& each : message.puts()) puts_.push_back(put_of(each, indexes_));
   for (const auto& each : message.deletes()) {
     auto& added = deletes_.emplace_back(store::Delete{each.key(), {}});
     if (each.has_expected_version_id()) added.expected_version = VersionId(each.expected_version_id());
   }
   for (const auto& each : message.delete_ranges()) delete_ranges_.push_back({each.start_inclusive(), each.end_exclusive()});
   return {puts_, deletes_, delete_ranges_};
-}
-
-store::Put WriteView::put(const proto::PutRequest& message) {
-  store::Put put;
-  put.key = message.key();
-  put.value = message.value();
-  if (message.has_expected_version_id()) put.expected_version = VersionId(message.expected_version_id());
-  if (message.has_session_id()) put.session = SessionId(message.session_id());
-  if (message.has_client_identity()) put.client_identity = message.client_identity();
-  if (message.has_partition_key()) put.partition_key = message.partition_key();
-  const auto& deltas = message.sequence_key_delta();
-  put.sequence_deltas = {deltas.data(), static_cast<std::size_t>(deltas.size())};
-  const std::size_t first_index = indexes_.size();
-  for (const auto& index : message.secondary_indexes()) indexes_.push_back({index.index_name(), index.secondary_key()});
-  put.indexes = std::span(indexes_).subspan(first_index);
-  if (message.has_override_version_id()) put.override_version = VersionId(message.override_version_id());
-  if (message.has_override_modifications_count()) put.override_modifications = message.override_modifications_count();
-  return put;
 }
 
 void fill(proto::WriteResponse& message, store::WriteOutcome outcome) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <span>
 #include <vector>
 
 #include "oxia/client.pb.h"
@@ -11,6 +12,26 @@ namespace skerry::serve {
 
 namespace proto = io::oxia::proto::v1;
 
+// Oxia's, or ours, which has the same fields and more. Its indexes go behind the others in `indexes`, which has room for them.
+template <class PutMessage>
+store::Put put_of(const PutMessage& message, std::vector<store::SecondaryIndex>& indexes) {
+  store::Put put;
+  put.key = message.key();
+  put.value = message.value();
+  if (message.has_expected_version_id()) put.expected_version = VersionId(message.expected_version_id());
+  if (message.has_session_id()) put.session = SessionId(message.session_id());
+  if (message.has_client_identity()) put.client_identity = message.client_identity();
+  if (message.has_partition_key()) put.partition_key = message.partition_key();
+  const auto& deltas = message.sequence_key_delta();
+  put.sequence_deltas = {deltas.data(), static_cast<std::size_t>(deltas.size())};
+  const std::size_t first_index = indexes.size();
+  for (const auto& index : message.secondary_indexes()) indexes.push_back({index.index_name(), index.secondary_key()});
+  put.indexes = std::span(indexes).subspan(first_index);
+  if (message.has_override_version_id()) put.override_version = VersionId(message.override_version_id());
+  if (message.has_override_modifications_count()) put.override_modifications = message.override_modifications_count();
+  return put;
+}
+
 // A write as the store reads it, borrowing from the message. Reused from message to message to keep its memory.
 class WriteView {
  public:
@@ -18,8 +39,6 @@ class WriteView {
   store::WriteRequest of(const proto::WriteRequest& message);
 
  private:
-  store::Put put(const proto::PutRequest& message);
-
   std::vector<store::Put> puts_;
   std::vector<store::Delete> deletes_;
   std::vector<store::DeleteRange> delete_ranges_;

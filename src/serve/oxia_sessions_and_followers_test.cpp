@@ -126,6 +126,25 @@ TEST_P(OxiaSessionsAndFollowersTest, notifications_begin_with_an_empty_batch_at_
   EXPECT_EQ(world.shard(shard).figures().followers, 0);
 }
 
+TEST_P(OxiaSessionsAndFollowersTest, followers_of_the_same_changes_are_told_the_same) {
+  put("a", "v");
+  const auto seen = world.shard(shard).commit().value();
+  proto::NotificationsRequest request;
+  request.set_shard(shard.value());
+  auto* early = world.begin("GetNotifications", request);
+  world.settle();
+  put("b", "v");
+  put("c", "v");
+  request.set_start_offset_exclusive(seen);
+  auto* late = world.begin("GetNotifications", request);
+  world.settle();
+  ASSERT_EQ(early->replies.size(), 3);
+  ASSERT_EQ(late->replies.size(), 2);
+  EXPECT_EQ(early->replies[1], late->replies[0]);
+  EXPECT_EQ(early->replies[2], late->replies[1]);
+  EXPECT_EQ(late->reply<proto::NotificationBatch>(1).notifications(0).key(), "c");
+}
+
 TEST_P(OxiaSessionsAndFollowersTest, notifications_resume_after_an_offset) {
   put("a", "v");
   const auto seen = world.shard(shard).commit().value();

@@ -181,6 +181,8 @@ void append_get_response(Bytes& out, const store::GetOutcome& outcome, bool incl
                            Tail{tag(5, sized), view_of(outcome.secondary_key)}});
 }
 
+void append_listed_key(Bytes& out, BytesView key) { Tail{tag(1, sized), key}.append(out); }
+
 void append_write_response(Bytes& out, const store::WriteOutcome& outcome) {
   for (const store::PutOutcome& put : outcome.puts) {
     if (put.status == store::Status::ok) {

@@ -27,9 +27,12 @@ class PlainRead {
   std::vector<store::Get> gets_;
 };
 
-// Appends one element of a ReadResponse.
+// Appends one element of a ReadResponse, or of a RangeScanResponse.
 void append_get_response(Bytes& out, const store::RecordView& record, bool include_value);
 void append_get_response(Bytes& out, const store::GetOutcome& outcome, bool include_value);
+
+// Appends one key of a ListResponse.
+void append_listed_key(Bytes& out, BytesView key);
 
 // Appends a whole WriteResponse.
 void append_write_response(Bytes& out, const store::WriteOutcome& outcome);

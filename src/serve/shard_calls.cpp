@@ -11,6 +11,7 @@
 #include "serve/chunk_parts.hpp"
 #include "serve/convert.hpp"
 #include "serve/oxia_error.hpp"
+#include "serve/plain_messages.hpp"
 
 namespace skerry::serve {
 namespace {
@@ -23,19 +24,33 @@ class ListChunks final : public Chunks<proto::ListResponse> {
 
   Task<Result<bool>> next(proto::ListResponse& reply) override {
     reply.clear_keys();
-    Budget budget;
-    for (;; scan_->next()) {
-      if (unsettled(*scan_)) CO_TRYV(co_await settle(core_, *scan_));
-      if (scan_->state() == store::Scan::State::end || !budget.takes(scan_->key().size())) break;
-      reply.add_keys(scan_->key().data(), scan_->key().size());
-      if (core_.yield_due()) co_await core_.yield();
-    }
+    CO_TRYV(co_await walk([&reply](BytesView key) { reply.add_keys(key.data(), key.size()); }));
     co_return reply.keys_size() > 0;
   }
 
+  bool encodes() const override { return true; }
+  Task<Result<std::optional<BytesView>>> next_encoded() override {
+    encoded_.clear();
+    CO_TRYV(co_await walk([this](BytesView key) { append_listed_key(encoded_, key); }));
+    co_return encoded_.empty() ? std::nullopt : std::optional<BytesView>(encoded_);
+  }
+
  private:
+  // Adds what fits into one message.
+  template <class Add>
+  Task<Result<>> walk(Add add) {
+    Budget budget;
+    for (;; scan_->next()) {
+      if (unsettled(*scan_)) CO_TRYV(co_await settle(core_, *scan_));
+      if (scan_->state() == store::Scan::State::end || !budget.takes(scan_->key().size())) co_return Result<>{};
+      add(scan_->key());
+      if (core_.yield_due()) co_await core_.yield();
+    }
+  }
+
   Core& core_;
   std::unique_ptr<store::Scan> scan_;
+  Bytes encoded_;
 };
 
 class ScanChunks final : public Chunks<proto::RangeScanResponse> {
@@ -44,22 +59,45 @@ class ScanChunks final : public Chunks<proto::RangeScanResponse> {
 
   Task<Result<bool>> next(proto::RangeScanResponse& reply) override {
     reply.clear_records();
-    Budget budget;
-    for (; static_cast<std::size_t>(reply.records_size()) < limits::scan_records_max; scan_->next()) {
-      if (unsettled(*scan_)) CO_TRYV(co_await settle(core_, *scan_));
-      if (scan_->state() == store::Scan::State::end) break;
+    CO_TRYV(co_await walk([&reply](store::GetOutcome found, Budget& budget) {
       proto::GetResponse record;
-      fill(record, scan_->record(), true);
-      if (!budget.takes(record.ByteSizeLong())) break;
+      fill(record, std::move(found), true);
+      if (!budget.takes(record.ByteSizeLong())) return false;
       *reply.add_records() = std::move(record);
-      if (core_.yield_due()) co_await core_.yield();
-    }
+      return true;
+    }));
     co_return reply.records_size() > 0;
   }
 
+  bool encodes() const override { return true; }
+  Task<Result<std::optional<BytesView>>> next_encoded() override {
+    encoded_.clear();
+    CO_TRYV(co_await walk([this](const store::GetOutcome& found, Budget& budget) {
+      const std::size_t before = encoded_.size();
+      append_get_response(encoded_, found, true);   // records have the field number of a read's answers
+      if (budget.takes(encoded_.size() - before)) return true;
+      encoded_.resize(before);
+      return false;
+    }));
+    co_return encoded_.empty() ? std::nullopt : std::optional<BytesView>(encoded_);
+  }
+
  private:
+  // Adds records until one does not fit into this message, which is the first of the next.
+  template <class Add>
+  Task<Result<>> walk(Add add) {
+    Budget budget;
+    for (std::size_t taken = 0; taken < limits::scan_records_max; ++taken, scan_->next()) {
+      if (unsettled(*scan_)) CO_TRYV(co_await settle(core_, *scan_));
+      if (scan_->state() == store::Scan::State::end || !add(scan_->record(), budget)) break;
+      if (core_.yield_due()) co_await core_.yield();
+    }
+    co_return Result<>{};
+  }
+
   Core& core_;
   std::unique_ptr<store::Scan> scan_;
+  Bytes encoded_;
 };
 
 class SequenceChunks final : public Chunks<proto::GetSequenceUpdatesResponse> {
@@ -74,24 +112,6 @@ class SequenceChunks final : public Chunks<proto::GetSequenceUpdatesResponse> {
 
  private:
   std::unique_ptr<replica::SequenceFollower> follower_;
-};
-
-// One message for each entry, however large, as clients expect: its offset is its name, and where they resume.
-class NotificationChunks final : public Chunks<proto::NotificationBatch> {
- public:
-  NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)
-      : shard_(shard), follower_(std::move(follower)) {}
-
-  Task<Result<bool>> next(proto::NotificationBatch& reply) override {
-    CO_TRY(const auto batch, co_await follower_->next());
-    reply.Clear();
-    fill(reply, shard_, *batch);
-    co_return true;
-  }
-
- private:
-  ShardId shard_;
-  std::unique_ptr<replica::NotificationFollower> follower_;
 };
 
 }  // namespace
@@ -172,7 +192,8 @@ Result<std::unique_ptr<Chunks<proto::NotificationBatch>>> chunks(Core&, replica:
   std::optional<Offset> start;
   if (request.has_start_offset_exclusive()) start = Offset(request.start_offset_exclusive());
   TRY(auto follower, shard.follow(start));
-  return std::make_unique<NotificationChunks>(shard.id(), std::move(follower));
+  using Chunks = NotificationChunks<proto::NotificationBatch, store::NotificationBatch::Protocol::oxia>;
+  return std::make_unique<Chunks>(shard.id(), std::move(follower));
 }
 
 }  // namespace skerry::serve

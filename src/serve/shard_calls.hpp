@@ -41,6 +41,11 @@ class Chunks {
   virtual ~Chunks() = default;
   // Fills the next message; false at the end.
   virtual Task<Result<bool>> next(Reply& reply) = 0;
+  // Whether the next message is cheaper to have as it goes on the wire, by next_encoded(): valid until the one after it.
+  virtual bool encodes() const { return false; }
+  virtual Task<Result<std::optional<BytesView>>> next_encoded() {
+    co_return fail(Errc::unsupported, "these messages are not encoded by who makes them");
+  }
 };
 
 Result<std::unique_ptr<Chunks<proto::ReadResponse>>> chunks(Core& core, replica::Shard& shard, proto::ReadRequest request);

@@ -87,6 +87,14 @@ struct Pulled {
   Result<bool> more;
   Reply reply;
 };
+// What is encoded already goes out as it is, where the call can take that: one that speaks JSON can't.
+template <class Reply>
+Task<Result<>> write_encoded(rpc::Replies<Reply>& replies, BytesView encoded) {
+  if (replies.try_write_encoded(encoded)) co_return co_await replies.room();
+  Reply reply;
+  CO_TRYV(rpc::parse(encoded, reply));
+  co_return co_await replies.write(reply);
+}
 // With the shard that they come from.
 template <class Reply>
 class HeldChunks final : public Chunks<Reply> {
@@ -178,6 +186,12 @@ Task<rpc::Status> ShardRouter::stream(rpc::ServerCall& call, const Request& requ
     if (!open) co_return Calls::status(open.error());
     auto chunks = Calls::chunks(core_, **open, request);
     if (!chunks) co_return Calls::status(chunks.error());
+    while ((*chunks)->encodes()) {
+      const auto encoded = co_await (*chunks)->next_encoded();
+      if (!encoded) co_return Calls::status(encoded.error());
+      if (!*encoded) co_return rpc::Status();
+      if (auto sent = co_await detail::write_encoded(replies, **encoded); !sent) co_return rpc::Status::from(sent.error());
+    }
     Reply reply;
     for (;;) {
       const auto more = co_await (*chunks)->next(reply);

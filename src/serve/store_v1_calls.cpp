@@ -120,23 +120,6 @@ class V1ScanChunks final : public Chunks<v1::RangeScanResponse> {
   bool ended_ = false;
 };
 
-class V1NotificationChunks final : public Chunks<v1::NotificationBatch> {
- public:
-  V1NotificationChunks(ShardId shard, std::unique_ptr<replica::NotificationFollower> follower)
-      : shard_(shard), follower_(std::move(follower)) {}
-
-  Task<Result<bool>> next(v1::NotificationBatch& reply) override {
-    CO_TRY(const auto batch, co_await follower_->next());
-    reply.Clear();
-    fill(reply, shard_, *batch);
-    co_return true;
-  }
-
- private:
-  ShardId shard_;
-  std::unique_ptr<replica::NotificationFollower> follower_;
-};
-
 }  // namespace
 
 Task<Result<>> answer(replica::Shard& shard, const v1::WriteRequest& request, v1::WriteResponse& reply, WriteStages* stages) {
@@ -181,7 +164,8 @@ Result<std::unique_ptr<Chunks<v1::NotificationBatch>>> chunks_v1(Core&, replica:
   wishes.gaps = true;
   wishes.filter = store::NotificationFilter({request.key_prefixes().begin(), request.key_prefixes().end()});
   TRY(auto follower, shard.follow(start, std::move(wishes)));
-  return std::make_unique<V1NotificationChunks>(shard.id(), std::move(follower));
+  using Chunks = NotificationChunks<v1::NotificationBatch, store::NotificationBatch::Protocol::store_v1>;
+  return std::make_unique<Chunks>(shard.id(), std::move(follower));
 }
 
 }  // namespace skerry::serve

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "serve/convert.hpp"
 #include "store/page_token.hpp"
 
 namespace skerry::serve {
@@ -114,20 +115,7 @@ Result<store::WriteRequest> StoreV1View::of(const v1::BatchRequest& message) {
 }
 
 void StoreV1View::add(const v1::Put& message) {
-  store::Put& put = puts_.emplace_back();
-  put.key = message.key();
-  put.value = message.value();
-  if (message.has_expected_version_id()) put.expected_version = VersionId(message.expected_version_id());
-  if (message.has_session_id()) put.session = SessionId(message.session_id());
-  if (message.has_client_identity()) put.client_identity = message.client_identity();
-  if (message.has_partition_key()) put.partition_key = message.partition_key();
-  const auto& deltas = message.sequence_key_delta();
-  put.sequence_deltas = {deltas.data(), static_cast<std::size_t>(deltas.size())};
-  const std::size_t first_index = indexes_.size();
-  for (const auto& index : message.secondary_indexes()) indexes_.push_back({index.index_name(), index.secondary_key()});
-  put.indexes = std::span(indexes_).subspan(first_index);
-  if (message.has_override_version_id()) put.override_version = VersionId(message.override_version_id());
-  if (message.has_override_modifications_count()) put.override_modifications = message.override_modifications_count();
+  store::Put& put = puts_.emplace_back(put_of(message, indexes_));
   if (message.has_time_to_live_ms()) put.time_to_live = time_to_live(message.time_to_live_ms());
   put.keep_expiry = message.keep_expiry();
 }

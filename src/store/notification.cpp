@@ -12,9 +12,13 @@
 namespace skerry::store {
 namespace {
 
+// With what followers are sent, whether they were yet or not.
 std::size_t bytes_of(const NotificationBatch& batch) {
+  constexpr std::size_t encoding = 16;   // around a key
   std::size_t bytes = sizeof batch;
-  for (const Notification& one : batch.notifications) bytes += sizeof one + one.key.size() + one.range_end.size();
+  for (const Notification& one : batch.notifications) {
+    bytes += sizeof one + encoding + 2 * (one.key.size() + one.range_end.size());
+  }
   return bytes;
 }
 
@@ -75,7 +79,8 @@ bool NotificationFilter::passes(const Notification& notification) const {
 std::shared_ptr<const NotificationBatch> NotificationFilter::apply(std::shared_ptr<const NotificationBatch> batch) const {
   const auto passing = [this](const Notification& one) { return passes(one); };
   if (std::ranges::all_of(batch->notifications, passing)) return batch;
-  auto filtered = std::make_shared<NotificationBatch>(NotificationBatch{batch->offset, batch->stamp, {}, batch->missing_from});
+  auto filtered = std::make_shared<NotificationBatch>(NotificationBatch{
+      .offset = batch->offset, .stamp = batch->stamp, .notifications = {}, .missing_from = batch->missing_from});
   std::ranges::copy_if(batch->notifications, std::back_inserter(filtered->notifications), passing);
   return filtered;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -28,6 +29,9 @@ struct NotificationBatch {
   std::vector<Notification> notifications;
   // The first of the entries up to `offset` that nobody can tell of any more; such a batch holds nothing else.
   std::optional<Offset> missing_from = {};
+  // As protocols send it, each in a place of its own: by the first of the followers who share it, for all of them.
+  enum class Protocol : std::uint8_t { oxia, store_v1 };
+  mutable std::array<Bytes, 2> encoded = {};
 };
 
 // Which changes a follower wants: those of keys that start with one of the prefixes; all when there is none.

@@ -34,6 +34,9 @@ class Table {
   // The newest; `value` is borrowed until the next write.
   Found find(BytesView key, std::uint32_t hash, BytesView& value) const;
 
+  // Whether the key was written or erased here, other than by an erased range.
+  bool has_entry(BytesView key, std::uint32_t hash) const { return index_.find(key, hash) != nullptr; }
+
   // Brings what finding or writing these keys touches into the nearest caches, all at once. What is not in this table stays in
   // `hashes`; returns how many those are.
   std::size_t expect(std::span<std::uint32_t> hashes) const;

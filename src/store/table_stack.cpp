@@ -27,14 +27,16 @@ TableLimits TableLimits::of(std::uint64_t budget, std::uint64_t replay_bytes_max
 
 void TableStack::put(BytesView key, std::uint32_t hash, BytesView value) {
   applied_bytes_ += key.size() + value.size();
+  const std::size_t entries = active_->entries();
   active_->put(key, hash, value, ++last_);
-  note_write();
+  note_write(key, hash, entries);
 }
 
 void TableStack::erase(BytesView key, std::uint32_t hash) {
   applied_bytes_ += key.size();
+  const std::size_t entries = active_->entries();
   active_->erase(key, hash, ++last_);
-  note_write();
+  note_write(key, hash, entries);
 }
 
 void TableStack::erase_range(BytesView start, BytesView end) {
@@ -43,7 +45,8 @@ void TableStack::erase_range(BytesView start, BytesView end) {
 }
 
 // Looks back now and then: a table into which the same keys come again and again is worth more the more of them it has.
-void TableStack::note_write() {
+void TableStack::note_write(BytesView key, std::uint32_t hash, std::size_t entries_before) {
+  if (active_->entries() != entries_before) note_hidden(key, hash);
   ++writes_;
   if (applied_bytes_ - bytes_at_look_ < limits_.active_bytes_due / 16) [[likely]]
     return;
@@ -52,6 +55,17 @@ void TableStack::note_write() {
   bytes_at_look_ = applied_bytes_;
   writes_at_look_ = writes_;
   entries_at_look_ = entries;
+}
+
+// Of the tables below the active one, the newest that has the key: in those below that it was hidden already.
+void TableStack::note_hidden(BytesView key, std::uint32_t hash) {
+  const auto hides = [&](Kept& kept) {
+    if (!kept.table->has_entry(key, hash)) return false;
+    ++kept.hidden;
+    return true;
+  };
+  if (std::any_of(frozen_.rbegin(), frozen_.rend(), hides)) return;
+  std::ranges::any_of(written_, hides);
 }
 
 bool TableStack::full() const {
@@ -70,7 +84,7 @@ bool TableStack::has_much_room() const {
 void TableStack::freeze(std::vector<std::pair<ShardId, Offset>> offsets) {
   SKERRY_ASSERT(dirty());
   frozen_bytes_ += active_->bytes();
-  frozen_.push_back({std::exchange(active_, std::make_shared<Table>()), ++frozen_number_, std::move(offsets)});
+  frozen_.push_back({{.table = std::exchange(active_, std::make_shared<Table>())}, ++frozen_number_, std::move(offsets)});
   applied_bytes_ = writes_ = bytes_at_look_ = writes_at_look_ = entries_at_look_ = 0;
   rewriting_ = false;
   shed();
@@ -85,12 +99,14 @@ void TableStack::oldest_is_written() {
   const std::uint64_t bytes = oldest.table->bytes();
   frozen_bytes_ -= bytes;
   written_bytes_ += bytes;
-  written_.push_front(std::move(oldest.table));
+  written_.push_front(std::move(static_cast<Kept&>(oldest)));
   if (written_.size() > written_max) drop_oldest_written();
   shed();
 }
 
 void TableStack::shed() {
+  while (!written_.empty() && is_useless(written_.back())) [[unlikely]]
+    drop_oldest_written();
   if (taken() <= limits_.tables_bytes_max) [[likely]]
     return;
   forget(loaded_before_);
@@ -98,10 +114,17 @@ void TableStack::shed() {
   while (taken() > limits_.tables_bytes_max && !written_.empty()) drop_oldest_written();
 }
 
+// What is left to be read in it is less than the memory is worth. Where nothing evaluates writes, as on a follower, and nobody
+// reads either, that shows soon.
+bool TableStack::is_useless(const Kept& written) {
+  const std::size_t entries = written.table->entries();
+  return written.hidden >= (written.was_read ? entries - entries / 8 : entries / 8);
+}
+
 // A record that was loaded before a table was written is hidden by the table, and only as long as that is here.
 void TableStack::drop_oldest_written() {
-  written_bytes_ -= written_.back()->bytes();
-  discard(std::move(written_.back()));
+  written_bytes_ -= written_.back().table->bytes();
+  discard(std::move(written_.back().table));
   written_.pop_back();
   forget_loaded();
 }
@@ -112,10 +135,10 @@ Table::Found TableStack::find(BytesView key, BytesView& value) const {
   const std::uint32_t hash = table_hash(key);
   Table::Found found = active_->find(key, hash, value);
   for (auto table = frozen_.rbegin(); found == Table::Found::nothing && table != frozen_.rend(); ++table) {
-    found = table->table->find(key, hash, value);
+    found = table->read(key, hash, value);
   }
   for (auto table = written_.begin(); found == Table::Found::nothing && table != written_.end(); ++table) {
-    found = (*table)->find(key, hash, value);
+    found = table->read(key, hash, value);
   }
   if (found == Table::Found::nothing) found = loaded_->find(key, hash, value);
   if (found == Table::Found::nothing) found = loaded_before_->find(key, hash, value);
@@ -128,7 +151,7 @@ void TableStack::expect(std::span<std::uint32_t> hashes) const {
   };
   look(*active_);
   for (auto table = frozen_.rbegin(); table != frozen_.rend(); ++table) look(*table->table);
-  for (const auto& table : written_) look(*table);
+  for (const Kept& kept : written_) look(*kept.table);
   look(*loaded_);
   look(*loaded_before_);
 }

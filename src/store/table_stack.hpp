@@ -28,12 +28,22 @@ struct TableLimits {
 };
 
 // The tables of an engine, from new to old: the active one, which takes writes; frozen ones, on their way into the database,
-// oldest first; written ones, which the database holds too and which are kept for their records as long as memory allows; and
-// records that were loaded from the database. A read asks them in this order, and then the database. The core's.
+// oldest first; written ones, which the database holds too and which are kept for their records as long as memory allows and
+// somebody may read them there; and records that were loaded from the database. A read asks them in this order, and then the
+// database. The core's.
 class TableStack {
  public:
-  struct Frozen {
+  struct Kept {
     std::shared_ptr<const Table> table;
+    std::size_t hidden = 0;        // of its entries, those that a newer table has too
+    mutable bool was_read = false;   // since it isn't the active one any more
+    Table::Found read(BytesView key, std::uint32_t hash, BytesView& value) const {
+      const Table::Found found = table->find(key, hash, value);
+      was_read = was_read || found != Table::Found::nothing;
+      return found;
+    }
+  };
+  struct Frozen : Kept {
     std::uint64_t number;   // rises by one from table to table
     std::vector<std::pair<ShardId, Offset>> offsets;   // what shards it stands for, and their last entries in it
   };
@@ -95,8 +105,10 @@ class TableStack {
  private:
   static constexpr std::size_t written_max = 4;   // each costs a read that misses
   static constexpr std::size_t fragments_max = 8192;   // a cursor may cause a copy of them
-  void note_write();
+  void note_write(BytesView key, std::uint32_t hash, std::size_t entries_before);
+  void note_hidden(BytesView key, std::uint32_t hash);
   std::uint64_t taken() const { return active_->bytes() + frozen_bytes_ + written_bytes_ + loaded_bytes(); }
+  static bool is_useless(const Kept& written);
   void drop_oldest_written();
   void forget_loaded();
   void forget(std::shared_ptr<Table>& loaded);
@@ -105,7 +117,7 @@ class TableStack {
   const TableLimits limits_;
   std::shared_ptr<Table> active_ = std::make_shared<Table>();
   std::deque<Frozen> frozen_;   // the oldest first
-  std::deque<std::shared_ptr<const Table>> written_;   // the newest first
+  std::deque<Kept> written_;    // the newest first
   static std::shared_ptr<Table> make_loaded() { return std::make_shared<Table>(Table::Walked::no); }
   std::shared_ptr<Table> loaded_ = make_loaded(), loaded_before_ = make_loaded();
   std::vector<std::shared_ptr<const Table>> discarded_;

@@ -301,6 +301,54 @@ TEST(TableStack, keeps_written_tables_only_as_far_as_the_budget_goes) {
   EXPECT_EQ(stack.find("0", found), Table::Found::nothing);
 }
 
+TEST(TableStack, lets_a_written_table_go_once_newer_ones_hide_most_of_it) {
+  TableStack stack(TableLimits::of(64 << 20, 64 << 20));
+  constexpr int keys = 1000;
+  const auto write = [&stack](int from, int to) {
+    for (int key = from; key < to; ++key) stack.put(std::to_string(key), "value");
+  };
+  write(0, keys);
+  stack.freeze({});
+  BytesView found;
+  EXPECT_EQ(stack.find(std::to_string(keys - 1), found), Table::Found::value);
+  write(0, keys / 4);   // while it is on its way to disk
+  stack.oldest_is_written();
+  for (int again = 0; again < 3; ++again) write(0, keys * 3 / 4);
+  stack.shed();
+  EXPECT_EQ(stack.written_tables(), 1U);
+  write(keys * 3 / 4, keys - 1);
+  stack.shed();
+  EXPECT_EQ(stack.written_tables(), 0U);
+  EXPECT_EQ(stack.find(std::to_string(keys - 1), found), Table::Found::nothing);
+  EXPECT_EQ(stack.find("0", found), Table::Found::value);
+}
+
+TEST(TableStack, lets_a_written_table_go_that_nobody_reads_while_newer_ones_hide_it) {
+  TableStack stack(TableLimits::of(64 << 20, 64 << 20));
+  for (int key = 0; key < 1000; ++key) stack.put(std::to_string(key), "value");
+  stack.freeze({});
+  stack.oldest_is_written();
+  EXPECT_EQ(stack.written_tables(), 1U);
+  for (int key = 0; key < 200; ++key) stack.put(std::to_string(key), "value");
+  stack.shed();
+  EXPECT_EQ(stack.written_tables(), 0U);
+}
+
+TEST(TableStack, a_table_is_hidden_only_by_the_keys_that_it_still_showed) {
+  TableStack stack(TableLimits::of(64 << 20, 64 << 20));
+  constexpr int keys = 1000;
+  for (int table = 0; table < 3; ++table) {   // the same half again, over one table with all
+    BytesView found;
+    for (int key = 0; key < (table == 0 ? keys : keys / 2); ++key) {
+      stack.find(std::to_string(key), found);
+      stack.put(std::to_string(key), "value");
+    }
+    stack.freeze({});
+    stack.oldest_is_written();
+  }
+  EXPECT_EQ(stack.written_tables(), 3U);
+}
+
 TEST(TableStack, lets_a_table_grow_while_most_of_what_is_written_is_in_it_already) {
   const Bytes value(1000, 'v');
   TableStack filled(TableLimits::of(8 << 20, 64 << 20));

@@ -20,12 +20,13 @@ def hash_of(key):
 
 
 class RoutedStore:
-    """Not for several threads at once. `addresses` is called for the servers that there are."""
+    """Not for several threads at once. `addresses` is called for the servers that there are. One that does not answer within `timeout`
+    may hang: who leads is asked of another next."""
 
     def __init__(self, addresses, namespace="default", timeout=0.4):
         self.addresses, self.namespace, self.timeout = addresses, namespace, timeout
         self.stores, self.shards = {}, []
-        self.asked = 0
+        self.asked, self.silent = 0, None
 
     def close(self):
         for store in self.stores.values():
@@ -40,19 +41,24 @@ class RoutedStore:
         """Asks the next server who leads what."""
         self.asked += 1
         known = self.addresses()
+        known = [each for each in known if each != self.silent] or known
         address = known[self.asked % len(known)]
         try:
             told = next(iter(self.store(address).assignments(self.namespace)))
-        except (grpc.RpcError, StopIteration):
+        except (grpc.RpcError, StopIteration) as error:
+            self.note(address, error)
             return
         self.shards = [(each.int32_hash_range.min_hash_inclusive, each.int32_hash_range.max_hash_inclusive, each.shard, each.leader)
                        for each in told.namespaces[self.namespace].assignments]
 
+    def note(self, address, error):
+        if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+            self.silent = address
+
     def route(self, key):
-        """(shard, store), or None."""
+        """(shard, leader's address), or None."""
         hashed = hash_of(key)
-        found = next(((shard, leader) for low, high, shard, leader in self.shards if low <= hashed <= high and leader), None)
-        return found and (found[0], self.store(found[1]))
+        return next(((shard, leader) for low, high, shard, leader in self.shards if low <= hashed <= high and leader), None)
 
     def put(self, key, value):
         """The version; None: certainly not done."""
@@ -61,8 +67,9 @@ class RoutedStore:
             self.look()
             return None
         try:
-            answer = route[1].put(key, value, shard=route[0])
+            answer = self.store(route[1]).put(key, value, shard=route[0])
         except grpc.RpcError as error:
+            self.note(route[1], error)
             self.look()
             if error.code() in REFUSED | MOVED:
                 return None
@@ -76,8 +83,9 @@ class RoutedStore:
             self.look()
             return None
         try:
-            answer = route[1].get(key, shard=route[0])
-        except grpc.RpcError:
+            answer = self.store(route[1]).get(key, shard=route[0])
+        except grpc.RpcError as error:
+            self.note(route[1], error)
             self.look()
             return None
         if answer.status == KEY_NOT_FOUND:
@@ -88,11 +96,11 @@ class RoutedStore:
 class RoutedWorker(threading.Thread):
     """Puts and gets at random, one after the other, until `load.ended`; `load` has seed, keys, history and addresses."""
 
-    def __init__(self, load, number):
+    def __init__(self, load, number, timeout=0.4):
         super().__init__(daemon=True)
         self.load, self.number = load, number
         self.random = random.Random(f"{load.seed} {number}")
-        self.store = RoutedStore(lambda: load.addresses)
+        self.store = RoutedStore(lambda: load.addresses, timeout=timeout)
         self.done_at = []   # of acknowledged puts
 
     def run(self):

@@ -46,6 +46,7 @@ std::string ScriptedCluster::command(const std::string& line) {
   else if (word == "status") show_status();
   else if (word == "why") show_why(in);
   else if (word == "vacant") core_ = nullptr;
+  else if (word == "numbers") count_shards_from(in);
   else wish(word, in);
   carry_out();
   return out_;
@@ -66,6 +67,12 @@ void ScriptedCluster::take_office(std::istream& in) {
     return;
   }
   core_ = *std::move(core);
+}
+
+void ScriptedCluster::count_shards_from(std::istream& in) {
+  ClusterStatus status = *ClusterStatus::from_items(items_);
+  status.next_shard = ShardId(integer(in));
+  items_ = status.to_items();
 }
 
 // server NAME [at HOST] [label NAME VALUE]…
@@ -151,6 +158,9 @@ void ScriptedCluster::wish(const std::string& word, std::istream& in) {
   if (word == "undrain") return say(core_->undrain(node_in(in), now_));
   if (word == "delete-namespace") return say(core_->delete_namespace(word_in(in), now_));
   if (word == "split") return wish_split(in);
+  if (word == "restore") return begin_restore(in);
+  if (word == "restore-complete") return complete_restore(in);
+  if (word == "restore-ends") return core_->give_up_restore(word_in(in), now_);
   if (word == "cancel") return say(core_->cancel_reshape(ShardId(integer(in)), now_));
   if (word == "merge") {
     const ShardId left(integer(in));
@@ -175,6 +185,29 @@ void ScriptedCluster::wish_split(std::istream& in) {
 
 void ScriptedCluster::say(const Result<CoordinatorCore::Begun>& result) {
   out_ += result ? fmt::format("into {}\n", control::text(result->children)) : "refused: " + result.error().text + "\n";
+}
+
+// restore NAME SHARDS REPLICAS
+void ScriptedCluster::begin_restore(std::istream& in) {
+  RestoreWish wish{.name = word_in(in)};
+  wish.hashes = split_hashes(static_cast<std::uint32_t>(integer(in)));
+  wish.replicas = static_cast<std::uint32_t>(integer(in));
+  const auto begun = core_->begin_restore(wish, now_);
+  if (!begun) out_ += "refused: " + begun.error().text + "\n";
+  for (std::size_t i = 0; begun && i < begun->parts.size(); ++i) {
+    const RestoreStatus::Part& part = begun->parts[i];
+    out_ += fmt::format("bring shard {} ({:08x}-{:08x}) to {}\n", part.shard.value(), part.hashes.min, part.hashes.max,
+                        name(part.node));
+  }
+}
+
+// restore-complete NAME TERM…
+void ScriptedCluster::complete_restore(std::istream& in) {
+  const std::string restored = word_in(in);
+  std::vector<Term> terms;
+  for (std::int64_t term = 0; in >> term;) terms.emplace_back(term);
+  if (const auto done = core_->complete_restore(restored, std::move(terms)); !done)
+    out_ += "refused: " + done.error().text + "\n";
 }
 
 void ScriptedCluster::say(const Result<CommitNumber>& result) {

@@ -32,6 +32,7 @@ class ScriptedCluster {
   };
 
   void take_office(std::istream& in);
+  void count_shards_from(std::istream& in);
   void describe_server(std::istream& in);
   void describe_namespace(std::istream& in);
   void describe_auto_split(std::istream& in);
@@ -50,6 +51,8 @@ class ScriptedCluster {
   void wait(std::istream& in);
   void wish(const std::string& word, std::istream& in);
   void wish_split(std::istream& in);
+  void begin_restore(std::istream& in);
+  void complete_restore(std::istream& in);
   void store();
   void show_status();
   void show_why(std::istream& in);
