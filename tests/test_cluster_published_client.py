@@ -4,10 +4,10 @@
 import time
 
 import grpc
-import oxia
 import pytest
 
 from support.cluster import Cluster
+from support.published import connect
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def put(client, key, value):
 def test_goes_on_when_the_leader_is_killed(cluster):
     leader = cluster.leader()
     survivor = next(each for each in cluster.servers.values() if each is not leader)
-    client = oxia.Client(survivor.address)   # not closed: after a change of leaders its close() waits for ever, whoever serves it
+    client = connect(survivor.address)   # not closed: after a change of leaders its close() waits for ever, whoever serves it
     for number in range(20):
         put(client, f"/before/{number}", "value")
     leader.kill()

@@ -12,6 +12,7 @@ from support.cli import run
 from support.cluster import Cluster
 from support.history import History
 from support.protocol import FLOOR, HIGHER, OK, Store, oxia, put
+from support.published import connect
 from support.routed import RoutedStore, RoutedWorker
 from support.server import eventually
 
@@ -181,7 +182,7 @@ def test_a_published_client_that_has_not_heard_of_a_split_reads_on(make):
     keys = sorted(f"key-{number}" for number in range(20))
     with Store(address) as store:
         store.write(0, puts=[put(key, b"of " + key.encode()) for key in keys])
-    client = published.Client(address)   # not closed: after a change of shards its close() waits for ever, whoever serves it
+    client = connect(address)   # not closed: after a change of shards its close() waits for ever, whoever serves it
     assert list(client.list("key-", "key-9x")) == keys
     client._service_discovery._parse_assignments = lambda assignments: None   # it hears nothing any more
     admin.split(0)

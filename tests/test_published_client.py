@@ -10,6 +10,7 @@ import pytest
 import oxia
 from oxia import ComparisonType, NotificationType
 from oxia.ex import InvalidOptions, KeyNotFound, UnexpectedVersionId
+from support.published import connect
 from support.server import eventually
 
 shards = pytest.mark.parametrize("shards", [1, 4])
@@ -17,7 +18,7 @@ shards = pytest.mark.parametrize("shards", [1, 4])
 
 @pytest.fixture
 def client(make_server, shards):
-    with oxia.Client(make_server(shards=shards).address) as client:
+    with connect(make_server(shards=shards).address) as client:
         yield client
 
 
@@ -190,7 +191,7 @@ def test_secondary_indexes(client):
 
 
 def test_a_secondary_index_keeps_its_order_on_one_shard(make_server):
-    with oxia.Client(make_server(shards=1).address) as client:
+    with connect(make_server(shards=1).address) as client:
         for n, name in enumerate(["d", "b", "a", "c"]):
             client.put(f"/{n}", name, secondary_indexes={"i": name})
         assert [value for _, value, _ in client.range_scan("", "", use_index="i")] == [b"a", b"b", b"c", b"d"]
@@ -203,8 +204,8 @@ def test_a_secondary_index_keeps_its_order_on_one_shard(make_server):
 @shards
 def test_ephemeral_records_end_with_their_client(make_server, shards):
     address = make_server(shards=shards).address
-    with oxia.Client(address) as watcher:
-        with oxia.Client(address, client_identifier="me", session_timeout_ms=10_000) as client:
+    with connect(address) as watcher:
+        with connect(address, client_identifier="me", session_timeout_ms=10_000) as client:
             for n in range(20):
                 _, version = client.put(f"/e/{n}", "x", ephemeral=True)
                 assert version.is_ephemeral() and version.client_identity() == "me" and version.session_id() is not None
@@ -215,14 +216,14 @@ def test_ephemeral_records_end_with_their_client(make_server, shards):
 
 
 def test_the_first_ephemeral_put_of_a_fresh_shard_has_version_1(make_server):
-    with oxia.Client(make_server(shards=1).address) as client:
+    with connect(make_server(shards=1).address) as client:
         assert client.put("/a", "x", ephemeral=True)[1].version_id() == 1
 
 
 @shards
 def test_heartbeats_keep_ephemeral_records(make_server, shards):
     address = make_server(shards=shards).address
-    with oxia.Client(address, session_timeout_ms=3000) as client, oxia.Client(address) as watcher:
+    with connect(address, session_timeout_ms=3000) as client, connect(address) as watcher:
         client.put("/kept", "x", ephemeral=True)
         deadline = time.monotonic() + 7   # more than two timeouts
         while time.monotonic() < deadline:
@@ -273,7 +274,7 @@ def test_a_client_goes_on_after_the_server_was_killed_and_came_back(make_server,
     server = make_server(shards=shards)
     # Never closed: once the client's stream of assignments was renewed, its close() waits forever for the thread that
     # reads them, which waits at the barrier of its start again. The thread is a daemon and ends with the tests.
-    client = oxia.Client(server.address)
+    client = connect(server.address)
     for n in range(100):
         client.put(f"/k/{n:03}", f"v{n}", secondary_indexes={"i": f"{n:03}"})
     server.kill()

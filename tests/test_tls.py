@@ -7,12 +7,12 @@ import socket
 import ssl
 
 import grpc
-import oxia as published
 import pytest
 
 from support.certificates import Authority, digest, replace
 from support.cli import run
 from support.protocol import CURRENT, Service, oxia
+from support.published import connect
 from support.server import eventually
 
 
@@ -85,7 +85,7 @@ def test_the_published_client_gets_in_with_tls_and_a_token(tls_server, authority
                                                      grpc.access_token_call_credentials("app-token"))
     # It knows plain connections only; everything above the channel is its own.
     monkeypatch.setattr(grpc, "insecure_channel", lambda address, *rest, **named: grpc.secure_channel(address, credentials))
-    with published.Client(f"localhost:{server.port}") as client:
+    with connect(f"localhost:{server.port}") as client:
         client.put("/published", "hello")
         assert client.get("/published")[1] == b"hello"
 

@@ -73,6 +73,7 @@ ClusterSimReport ClusterSim::run() {
     const std::string why = why_not_level();
     fail(fmt::format("no progress within {} s after the last fault: {}", progress_within / 1s, why.empty() ? "no puts" : why));
   }
+  clean_up();
   if (report_.failure.empty()) judge();
   fill_report();
   return report_;

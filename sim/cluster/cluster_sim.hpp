@@ -38,7 +38,7 @@ struct ClusterSimReport {
   std::uint64_t puts = 0, refused = 0, unknown = 0, gets = 0, faults = 0, terms = 0;
   std::uint64_t reshapes = 0;   // that were wished or began by themselves
   std::uint64_t shards = 0;     // that served
-  std::uint64_t damages = 0, repairs = 0;   // of disks; by the cluster itself, while faults went on
+  std::uint64_t damages = 0, repairs = 0;   // of disks; by the cluster itself
   std::uint64_t ephemerals = 0, sessions_lost = 0, changes = 0, gaps = 0;
   std::uint64_t trace_hash = 0;
 };

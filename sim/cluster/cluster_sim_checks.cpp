@@ -34,8 +34,6 @@ std::string ClusterSim::why_not_level() const {
   const auto* core = office();
   if (core == nullptr) return "no coordinator is in office";
   if (core->status().shards.empty()) return "there are no shards";
-  for (const auto& node : nodes_)
-    if (node->is_damaged() && configured_.contains(node->host())) return node->host() + " is damaged";
   for (const auto& [id, shard] : core->status().shards) {
     const std::string waits = core->why_not_yet(id);
     const bool steady = shard.state == control::ShardState::steady && !shard.reshaped_with && !shard.members.joint() &&
@@ -44,6 +42,8 @@ std::string ClusterSim::why_not_level() const {
     return fmt::format("shard {}, served by {}, {}{}", id.value(), serving(id) == nullptr ? "nobody" : serving(id)->host(),
                        waits.empty() ? "waits for nothing" : waits, places(id));
   }
+  for (const auto& node : nodes_)
+    if (node->is_damaged() && configured_.contains(node->host())) return node->host() + " is damaged";
   return "";
 }
 

@@ -45,7 +45,7 @@ struct CoordinatorCore::Parts {
   Reshapes reshapes{desk, elections, steps};
   Roster roster{desk};
   Planning planning{desk, leadership};
-  Repairs repairs{desk, leadership, roster};
+  Repairs repairs{desk, leadership, roster, reshapes};
   Growth growth{desk, reshapes};
   Restores restores{desk};
   Publisher publisher;

@@ -62,7 +62,10 @@ std::string Repairs::why_needed(NodeId node, ShardId id, const ShardStatus& shar
     return fmt::format("{} needs it, since without it only {} of {} voters are whole and follow", desk_.name_of(id), others,
                        voters->size());
   }
-  if (shard.reshaped_with) return fmt::format("{} is being split or merged", desk_.name_of(id));
+  if (shard.reshaped_with) {
+    reshapes_.make_way(id, fmt::format("{} is damaged, and has to be filled anew first", desk_.name_of(node)));
+    return fmt::format("{} is being split or merged", desk_.name_of(id));
+  }
   if (shard.leader == node && !leadership_.is_transferring(id)) leadership_.wish_transfer(id, whole.front());
   if (shard.state != ShardState::steady || shard.leader == node) {
     return fmt::format("{} has no other leader yet", desk_.name_of(id));

@@ -68,6 +68,11 @@ Result<> Reshapes::cancel(ShardId shard) {
   return {};
 }
 
+void Reshapes::make_way(ShardId shard, const std::string& why) {
+  const ReshapeStatus* reshape = desk_.reshape_of(shard);
+  if (reshape != nullptr && reshape->phase == Phase::preparing) give_up(reshape->parents.front(), why);
+}
+
 Result<std::vector<ShardId>> Reshapes::begin(std::vector<ShardId> parents, std::vector<HashRange> ranges) {
   const ShardId first = parents.front();
   if (desk_.book.status().next_shard.value() + static_cast<std::int64_t>(ranges.size()) > limits::shard_ids_max) {

@@ -84,7 +84,7 @@ bool Reshapes::may_ask(ShardId first, NodeId node, Asked& asked) {
 
 void Reshapes::note_failure(ShardId first, Asked& asked, const NodeReply& reply) {
   const auto* refused = std::get_if<Refused>(&reply);
-  if (refused != nullptr) ++asked.refusals;
+  if (refused != nullptr && refused->reason != Refused::Reason::behind) ++asked.refusals;   // it catches up
   asked.trouble = refused == nullptr ? "" : refused->why;
   asked.again_at = desk_.now + (refused == nullptr ? limits::reshape_retry_pause : limits::reshape_refused_pause);
   desk_.look_at(first, asked.again_at);

@@ -28,6 +28,8 @@ class Reshapes {
   // Gives up what the shard is part of, as a parent or a child. Fails with invalid_argument where there is no reshape, or no way
   // back.
   Result<> cancel(ShardId shard);
+  // One that is still being prepared is given up for what is more urgent; nothing if there is none.
+  void make_way(ShardId shard, const std::string& why);
 
   void look(ShardId shard);
   void forget(ShardId shard);

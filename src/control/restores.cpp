@@ -25,8 +25,9 @@ Result<> Restores::check(const ClusterConfig& config) const {
     for (const RestoreStatus::Part& part : desk_.book.find_restore(name)->parts) {
       const NodeStatus* const node = desk_.book.find(part.node);
       if (node != nullptr && !node->lost && !node->removed) continue;
-      return fail(Errc::aborted, fmt::format("{} was lost or left the cluster while the namespace {} was restored there: restore it again",
-                                             desk_.name_of(part.node), name));
+      return fail(Errc::aborted,
+                  fmt::format("{} was lost or left the cluster while the namespace {} was restored there: restore it again",
+                              desk_.name_of(part.node), name));
     }
   }
   return {};
