@@ -51,8 +51,10 @@ def restore(address, *words, **options):
 
 
 def shards_of(cluster, space):
-    listed = run("admin", "-a", cluster.coordinator.address, "shard", "list", "-o", "json")
-    return [each for each in listed.json if each["namespace"] == space] if listed.status == 0 else None
+    def listed():
+        done = run("admin", "-a", cluster.coordinator.address, "shard", "list", "-o", "json")
+        return done if done.status == 0 else None
+    return [each for each in eventually(listed, "a list of shards", 20).json if each["namespace"] == space]
 
 
 def await_replicas(cluster, space, count):
@@ -147,7 +149,7 @@ def test_a_restore_that_is_cut_off_leaves_nothing_and_can_be_run_again(make, tmp
     assert going.wait(60) != 0
     going.stderr.close()
     cluster.await_leaders()
-    assert shards_of(cluster, "copy") == [] or all(each["state"] == "deleting" for each in shards_of(cluster, "copy"))
+    assert all(each["state"] == "deleting" for each in shards_of(cluster, "copy"))
 
     def again():
         done = restore(cluster.coordinator.address, "-n", "copy", "-f", file)

@@ -17,8 +17,8 @@ struct AdminOffice {
   Core& core;
   Coordinator& coordinator;
   // Edits the configuration in force and its file, one after the other. Returns when both the file and what the status must know
-  // are durable. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed, and unavailable out
-  // of office.
+  // are durable. Fails as the edit does, with invalid_argument when the result can't be followed, io_failed, unavailable out of
+  // office, and deadline_exceeded where the office ends before it is known to be stored.
   std::function<Task<Result<>>(ConfigEdit)> change_config;
 
   // The coordinator's core. Out of office fails with how to answer: UNAVAILABLE, and who is in office where that is known.

@@ -41,8 +41,10 @@ Result<RestoreWish> read(const admin::v1::RestoreWish& wish) {
   RestoreWish read{.name = wish.namespace_(),
                    .order = manifest.key_sorting() == natural_order ? store::KeyOrder::natural : store::KeyOrder::hierarchical,
                    .notifications = manifest.notifications_enabled(),
-                   .hashes = {},
-                   .replicas = wish.replicas() != 0 ? wish.replicas() : manifest.replicas()};
+                   .hashes = {}};
+  if (const std::uint32_t replicas = wish.replicas() != 0 ? wish.replicas() : manifest.replicas(); replicas != 0) {
+    read.replicas = replicas;
+  }
   std::uint64_t next = 0;
   for (const admin::v1::BackupManifest::Shard& shard : manifest.shards()) {
     if (shard.hash_min() != next || shard.hash_max() < shard.hash_min()) break;

@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
 #include "control/admin_service.hpp"
+#include "control/cluster_backup.hpp"
 #include "control/metadata_memory.hpp"
+#include "control/node_messages.hpp"
 #include "net/testing/memory_network.hpp"
 #include "net/testing/world.hpp"
 #include "rpc/channel.hpp"
 #include "rpc/server.hpp"
+#include "runtime/event.hpp"
 #include "runtime/log.hpp"
 
 namespace skerry::control {
@@ -21,6 +25,7 @@ struct AdminTest : testing::Test {
   AdminTest() {
     service.register_in(methods);
     admin.register_in(methods);
+    backup.register_in(methods);
     server = rpc::Server::make(world.core, network, methods, {});
     channel = rpc::Channel::make(world.core, client_side, address, {});
     EXPECT_TRUE(server->start(address));
@@ -32,6 +37,8 @@ struct AdminTest : testing::Test {
   Task<> end() {
     co_await channel->stop();
     co_await server->stop(world.core.now());
+    co_await backup.stop();
+    for (const auto& node : nodes) co_await node->stop(world.core.now());
     co_await coordinator.stop();
   }
 
@@ -99,6 +106,57 @@ struct AdminTest : testing::Test {
   }
   const ClusterConfig& config() { return *coordinator.in_office()->config(); }
 
+  // --- backups
+  Task<> back_up(std::optional<rpc::Status>& ended) {
+    auto call = co_await channel->open("/skerry.admin.v1.Backup/Backup", {no_deadline, {}});
+    admin::v1::BackupRequest request;
+    request.set_namespace_("default");
+    static_cast<void>(co_await (*call)->write(request));
+    static_cast<void>(co_await (*call)->finish_writing());
+    admin::v1::BackupPart part;
+    while ((co_await (*call)->read(part)).value_or(false)) {}
+    ended = co_await (*call)->finish();
+  }
+  // Servers that take whatever replica they are to make, and are never done.
+  void start_nodes() {
+    node_methods.client_stream<v1::MakeReplicaRequest, v1::MakeReplicaReply>(
+        node_method("MakeReplica"),
+        [this](rpc::ServerCall&, rpc::Requests<v1::MakeReplicaRequest>& requests, v1::MakeReplicaReply&) -> Task<rpc::Status> {
+          v1::MakeReplicaRequest request;
+          while ((co_await requests.next(request)).value_or(false)) blocks_taken += request.has_block() ? 1 : 0;
+          co_return rpc::Status(rpc::Code::data_loss, "the state ends early", {});
+        });
+    for (const char* name : {"one", "two", "three"}) {
+      node_networks.push_back(std::make_unique<net::testing::MemoryNetwork>(world.core, fabric, name));
+      nodes.push_back(rpc::Server::make(world.core, *node_networks.back(), node_methods, {}));
+      ASSERT_TRUE(nodes.back()->start({name, 2}));
+    }
+  }
+  static admin::v1::RestoreRequest wish() {
+    admin::v1::RestoreRequest request;
+    request.mutable_wish()->set_namespace_("copy");
+    auto& manifest = *request.mutable_wish()->mutable_manifest();
+    manifest.set_namespace_("default");
+    manifest.set_key_sorting("natural");
+    manifest.add_shards()->set_hash_max(UINT32_MAX);
+    return request;
+  }
+  // The wish and one block, which is not the last.
+  Task<> restore(Event& more, std::optional<rpc::Status>& ended) {
+    auto call = co_await channel->open("/skerry.admin.v1.Backup/Restore", {no_deadline, {}});
+    static_cast<void>(co_await (*call)->write(wish()));
+    admin::v1::RestoreRequest request;
+    const Bytes head = store::encode_head({.shard = ShardId(0), .term = Term(1), .offset = Offset(1)});
+    request.set_block(store::encode_block({store::BlockKind::head, 0, head}, 0));
+    static_cast<void>(co_await (*call)->write(request));
+    co_await more.wait();
+    static_cast<void>(co_await (*call)->write(request));
+    static_cast<void>(co_await (*call)->finish_writing());
+    admin::v1::RestoreResponse reply;
+    static_cast<void>(co_await (*call)->read(reply));
+    ended = co_await (*call)->finish();
+  }
+
   net::testing::ManualWorld world;
   net::testing::MemoryFabric fabric;
   net::testing::MemoryNetwork network{world.core, fabric, "coordinator"}, client_side{world.core, fabric, "client"};
@@ -114,7 +172,11 @@ struct AdminTest : testing::Test {
   AdminOffice office{world.core, coordinator, std::bind_front(&AdminTest::change_config, this)};
   AdminService service{office};
   ClusterAdmin admin{office};
-  rpc::Methods methods;
+  ClusterBackup backup{office, network};
+  rpc::Methods methods, node_methods;
+  std::vector<std::unique_ptr<rpc::Server>> nodes;
+  std::vector<std::unique_ptr<net::testing::MemoryNetwork>> node_networks;
+  int blocks_taken = 0;   // by nodes
   std::unique_ptr<rpc::Server> server;
   std::unique_ptr<rpc::Channel> channel;
   pb::CreateNamespaceResponse created;
@@ -126,6 +188,44 @@ TEST_F(AdminTest, a_change_that_an_end_of_office_overtakes_has_an_unknown_outcom
   take_office();
   shared.fail_commits = 1;
   EXPECT_EQ(create("logs", 4, 1).code, rpc::Code::deadline_exceeded);
+}
+
+TEST_F(AdminTest, a_backup_waits_half_a_minute_for_a_shard_that_nobody_leads) {
+  take_office();
+  world.advance(5s);   // until it is placed without servers that were never heard
+  std::optional<rpc::Status> ended;
+  world.tasks.spawn(back_up(ended));
+  world.advance(limits::backup_patience - 1s);
+  EXPECT_FALSE(ended);
+  world.advance(2s);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->code, rpc::Code::unavailable);
+  EXPECT_NE(ended->message.find("nobody serves shard 0: "), std::string::npos) << ended->message;
+}
+
+TEST_F(AdminTest, a_restore_ends_with_the_term_of_office_in_which_it_has_begun) {
+  start_nodes();
+  take_office();
+  Event more(world.core);
+  std::optional<rpc::Status> first;
+  world.tasks.spawn(restore(more, first));
+  world.advance(1s);
+  ASSERT_EQ(coordinator.in_office()->status().restores.size(), 1U);
+  EXPECT_EQ(blocks_taken, 1);
+  const std::int64_t epoch = coordinator.epoch();
+  shared.fail_commits = 1;
+  EXPECT_EQ(create("logs", 4, 1).code, rpc::Code::deadline_exceeded);
+  world.advance(1s);
+  ASSERT_NE(coordinator.in_office(), nullptr);
+  EXPECT_GT(coordinator.epoch(), epoch);
+  EXPECT_TRUE(coordinator.in_office()->status().restores.empty());
+  // What is still on its way of it reaches no node.
+  more.set();
+  world.advance(1s);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->code, rpc::Code::unavailable);
+  EXPECT_NE(first->message.find("another term of office"), std::string::npos) << first->message;
+  EXPECT_EQ(blocks_taken, 1);
 }
 
 TEST_F(AdminTest, out_of_office_names_who_is_in_it) {

@@ -42,7 +42,7 @@ Result<> check_namespace(const ClusterStatus& status, const std::string& name) {
 NamespaceConfig namespace_of(const RestoreWish& wish) {
   return {.name = wish.name,
           .shards = static_cast<std::uint32_t>(wish.hashes.size()),
-          .replicas = wish.replicas,
+          .replicas = *wish.replicas,
           .notifications = wish.notifications,
           .order = wish.order};
 }
@@ -164,11 +164,11 @@ Task<Result<NodeId>> ClusterBackup::leader_of(ShardId shard, Deadline deadline) 
       co_return fail(Errc::aborted,
                      fmt::format("shard {} was split, merged or deleted meanwhile: make the backup again", shard.value()));
     }
-    if (found->second.leader) co_return *found->second.leader;
+    if (in_office->serves(shard)) co_return *found->second.leader;
     if (office_.core.now() >= deadline) {
-      co_return fail(Errc::unavailable, fmt::format("shard {} has no leader: {}", shard.value(), in_office->why_not_yet(shard)));
+      co_return fail(Errc::unavailable, fmt::format("nobody serves shard {}: {}", shard.value(), in_office->why_not_yet(shard)));
     }
-    co_await run_until(office_.core, office_.coordinator.wait_changed(), deadline);
+    co_await run_until(office_.core, office_.coordinator.wait_changed(), std::min(deadline, office_.core.now() + retry_pause));
   }
 }
 
@@ -203,10 +203,19 @@ class ClusterBackup::Begun {
   Begun(const Begun&) = delete;
   Begun& operator=(const Begun&) = delete;
   ~Begun() {
+    const auto in_office = core();
+    if (!in_office) return;
+    (*in_office)->give_up_restore(name_, office_.core.now());
+    office_.coordinator.act_soon();
+  }
+
+  // Of the term of office in which it has begun. The next one has given it up, also when it is this process's, and may know
+  // another restore by its name.
+  Result<CoordinatorCore*> core() const {
     CoordinatorCore* const in_office = office_.coordinator.in_office();
-    if (in_office == nullptr || office_.coordinator.epoch() != epoch_) return;   // a new term of office has given it up
-    in_office->give_up_restore(name_, office_.core.now());
-    office_.coordinator.act();
+    if (in_office != nullptr && office_.coordinator.epoch() == epoch_) return in_office;
+    return fail(Errc::unavailable,
+                fmt::format("another term of office has begun, and gives up the restore of {}: restore it again", name_));
   }
 
  private:
@@ -227,7 +236,7 @@ Result<RestoreWish> ClusterBackup::check(const admin_pb::RestoreWish& asked) con
   TRY(const CoordinatorCore* const in_office, core());
   if (in_office->config() == nullptr) return fail(Errc::unavailable, "the cluster has no configuration yet");
   ClusterConfig with = *in_office->config();
-  if (wish.replicas == 0) wish.replicas = std::min(usual_replicas, static_cast<std::uint32_t>(with.servers.size()));
+  if (!wish.replicas) wish.replicas = std::min(usual_replicas, static_cast<std::uint32_t>(with.servers.size()));
   TRYV(in_office->check_restore(wish));
   TRYV(with.add(namespace_of(wish)));
   TRYV(with.check());
@@ -255,13 +264,13 @@ Task<Result<>> ClusterBackup::restore_all(Blocks& blocks, admin_pb::RestoreRespo
   CO_TRY(const RestoreWish wish, check(request.wish()));
   CO_TRY(CoordinatorCore* const in_office, core());
   CO_TRY(const auto begun, in_office->begin_restore(wish, office_.core.now()));
-  const Begun cleanup(office_, wish.name);
+  const Begun restore(office_, wish.name);
   office_.coordinator.act();
   CO_TRYV(co_await office_.coordinator.wait_stored(begun.stored));
-  std::vector<Term> terms;
+  std::map<ShardId, Term> terms;
   for (const RestoreStatus::Part& part : begun.parts) {
-    CO_TRY(const v1::MakeReplicaReply made, co_await bring(part, wish.order, blocks));
-    terms.emplace_back(made.term());
+    CO_TRY(const v1::MakeReplicaReply made, co_await bring(restore, part, wish.order, blocks));
+    terms[part.shard] = Term(made.term());
     reply.set_records(reply.records() + made.records());
     reply.set_shards(reply.shards() + 1);
   }
@@ -271,7 +280,9 @@ Task<Result<>> ClusterBackup::restore_all(Blocks& blocks, admin_pb::RestoreRespo
 }
 
 // The blocks of one shard, to the node that is to have it.
-Task<Result<v1::MakeReplicaReply>> ClusterBackup::bring(const RestoreStatus::Part& part, store::KeyOrder order, Blocks& blocks) {
+Task<Result<v1::MakeReplicaReply>> ClusterBackup::bring(const Begun& begun, const RestoreStatus::Part& part,
+                                                        store::KeyOrder order, Blocks& blocks) {
+  CO_TRYV(begun.core());
   CO_TRY(rpc::Channel* const channel, channel_to(part.node));
   CO_TRY(const auto call, co_await channel->open(node_method("MakeReplica"), options_for(part.node)));
   v1::MakeReplicaRequest made;
@@ -284,6 +295,7 @@ Task<Result<v1::MakeReplicaReply>> ClusterBackup::bring(const RestoreStatus::Par
   while (taken && !reader.whole()) {
     CO_TRY(const bool more, co_await blocks.next(request));
     if (!more || !request.has_block()) co_return fail(Errc::corrupt, "the backup ends early: nothing of it was kept");
+    CO_TRYV(begun.core());
     CO_TRYV(reader.take(request.block(), skip));
     made.set_block(std::move(*request.mutable_block()));
     taken = (co_await call->write(made)).has_value();
@@ -296,8 +308,9 @@ Task<Result<v1::MakeReplicaReply>> ClusterBackup::bring(const RestoreStatus::Par
   co_return fail(status.error().code, fmt::format("node {}: {}; nothing of it was kept", part.node.value(), status.message));
 }
 
-// In one step with the configuration, so that nobody sees the one without the other.
-Task<Result<>> ClusterBackup::finish(NamespaceConfig added, std::vector<Term> terms) {
+// In one step with the configuration, so that nobody sees the one without the other. Goes on though its caller goes: then the
+// restore is given up, which refuses it.
+Task<Result<>> ClusterBackup::finish(NamespaceConfig added, std::map<ShardId, Term> terms) {
   co_return co_await office_.change_config([coordinator = &office_.coordinator, added = std::move(added),
                                             terms = std::move(terms)](ClusterConfig& config) -> Result<> {
     CoordinatorCore* const in_office = coordinator->in_office();

@@ -45,8 +45,9 @@ class ClusterBackup {
   Task<rpc::Status> check_restore(const admin::v1::RestoreWish& wish);
   Task<rpc::Status> restore(Blocks& blocks, admin::v1::RestoreResponse& reply);
   Task<Result<>> restore_all(Blocks& blocks, admin::v1::RestoreResponse& reply);
-  Task<Result<v1::MakeReplicaReply>> bring(const RestoreStatus::Part& part, store::KeyOrder order, Blocks& blocks);
-  Task<Result<>> finish(NamespaceConfig added, std::vector<Term> terms);
+  Task<Result<v1::MakeReplicaReply>> bring(const Begun& begun, const RestoreStatus::Part& part, store::KeyOrder order,
+                                           Blocks& blocks);
+  Task<Result<>> finish(NamespaceConfig added, std::map<ShardId, Term> terms);
 
   Result<CoordinatorCore*> core() const;
   Result<rpc::Channel*> channel_to(NodeId node);

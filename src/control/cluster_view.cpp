@@ -170,7 +170,7 @@ void Writer::write_shard(ShardId id, const ShardStatus& shard, v1::ClusterShard&
   written.set_head((leader != nullptr ? leader->head : no_offset).value());
   written.set_commit((leader != nullptr ? leader->commit : no_offset).value());
   if (leader != nullptr) {
-    written.set_serving(leader->serving);
+    written.set_serving(core_.serves(id));
     written.set_bytes(leader->bytes);
     written.set_reads(leader->reads);
     written.set_writes(leader->writes);

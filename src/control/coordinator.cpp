@@ -33,6 +33,8 @@ class Coordinator::Office final : public ServerLinkListener {
     }
   }
 
+  void wake() { due_.wake_all(); }
+
   Task<> stop() {
     co_await tasks_.cancel_and_join();
     for (const auto& [name, link] : links_) co_await link->stop();
@@ -193,6 +195,10 @@ CoordinatorCore* Coordinator::in_office() { return office_ ? &office_->core() : 
 
 void Coordinator::act() {
   if (office_) office_->act();
+}
+
+void Coordinator::act_soon() {
+  if (office_) office_->wake();
 }
 
 Task<Result<>> Coordinator::wait_stored(CommitNumber number) {

@@ -44,7 +44,9 @@ class Coordinator {
   CoordinatorCore* in_office();
   // Carries out what an event given to in_office() has brought about. Call it after each.
   void act();
-  // Returns once the commit is certain; fails with unavailable when this process leaves office before.
+  // The same, in the next turn: for destructors.
+  void act_soon();
+  // Returns once the commit is certain; fails with deadline_exceeded when this process leaves office before.
   Task<Result<>> wait_stored(CommitNumber number);
   // Returns when something was stored, or this process has entered or left office.
   Task<> wait_changed() { co_await changed_.wait(); }

@@ -356,7 +356,7 @@ Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(const Resto
   TRYV(check_restore(wish));
   parts_->begin(now);
   const auto shards = static_cast<std::uint32_t>(wish.hashes.size());
-  TRY(const auto placed, parts_->planning.place(shards, {.replicas = wish.replicas}));
+  TRY(const auto placed, parts_->planning.place(shards, {.replicas = wish.replicas.value_or(1)}));
   RestoreStatus restore{.order = wish.order};
   for (std::uint32_t i = 0; i < shards; ++i) {
     // One of those that will have it, another each time.
@@ -367,8 +367,8 @@ Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(const Resto
   return RestoreBegun{parts_->desk.book.changed(), begun.parts};
 }
 
-Result<> CoordinatorCore::complete_restore(const std::string& name, std::vector<Term> terms) {
-  return parts_->restores.complete(name, std::move(terms));
+Result<> CoordinatorCore::complete_restore(const std::string& name, const std::map<ShardId, Term>& terms) {
+  return parts_->restores.complete(name, terms);
 }
 
 void CoordinatorCore::give_up_restore(const std::string& name, TimePoint now) {
@@ -394,6 +394,12 @@ NodeCondition CoordinatorCore::condition(NodeId node) const { return parts_->des
 const NodeUsage* CoordinatorCore::usage(NodeId node) const { return parts_->desk.reports.usage(node); }
 const Greeting* CoordinatorCore::greeting(NodeId node) const { return parts_->desk.reports.greeting(node); }
 const ReplicaReport* CoordinatorCore::report(ShardId shard, NodeId node) const { return parts_->desk.reports.find(shard, node); }
+bool CoordinatorCore::serves(ShardId id) const {
+  const ShardStatus* const shard = parts_->desk.book.find(id);
+  if (shard == nullptr || !shard->leader || !parts_->leadership.is_led(*shard)) return false;
+  const ReplicaReport* const told = report(id, *shard->leader);
+  return told != nullptr && told->role == ReplicaReport::Role::leader && told->serving;
+}
 std::string CoordinatorCore::trouble(const std::string& name) const {
   std::string trouble = parts_->roster.trouble(name);
   const auto broken = parts_->broken.find(name);   // and has not reported since, as one of another cluster never does

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,10 +90,10 @@ class CoordinatorCore {
   };
   // Whether one of this name may begin: already_exists, unavailable and the reason.
   Result<> check_restore(const RestoreWish& wish) const;
-  // Requires: the wish says how many replicas.
   Result<RestoreBegun> begin_restore(const RestoreWish& wish, TimePoint now);
-  // All parts are there, and know these terms: the next configuration that has the namespace makes it.
-  Result<> complete_restore(const std::string& name, std::vector<Term> terms);
+  // All parts are there, and know these terms: the next configuration that has the namespace makes it. Fails with aborted when
+  // the restore of these shards was given up.
+  Result<> complete_restore(const std::string& name, const std::map<ShardId, Term>& terms);
   void give_up_restore(const std::string& name, TimePoint now);
 
   // --- what is
@@ -105,6 +106,7 @@ class CoordinatorCore {
   const NodeUsage* usage(NodeId node) const;   // null: none has come
   const Greeting* greeting(NodeId node) const;   // null: none has come
   const ReplicaReport* report(ShardId shard, NodeId node) const;   // the last; null: none has come
+  bool serves(ShardId shard) const;   // it has a leader that answers, and says that it has its lease
   // What a shard waits for: to be led, to have the members that are wanted, to be deleted. Empty: nothing.
   std::string why_not_yet(ShardId shard) const;
   std::string why_given_up(ShardId shard) const;   // the last split or merge of it; empty: none was

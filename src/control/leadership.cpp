@@ -169,6 +169,12 @@ bool Leadership::is_transferring(ShardId shard) const {
   return found != watches_.end() && found->second.transfer;
 }
 
+bool Leadership::is_led(const ShardStatus& shard) const {
+  if (shard.state != ShardState::steady || desk_.detector.condition(*shard.leader) == NodeCondition::failed) return false;
+  const NodeStatus* const leader = desk_.book.find(*shard.leader);
+  return leader != nullptr && !leader->lost;
+}
+
 // --- words
 
 std::string Leadership::why_not_yet(ShardId id) const {
@@ -177,15 +183,17 @@ std::string Leadership::why_not_yet(ShardId id) const {
   const auto watch = watches_.find(id);
   if (shard.state == ShardState::fenced) return {};
   const bool powerless = watch != watches_.end() && watch->second.powerless_since;
-  if (shard.state == ShardState::steady && desk_.detector.condition(*shard.leader) != NodeCondition::failed) {
-    if (powerless) return desk_.name_of(*shard.leader) + " leads and does not serve yet";
-    return {};
+  const bool led = is_led(shard);
+  if (led && !powerless) return {};
+  if (led && desk_.has_responding_majority(shard.members)) {
+    return desk_.name_of(*shard.leader) + " leads and does not serve yet";
   }
   std::string silent;
   for (const NodeId node : shard.members.members()) {
     if (!desk_.detector.responds(node)) silent += (silent.empty() ? "" : ", ") + desk_.name_of(node);
   }
-  return fmt::format("has no leader; no election without a majority of its voters, and these don't answer: {}", silent);
+  return fmt::format("{} without a majority of its voters, and these don't answer: {}",
+                     led ? desk_.name_of(*shard.leader) + " leads and can't serve" : "has no leader; no election", silent);
 }
 
 }  // namespace skerry::control

@@ -27,6 +27,8 @@ class Leadership {
   void wish_away(ShardId shard, NodeId to);
   bool is_transferring(ShardId shard) const;
   // Why the shard has no leader that serves; empty: it has.
+  // By a node that is there, as far as anybody knows.
+  bool is_led(const ShardStatus& shard) const;
   std::string why_not_yet(ShardId shard) const;
 
  private:

@@ -63,6 +63,9 @@ void Publisher::gather_holdings() {
 }
 
 void Publisher::gather_assignments() {
+  // The first namespaces of a new cluster are about to be made: who asks for one waits, rather than hear that there is none.
+  const bool begins = desk_.book.status().namespaces.empty() && (!desk_.config || !desk_.config->namespaces.empty());
+  if (begins && !assignments_) return;
   Assignments gathered;
   for (const auto& [id, node] : desk_.book.status().nodes) {
     if (!node.lost) gathered.authorities.push_back(node.public_address);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ struct RestoreWish {
   store::KeyOrder order = store::KeyOrder::hierarchical;
   bool notifications = true;
   std::vector<HashRange> hashes{};   // of its shards, in order; together all hashes
-  std::uint32_t replicas = 0;   // of each; 0: nobody said
+  std::optional<std::uint32_t> replicas{};   // of each
 };
 
 }   // namespace skerry::control

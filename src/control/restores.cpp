@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace skerry::control {
 namespace {
 
@@ -42,15 +44,15 @@ void Restores::configured() {
   }
 }
 
-void Restores::adopt(const NamespaceConfig& wanted, const std::vector<Term>& terms) {
+void Restores::adopt(const NamespaceConfig& wanted, const std::map<ShardId, Term>& terms) {
   const RestoreStatus restore = desk_.book.end_restore(wanted.name);
   desk_.book.add(wanted.name,
                  {.replicas = wanted.replicas, .notifications = wanted.notifications, .order = restore.order, .deleting = false});
-  for (std::size_t i = 0; i < restore.parts.size(); ++i) {
-    ShardStatus shard = shard_of(wanted.name, restore.parts[i]);
-    shard.term = terms[i];
-    desk_.book.add(restore.parts[i].shard, std::move(shard));
-    desk_.look_at(restore.parts[i].shard);
+  for (const RestoreStatus::Part& part : restore.parts) {
+    ShardStatus shard = shard_of(wanted.name, part);
+    shard.term = terms.at(part.shard);
+    desk_.book.add(part.shard, std::move(shard));
+    desk_.look_at(part.shard);
   }
   desk_.structure_changed();
   desk_.plan_soon();
@@ -77,9 +79,13 @@ const RestoreStatus& Restores::begin(const std::string& name, RestoreStatus rest
   return *desk_.book.find_restore(name);
 }
 
-Result<> Restores::complete(const std::string& name, std::vector<Term> terms) {
-  if (desk_.book.find_restore(name) == nullptr) return fail(Errc::aborted, fmt::format("the restore of {} was given up", name));
-  complete_[name] = std::move(terms);
+Result<> Restores::complete(const std::string& name, const std::map<ShardId, Term>& terms) {
+  const RestoreStatus* const restore = desk_.book.find_restore(name);
+  const auto has_come = [&terms](const RestoreStatus::Part& part) { return terms.contains(part.shard); };
+  if (restore == nullptr || !std::ranges::all_of(restore->parts, has_come)) {
+    return fail(Errc::aborted, fmt::format("the restore of {} was given up", name));
+  }
+  complete_[name] = terms;
   return {};
 }
 

@@ -25,15 +25,15 @@ class Restores {
   Result<> check_new(const std::string& name) const;
   // Requires: check_new(). The parts have no numbers yet.
   const RestoreStatus& begin(const std::string& name, RestoreStatus restore);
-  // All parts have come, with the terms that they know.
-  Result<> complete(const std::string& name, std::vector<Term> terms);
+  // All parts have come, with the terms that they know. Fails with aborted when the restore of these shards was given up.
+  Result<> complete(const std::string& name, const std::map<ShardId, Term>& terms);
   void give_up(const std::string& name);   // nothing if it was not begun, or has become a namespace
 
  private:
-  void adopt(const NamespaceConfig& wanted, const std::vector<Term>& terms);
+  void adopt(const NamespaceConfig& wanted, const std::map<ShardId, Term>& terms);
 
   Desk& desk_;
-  std::map<std::string, std::vector<Term>> complete_;
+  std::map<std::string, std::map<ShardId, Term>> complete_;
 };
 
 }   // namespace skerry::control

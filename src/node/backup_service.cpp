@@ -41,6 +41,9 @@ admin_pb::BackupManifest manifest_of(const std::string& name, const NamespaceSta
 }
 
 Result<NewNamespace> wish_of(const admin_pb::RestoreWish& wish) {
+  if (wish.replicas() > 1) {
+    return fail(Errc::invalid_argument, "one machine keeps one copy of each shard: leave the number of replicas away");
+  }
   TRY(control::RestoreWish read, control::read(wish));
   return NewNamespace{.name = std::move(read.name),
                       .shards = static_cast<std::uint32_t>(read.hashes.size()),

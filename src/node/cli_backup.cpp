@@ -187,13 +187,13 @@ int run_restore(const BackupFlags& flags) {
   BackupInput input;
   const auto manifest = input.open(flags.file);
   if (!manifest) return report(manifest.error());
-  const std::string name = flags.name_space.empty() ? manifest->namespace_() : flags.name_space;
+  const std::string name = flags.name_space.empty() || flags.check_only ? manifest->namespace_() : flags.name_space;
   Restore restore{.flags = flags, .input = input, .check = BackupCheck(*manifest)};
   Result<> ours;
   if (flags.check_only) {
     ours = only_check(restore);
   } else {
-    const Result<> talked = talk_to_server(flags, restore_method, [&](rpc::Channel& channel, rpc::Metadata metadata) {
+    const Result<> talked = talk_to_server(flags, check_method, [&](rpc::Channel& channel, rpc::Metadata metadata) {
       return send(channel, std::move(metadata), restore, name, ours);
     });
     if (ours && !talked) return report(talked.error());

@@ -19,7 +19,7 @@ CoordinatorMetrics::CoordinatorMetrics(Metrics& metrics, const std::string& addr
           metrics.gauge("skerry_coordinator_in_office", "1 while this coordinator is the one that acts", {{"address", address}})),
       epoch_(metrics.gauge("skerry_coordinator_epoch", "Of this coordinator's term of office")),
       shards_(metrics.gauge("skerry_cluster_shards", "Shards of the cluster")),
-      leaderless_(metrics.gauge("skerry_cluster_shards_leaderless", "Shards without a leader")),
+      leaderless_(metrics.gauge("skerry_cluster_shards_leaderless", "Shards that nobody serves")),
       failed_replicas_(metrics.gauge("skerry_cluster_replicas_failed", "Replicas that say that they can keep nothing any more")),
       given_up_(metrics.gauge("skerry_cluster_nodes_given_up", "Nodes that are lost to damage on their disks")),
       kept_aside_(metrics.gauge("skerry_cluster_folders_kept_aside", "Damaged folders that nobody has deleted yet")) {
@@ -46,7 +46,8 @@ void CoordinatorMetrics::collect() {
 void CoordinatorMetrics::collect_shards(const control::CoordinatorCore& core) {
   double leaderless = 0, failed = 0;
   for (const auto& [id, shard] : core.status().shards) {
-    if (shard.state == control::ShardState::election) ++leaderless;
+    const bool should = shard.state == control::ShardState::election || shard.state == control::ShardState::steady;
+    if (should && !core.serves(id)) ++leaderless;
     for (const NodeId node : shard.members.members()) {
       const control::ReplicaReport* report = core.report(id, node);
       if (report != nullptr && report->role == control::ReplicaReport::Role::failed) ++failed;

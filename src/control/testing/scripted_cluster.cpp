@@ -204,10 +204,12 @@ void ScriptedCluster::begin_restore(std::istream& in) {
 // restore-complete NAME TERM…
 void ScriptedCluster::complete_restore(std::istream& in) {
   const std::string restored = word_in(in);
-  std::vector<Term> terms;
-  for (std::int64_t term = 0; in >> term;) terms.emplace_back(term);
-  if (const auto done = core_->complete_restore(restored, std::move(terms)); !done)
-    out_ += "refused: " + done.error().text + "\n";
+  std::map<ShardId, Term> terms;
+  const auto& restores = core_->status().restores;
+  if (const auto found = restores.find(restored); found != restores.end()) {
+    for (const RestoreStatus::Part& part : found->second.parts) terms[part.shard] = Term(integer(in));
+  }
+  if (const auto done = core_->complete_restore(restored, terms); !done) out_ += "refused: " + done.error().text + "\n";
 }
 
 void ScriptedCluster::say(const Result<CommitNumber>& result) {
