@@ -282,6 +282,22 @@ TEST_F(NodeLinksSnapshotTest, a_node_sends_few_at_once_and_not_too_fast) {
   EXPECT_GT(level[4] - begun, pace * 9 / 2);
 }
 
+TEST_F(NodeLinksSnapshotTest, nodes_that_are_gone_keep_no_others_waiting) {
+  TestNode& leader = add(1);
+  lead(leader, {&leader});
+  write_and_trim(leader, 100, 100'000);
+  const std::vector<TestNode*> going{&add(2), &add(3)};
+  ASSERT_TRUE(teach(leader, going));
+  world.advance(50ms);   // they are being sent the state, which takes longer
+  for (TestNode* each : going) {
+    EXPECT_FALSE(is_level(*each, leader));
+    addresses.erase(each->id);
+  }
+  TestNode& other = add(4);   // and tells the leader who is left
+  ASSERT_TRUE(teach(leader, {going[0], going[1], &other}));
+  EXPECT_TRUE(wait([&] { return is_level(other, leader); }));   // in less than the patience with one that is being sent it
+}
+
 TEST_F(NodeLinksSnapshotTest, a_replica_that_has_it_all_takes_none) {
   TestNode &leader = add(1), &other = add(2);
   lead(leader);

@@ -26,7 +26,7 @@ struct SnapshotStreams::Attempt {
 };
 
 Task<Result<>> SnapshotStreams::send(NodeId to, SnapshotSender sender) {
-  CO_TRY(const SemaphoreUnits turn, co_await turns_.acquire());
+  CO_TRY(SemaphoreUnits turn, co_await turns_.acquire());
   CO_TRY(const auto source, co_await sender.open());
   CO_TRY(auto head, co_await source->next());
   Attempt all{.shard = sender.shard,
@@ -40,7 +40,9 @@ Task<Result<>> SnapshotStreams::send(NodeId to, SnapshotSender sender) {
     if (sent || all.refused) co_return sent;
     if (all.taken > taken) patient_until = core_.now() + limits::snapshot_patience;
     if (core_.now() >= patient_until) co_return sent;
+    turn = {};   // nobody waits for one that can't be reached
     co_await core_.sleep_for(limits::node_reconnect_pause);
+    CO_TRY(turn, co_await turns_.acquire());
   }
 }
 
