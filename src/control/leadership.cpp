@@ -128,21 +128,23 @@ std::optional<ElectionWish> Leadership::cause_of_wishes(ShardId id, const ShardS
   Transfer& transfer = *watch.transfer;
   const bool done = transfer.away_from ? leader != *transfer.away_from : leader == transfer.to;
   if (done || !shard.members.votes(transfer.to)) {
-    watch.transfer.reset();
-    desk_.plan_soon();   // somebody may have waited for it
+    end_transfer(watch);
     return std::nullopt;
   }
   if (transfer.attempts == transfer_attempts_max) {
     desk_.warn(
         fmt::format("{}: {} does not get the lead: others are ahead of it", desk_.name_of(id), desk_.name_of(transfer.to)));
-    watch.transfer.reset();
+    end_transfer(watch);
     return std::nullopt;
   }
   if (desk_.now < transfer.again_at) {
     desk_.look_at(id, transfer.again_at);
     return std::nullopt;
   }
-  if (!desk_.detector.responds(transfer.to)) return std::nullopt;
+  if (!desk_.detector.responds(transfer.to)) {
+    if (transfer.away_from) end_transfer(watch);   // who is drained does not wait for it
+    return std::nullopt;
+  }
   ++transfer.attempts;
   transfer.again_at = desk_.now + transfer_pause;
   // One that lags far behind would not get it: it may catch up.
@@ -152,6 +154,11 @@ std::optional<ElectionWish> Leadership::cause_of_wishes(ShardId id, const ShardS
     return std::nullopt;
   }
   return ElectionWish{desk_.name_of(transfer.to) + " is to lead", transfer.to, leader};
+}
+
+void Leadership::end_transfer(Watch& watch) {
+  watch.transfer.reset();
+  desk_.plan_soon();   // somebody may have waited for it
 }
 
 void Leadership::wish_transfer(ShardId shard, NodeId to) {

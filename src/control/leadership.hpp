@@ -54,6 +54,7 @@ class Leadership {
   std::optional<ElectionWish> cause_of_terms(ShardId shard, const ShardStatus& status) const;
   std::optional<ElectionWish> cause_of_report(ShardId shard, const ShardStatus& status, Watch& watch);
   std::optional<ElectionWish> cause_of_wishes(ShardId shard, const ShardStatus& status, Watch& watch);
+  void end_transfer(Watch& watch);
   bool is_powerless_for_long(ShardId shard, Watch& watch);
 
   Desk& desk_;

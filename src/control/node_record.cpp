@@ -41,7 +41,7 @@ Result<> NodeRecord::load() {
   const BytesView text = BytesView(whole).substr(0, tail);
   if (tail == Bytes::npos || whole.substr(tail) != checksum_line(text)) return damaged("was cut or changed");
   if (!google::protobuf::TextFormat::ParseFromString(std::string(text), &value_)) {
-    return damaged("can't be read by this program");
+    return fail(Errc::unsupported, fmt::format("{} was written by a newer program: start the version that wrote it", path_));
   }
   return {};
 }

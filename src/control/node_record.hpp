@@ -17,8 +17,8 @@ namespace skerry::control {
 class NodeRecord {
  public:
   // Reads the file, or begins a new one, and counts the start: the new incarnation is durable when this returns.
-  // Fails with corrupt when the file is damaged, or is missing while there is `younger`, a folder that is made only after it; the
-  // text names it and what helps.
+  // Fails with corrupt when the file was cut or changed, or is missing while there is `younger`, a folder that is made only after
+  // it; with unsupported when it is whole and says what this program does not know. The text names it and what helps.
   static Task<Result<std::unique_ptr<NodeRecord>>> open(Core& core, disk::Disk& disk, std::string path, std::string younger);
 
   const v1::NodeRecord& value() const { return value_; }

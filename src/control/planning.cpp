@@ -201,7 +201,10 @@ void Planning::place_all() {
     const PlacementRules& its = rules[shard.name_space];
     std::vector<NodeId> target = target_of(shard);
     const std::string why = why_misplaced(target, around, its);
-    if (why.empty()) continue;
+    if (why.empty()) {
+      if (!is_moving(shard)) handed_over_.erase(id);   // who is to go later is asked anew
+      continue;
+    }
     // First the one that should stay most.
     const auto leader = shard.leader ? std::ranges::find(target, *shard.leader) : target.end();
     if (leader != target.end()) std::iter_swap(target.begin(), leader);

@@ -219,14 +219,12 @@ class NodeLinks::Inbound {
   // The replica may be about to be opened, here as a new member or after a start. Were it lost, its leader would ask again only
   // when its patience ends.
   void keep_for_later(const wire::Append& each) {
-    const auto [place, fresh] = early_.try_emplace(ShardId(each.shard()));
-    const std::size_t before = fresh ? 0 : place->second.ByteSizeLong(), bytes = each.ByteSizeLong();
-    if (early_bytes_ - before + bytes > early_bytes_max) {
-      if (fresh) early_.erase(place);
-      return;
-    }
-    early_bytes_ += bytes - before;
-    place->second = each;
+    const ShardId shard(each.shard());
+    if (const auto older = early_.extract(shard)) early_bytes_ -= older.mapped().ByteSizeLong();
+    const std::size_t bytes = each.ByteSizeLong();
+    if (early_bytes_ + bytes > early_bytes_max) return;
+    early_bytes_ += bytes;
+    early_.emplace(shard, each);
   }
 
   Result<> take_early() {
@@ -255,7 +253,7 @@ class NodeLinks::Inbound {
   rpc::Replies<v1::LinkAnswer>& replies_;
   wire::LinkAnswer queued_;
   std::vector<BytesView> entries_;   // kept for its room
-  std::map<ShardId, wire::Append> early_;   // the newest for each replica that is not here yet
+  std::map<ShardId, wire::Append> early_;   // the newest for each replica that is not here yet, if there was room
   std::size_t early_bytes_ = 0;
   rpc::Status status_;
   WaitList ready_;

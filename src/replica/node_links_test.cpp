@@ -7,6 +7,7 @@
 #include "disk/testing/simulated_disk.hpp"
 #include "net/testing/memory_network.hpp"
 #include "net/testing/world.hpp"
+#include "replica/link_messages.hpp"
 #include "replica/testing/shard_world.hpp"
 #include "rpc/server.hpp"
 #include "store/memory_engine.hpp"
@@ -201,6 +202,55 @@ TEST_F(NodeLinksTest, a_replica_that_is_opened_late_learns_at_once_what_its_lead
   ASSERT_TRUE(run(other.open()));
   world.advance(limits::append_patience / 5);
   EXPECT_TRUE(is_level(other, leader));
+}
+
+// Of messages for replicas that are not open yet, as they are sent.
+struct NodeLinksEarlyTest : NodeLinksTest {
+  static constexpr std::size_t kept_max = 4 << 20;   // from one node
+
+  NodeLinksEarlyTest() {
+    add(1);
+    opens = false;
+    for (std::uint32_t number : {2, 3}) add(number);
+  }
+  // A first message with a few entries, of this size on the wire.
+  void send(TestNode& to, std::size_t size) {
+    std::vector<Bytes> entries((size - 1) / 250'000, Bytes(250'000, 'x'));
+    entries.emplace_back();
+    const Append message{.term = Term(1), .entries_term = Term(1), .last = Offset(static_cast<std::int64_t>(entries.size()) - 1)};
+    const auto size_on_the_wire = [&] {
+      wire::Append written;
+      write(message, shard_id, std::vector<BytesView>(entries.begin(), entries.end()), written);
+      return written.ByteSizeLong();
+    };
+    entries.back().resize(size - size_on_the_wire() - 2);   // for it to tell its own size
+    ASSERT_EQ(size_on_the_wire(), size);
+    ASSERT_TRUE(wait([&] { return nodes[0]->links->heard(to.id).has_value(); }));
+    nodes[0]->links->send(to.id, shard_id, message, std::vector<BytesView>(entries.begin(), entries.end()));
+    world.advance(limits::heartbeat_interval);
+  }
+  bool has_any_when_opened(TestNode& node) {
+    EXPECT_TRUE(run(node.open()));
+    world.advance(limits::heartbeat_interval * 2);
+    return node.shard().status().head.offset != no_offset;
+  }
+};
+
+TEST_F(NodeLinksEarlyTest, four_mebibytes_are_kept_and_no_byte_more) {
+  send(*nodes[1], kept_max);
+  send(*nodes[2], kept_max + 1);
+  EXPECT_TRUE(has_any_when_opened(*nodes[1]));
+  EXPECT_FALSE(has_any_when_opened(*nodes[2]));
+}
+
+TEST_F(NodeLinksEarlyTest, the_newest_takes_the_place_of_the_one_before_even_where_it_is_too_large_itself) {
+  for (TestNode* node : {nodes[1].get(), nodes[2].get()}) {
+    send(*node, 100'000);
+    send(*node, kept_max + 1);
+  }
+  EXPECT_FALSE(has_any_when_opened(*nodes[1]));
+  send(*nodes[2], kept_max);
+  EXPECT_TRUE(has_any_when_opened(*nodes[2]));
 }
 
 TEST_F(NodeLinksTest, large_entries_and_many_arrive_whole) {

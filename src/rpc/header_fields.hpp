@@ -31,11 +31,11 @@ class FieldList {
  public:
   FieldList() = default;
   explicit FieldList(std::span<const nghttp2_nv> first) : fields_(first.begin(), first.end()) {}
+  // Borrowed until the frame is sent.
   void add_constant(std::string_view name, std::string_view value) { fields_.push_back(make_constant_field(name, value)); }
   void add(std::string_view name, std::string value);
-  void add_borrowed(std::string_view name, std::string_view value) {
-    fields_.push_back(make_field(name, value));
-  }   // until submitted
+  // Borrowed until submitted.
+  void add_borrowed(std::string_view name, std::string_view value) { fields_.push_back(make_field(name, value)); }
   void add(const Metadata& metadata);
   void add_status(const Status& status, const Metadata& trailers);
   const nghttp2_nv* data() const { return fields_.data(); }

@@ -42,6 +42,7 @@ struct Mailboxes::Lane {
 class Mailboxes::Box final : public Inbox {
  public:
   Box(Mailboxes& mailboxes, Core& core) : mailboxes_(mailboxes), core_(core), tasks_(core), control_(core) {
+    // A core alone never gets mail: without an inbox its idle turns stay cheap.
     if (mailboxes.cores_.size() > 1) core.set_inbox(this);
   }
   ~Box() override { core_.set_inbox(nullptr); }

@@ -10,10 +10,11 @@ namespace skerry {
 
 // What is ready in a core's loop, run one by one, as io_context::poll_one() does it. Asio begins and ends a whole poll for each,
 // and gives back the memory of the coroutines that ended in it: here a poll lasts a turn, and the memory is kept for the next.
+// A Core's, for its own loop, which must outlive it; on that loop's thread alone.
 class ReadyHandlers : private asio::detail::thread_context {
  public:
   explicit ReadyHandlers(asio::io_context& io);
-  bool any() const;   // or it must be asked of the system
+  bool any() const;   // False: nothing is posted, and no descriptors are watched.
 
   class Turn {
    public:

@@ -63,7 +63,11 @@ namespace {
 // Of a plain get at most one has the record, and does not name its key.
 bool is_better(const proto::GetRequest& get, store::KeyOrder order, const proto::GetResponse& a, const proto::GetResponse& b) {
   if (a.status() != proto::OK || b.status() != proto::OK) return a.status() == proto::OK;
-  const bool greatest = get.comparison_type() == proto::FLOOR || get.comparison_type() == proto::LOWER;
+  const auto is_exact = [&get](const proto::GetResponse& record) { return record.secondary_index_key() == get.key(); };
+  // Of several records with the very secondary key that was asked for, a shard finds the first.
+  const bool greatest =
+      get.comparison_type() == proto::LOWER ||
+      (get.comparison_type() == proto::FLOOR && !(get.has_secondary_index_name() && is_exact(a) && is_exact(b)));
   const Bytes at_a = place_of(order, get.has_secondary_index_name(), a),
               at_b = place_of(order, get.has_secondary_index_name(), b);
   return greatest ? at_a > at_b : at_a < at_b;

@@ -264,6 +264,31 @@ TEST_P(OxiaReadsAndWritesTest, a_reader_that_goes_away_leaves_nothing_behind) {
   EXPECT_EQ(get("0").value(), "v");
 }
 
+TEST_P(OxiaReadsAndWritesTest, the_floor_in_an_index_of_a_shard_that_was_split_is_the_first_with_that_key_else_the_last_below) {
+  retire_parent();
+  auto request = write_request();
+  request.set_shard(parent.value());
+  for (const char* key : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+    auto& index = *add_put(request, key, "v").add_secondary_indexes();
+    index.set_index_name("by");
+    index.set_secondary_key("s");
+  }
+  write(request);
+  ASSERT_GT(world.shard(shard_here).figures().puts, 0U);
+  ASSERT_GT(world.shard(shard_there).figures().puts, 0U);
+  for (const auto& [asked, answer] : {std::pair("s", "a"), std::pair("t", "h")}) {
+    proto::ReadRequest reading;
+    reading.set_shard(parent.value());
+    auto& get = *reading.add_gets();
+    get.set_key(asked);
+    get.set_secondary_index_name("by");
+    get.set_comparison_type(proto::FLOOR);
+    auto* call = world.finish("Read", reading);
+    ASSERT_TRUE(call->status->ok()) << call->status->message;
+    EXPECT_EQ(call->reply<proto::ReadResponse>(0).gets(0).key(), answer) << asked;
+  }
+}
+
 TEST_P(OxiaReadsAndWritesTest, secondary_indexes_are_listed_scanned_and_compared) {
   auto request = write_request();
   for (int i = 0; i < 5; ++i) {
