@@ -3,9 +3,11 @@
 // keeps. Whatever is said, nothing crashes, every wish is answered, and the next term of office can use the status.
 //
 // Input: calls as asked.hpp takes them. What names a method of a server is answered there next, with these replies; until then
-// servers do as they are told. Flags: 1 and 2 which server, 4 then time passes, 8 the server refuses instead.
+// servers do as they are told. Flags: 1 and 2 which server, 4 then time passes, 8 the server refuses instead, or a restore's
+// stream stays open; 16 who asks for a backup or a restore goes away.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -14,7 +16,9 @@
 #include "asked.hpp"
 #include "base/assert.hpp"
 #include "control/admin_service.hpp"
+#include "control/backup_messages.hpp"
 #include "control/cluster_admin.hpp"
+#include "control/cluster_backup.hpp"
 #include "control/metadata_memory.hpp"
 #include "control/node_messages.hpp"
 #include "fuzz_world.hpp"
@@ -29,6 +33,7 @@ namespace v1 = control::v1;
 
 constexpr std::size_t calls_max = 16;
 constexpr Duration step = 1s;
+constexpr Duration backup_takes_max = 10min;   // its patience with servers included, however often they refuse
 
 // A server that has no replicas, and says of them what its coordinator expects, or what the input has it say.
 class Server {
@@ -66,6 +71,12 @@ class Server {
     add<v1::ReshapeRequest, v1::ReshapeReply>(methods, "Reshape", nothing);
     add<v1::SealShardRequest, v1::SealShardReply>(methods, "SealShard", nothing);
     add<v1::SealShardRequest, v1::UnsealShardReply>(methods, "UnsealShard", nothing);
+    methods.server_stream<v1::ReadStateRequest, v1::ReadStateReply>(
+        control::node_method("ReadState"), [this](rpc::ServerCall&, const v1::ReadStateRequest&,
+                                                  rpc::Replies<v1::ReadStateReply>& blocks) { return read_state(blocks); });
+    methods.client_stream<v1::MakeReplicaRequest, v1::MakeReplicaReply>(
+        control::node_method("MakeReplica"), [this](rpc::ServerCall&, rpc::Requests<v1::MakeReplicaRequest>& blocks,
+                                                    v1::MakeReplicaReply& reply) { return make_replica(blocks, reply); });
   }
 
   // False when no method of a server is meant.
@@ -134,6 +145,25 @@ class Server {
     }
   }
 
+  // All that the input says, as the blocks of one state.
+  Task<rpc::Status> read_state(rpc::Replies<v1::ReadStateReply>& blocks) {
+    const std::string method = control::node_method("ReadState");
+    for (auto said = next(method); said; said = next(method)) {
+      v1::ReadStateReply reply;
+      if (said->refuses) co_return rpc::Status(rpc::Code::failed_precondition, "no");
+      static_cast<void>(reply.ParseFromString(said->reply));
+      if (!co_await blocks.write(reply)) break;
+    }
+    co_return rpc::Status();
+  }
+  Task<rpc::Status> make_replica(rpc::Requests<v1::MakeReplicaRequest>& blocks, v1::MakeReplicaReply& reply) {
+    reply.set_term(1);
+    rpc::Status status = co_await answer(control::node_method("MakeReplica"), reply);
+    v1::MakeReplicaRequest request;
+    while (status.ok() && (co_await blocks.next(request)).value_or(false)) {}
+    co_return status;
+  }
+
   net::testing::MemoryNetwork network_;
   rpc::Methods methods_;
   std::unique_ptr<rpc::Server> server_;
@@ -147,6 +177,7 @@ class Cluster {
   explicit Cluster(FuzzWorld& world) : world_(world) {
     service_.register_in(methods_);
     admin_.register_in(methods_);
+    backup_.register_in(methods_);
     for (const char* name : {"one", "two", "three"}) {
       servers_.push_back(std::make_unique<Server>(world_, fabric_, name));
       config_.servers.push_back(
@@ -171,6 +202,7 @@ class Cluster {
   }
 
   void check_status() {
+    world_.run(end_backups());
     world_.pass(step);
     const auto kept = control::ClusterStatus::from_items(shared_.table.items());
     SKERRY_ASSERT(kept.has_value() && kept->to_items() == shared_.table.items());
@@ -182,25 +214,43 @@ class Cluster {
 
  private:
   void wish(const Asked& asked) {
-    serve::testing::FakeCall call(world_.core);
-    for (const Bytes& request : asked.requests) call.push_bytes(request);
-    call.half_close();
-    call.start(*asked.method);
+    auto call = std::make_unique<serve::testing::FakeCall>(world_.core);
+    const bool restores = asked.method->name == control::backup_method("Restore");
+    for (const Bytes& request : asked.requests) call->push_bytes(request);
+    if (!restores || (asked.flags & 8) == 0) call->half_close();
+    call->start(*asked.method);
     world_.settle();
-    if (asked.method->name.ends_with("/WatchCluster") && !call.ended()) call.cancel();
+    if (asked.method->name.ends_with("/WatchCluster") && !call->ended()) call->cancel();
     world_.pass(100ms);
-    SKERRY_ASSERT(call.ended());
+    if (restores || asked.method->name == control::backup_method("Backup")) {
+      if ((asked.flags & 16) != 0 && !call->ended()) call->cancel();
+      backups_.push_back(std::move(call));
+    } else {
+      SKERRY_ASSERT(call->ended());
+    }
   }
 
   // As CoordinatorRole does, without a file.
   Task<Result<>> change_config(control::ConfigEdit edit) {
-    control::ClusterConfig config = *coordinator_.in_office()->config();
+    const control::CoordinatorCore* const in_office = coordinator_.in_office();
+    if (in_office == nullptr) co_return fail(Errc::unavailable, "it is not in office");
+    control::ClusterConfig config = *in_office->config();
     CO_TRYV(edit(config));
     CO_TRY(const control::CommitNumber number, coordinator_.configure(std::move(config)));
     co_return co_await coordinator_.wait_stored(number);
   }
 
+  Task<> end_backups() {
+    const Deadline deadline = world_.core.now() + backup_takes_max;
+    for (const auto& call : backups_) call->half_close();
+    while (!std::ranges::all_of(backups_, [](const auto& call) { return call->ended(); })) {
+      SKERRY_ASSERT(world_.core.now() < deadline);
+      co_await world_.core.sleep_for(100ms);
+    }
+  }
+
   Task<> stop() {
+    co_await backup_.stop();
     co_await coordinator_.stop();
     for (const auto& server : servers_) co_await server->stop(world_.core.now());
   }
@@ -221,7 +271,9 @@ class Cluster {
   control::AdminOffice office_{world_.core, coordinator_, std::bind_front(&Cluster::change_config, this)};
   control::AdminService service_{office_};
   control::ClusterAdmin admin_{office_};
+  control::ClusterBackup backup_{office_, network_};
   rpc::Methods methods_;
+  std::vector<std::unique_ptr<serve::testing::FakeCall>> backups_;   // and restores, beside what is wished next
 };
 
 }   // namespace

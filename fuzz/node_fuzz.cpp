@@ -51,8 +51,9 @@ class Node final : control::NodeListener {
 
  private:
   Task<> open() {
-    record_ = *co_await control::NodeRecord::open(world_.core, disk_, "/node/record");
+    record_ = *co_await control::NodeRecord::open(world_.core, disk_, "/node/record", "/node/log");
     if (!record_->bound()) static_cast<void>(co_await record_->bind("reef", 1, "one"));
+    SKERRY_ASSERT(disk_.make_folders("/node/log").has_value());
     log_ = *co_await disk::Log::open(world_.core, disk_, "/node/log", {.segment_bytes = 256 << 10, .spare_segments_max = 0});
     engine_ = *co_await store::MemoryEngine::open(world_.core, disk_, "/node/engine");
     group_ = std::make_unique<replica::ShardGroup>(world_.core, *log_, *engine_, replica::ShardGroupOptions{});
@@ -115,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FuzzWorld world;
   disk::SimulatedDiskState platters;
   disk::SimulatedDisk disk(world.core, platters);
-  SKERRY_ASSERT(disk.make_folders("/node/log").has_value());
+  SKERRY_ASSERT(disk.make_folders("/node").has_value());
   {
     Node node(world, disk);
     for (std::size_t calls = 0; calls < calls_max && input.ok() && !input.done(); ++calls) {

@@ -2,6 +2,7 @@
 #include "control/node_agent.hpp"
 
 #include <fmt/format.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"
@@ -198,6 +199,21 @@ TEST_F(NodeAgentTest, a_binding_that_the_disk_refuses_leaves_it_unbound_and_the_
   ASSERT_EQ(second.reports.size(), 2U);
   EXPECT_TRUE(second.reports[0].greeting().bound());
   EXPECT_EQ(second.reports[0].greeting().node(), 1U);
+}
+
+TEST_F(NodeAgentTest, what_a_newer_coordinator_says_of_the_nodes_does_not_keep_it_from_starting_again) {
+  v1::Order newer = nodes();
+  v1::Revision& revision = *newer.mutable_nodes()->mutable_revision();
+  revision.GetReflection()->MutableUnknownFields(&revision)->AddLengthDelimited(99, "unheard of");
+  Attended attended;
+  world.run(attend({hello(1), newer}, attended));
+  ASSERT_EQ(attended.reports.size(), 2U);
+  const auto start_again = [this]() -> Task<> {
+    const auto again = co_await NodeRecord::open(world.core, disk, "/node-0/cluster-node", "/node-0/log");
+    EXPECT_TRUE(again) << again.error().text;
+    if (again) EXPECT_EQ((*again)->value().nodes().nodes_size(), 2);
+  };
+  world.run(start_again());
 }
 
 TEST_F(NodeAgentTest, of_two_that_bind_it_at_once_the_first_is_obeyed_when_that_is_durable) {

@@ -57,6 +57,7 @@ Task<Result<>> NodeRecord::save() {
 }
 
 Task<Result<>> NodeRecord::write(v1::NodeRecord value) {
+  value.DiscardUnknownFields();   // what only newer coordinators say: as text it could not be read again
   std::string text(heading), body;
   SKERRY_ASSERT(google::protobuf::TextFormat::PrintToString(value, &body));
   text += body;
