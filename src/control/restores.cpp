@@ -18,7 +18,10 @@ ShardStatus shard_of(const std::string& name, const RestoreStatus::Part& part) {
 }  // namespace
 
 void Restores::take_office() {
-  while (!desk_.book.status().restores.empty()) give_up(desk_.book.status().restores.begin()->first);
+  while (!desk_.book.status().restores.empty()) {
+    const std::string name = desk_.book.status().restores.begin()->first;   // outlives what it names
+    give_up(name);
+  }
 }
 
 Result<> Restores::check(const ClusterConfig& config) const {
