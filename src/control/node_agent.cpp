@@ -141,15 +141,11 @@ void NodeAgent::register_in(rpc::Methods& methods) {
       node_method("DeleteReplica"), [this](rpc::ServerCall& call, const v1::DeleteReplicaRequest& request,
                                            v1::DeleteReplicaReply&) { return delete_replica(call, request); });
   methods.server_stream<v1::ReadStateRequest, v1::ReadStateReply>(
-      node_method("ReadState"),
-      [this](rpc::ServerCall& call, const v1::ReadStateRequest& request, rpc::Replies<v1::ReadStateReply>& replies) {
-        return read_state(call, request, replies);
-      });
+      node_method("ReadState"), [this](rpc::ServerCall& call, const v1::ReadStateRequest& request,
+                                       rpc::Replies<v1::ReadStateReply>& replies) { return read_state(call, request, replies); });
   methods.client_stream<v1::MakeReplicaRequest, v1::MakeReplicaReply>(
-      node_method("MakeReplica"),
-      [this](rpc::ServerCall& call, rpc::Requests<v1::MakeReplicaRequest>& requests, v1::MakeReplicaReply& reply) {
-        return make_replica(call, requests, reply);
-      });
+      node_method("MakeReplica"), [this](rpc::ServerCall& call, rpc::Requests<v1::MakeReplicaRequest>& requests,
+                                         v1::MakeReplicaReply& reply) { return make_replica(call, requests, reply); });
   register_reshapes(methods);
 }
 

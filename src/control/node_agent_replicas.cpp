@@ -22,7 +22,7 @@ rpc::Status status_of(const Error& error, Term known, Term asked) {
   return known > asked ? outdated(error, known) : rpc::Status::from(error);
 }
 
-}  // namespace
+}   // namespace
 
 // A replica that is opened or deleted: one at a time does either.
 class NodeAgent::Taken {

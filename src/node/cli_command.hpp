@@ -41,4 +41,4 @@ void add_help_words(CLI::App& app, Command& chosen);
 // For main(): prints help or what is wrong with the command line; 0 for help, else exit_usage.
 int exit_for(const CLI::App& app, const CLI::ParseError& error);
 
-}  // namespace skerry::node
+}   // namespace skerry::node

@@ -66,7 +66,7 @@ bool stands_before(std::string_view key, std::string_view prefix) {
   return std::ranges::lexicographical_compare(key, prefix, {}, rank, rank);
 }
 
-}  // namespace
+}   // namespace
 
 std::optional<std::string> text_after(std::string_view prefix) {
   for (std::string text(prefix); !text.empty();) {
