@@ -304,7 +304,8 @@ Task<Result<v1::MakeReplicaReply>> ClusterBackup::bring(const Begun& begun, cons
   v1::MakeReplicaReply reply;
   const auto answered = co_await call->read(reply);
   const rpc::Status status = co_await call->finish();
-  if (status.ok() && answered && *answered) co_return reply;
+  if (status.ok() && answered && *answered && is_possible(Term(reply.term()))) co_return reply;
+  if (status.ok()) co_return fail(Errc::corrupt, fmt::format("node {} answered what makes no sense", part.node.value()));
   co_return fail(status.error().code, fmt::format("node {}: {}; nothing of it was kept", part.node.value(), status.message));
 }
 

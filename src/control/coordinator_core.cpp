@@ -359,8 +359,11 @@ Result<CoordinatorCore::RestoreBegun> CoordinatorCore::begin_restore(const Resto
   TRY(const auto placed, parts_->planning.place(shards, {.replicas = wish.replicas.value_or(1)}));
   RestoreStatus restore{.order = wish.order};
   for (std::uint32_t i = 0; i < shards; ++i) {
-    // One of those that will have it, another each time.
-    restore.parts.push_back({.shard = {}, .hashes = wish.hashes[i], .node = placed[i][i % placed[i].size()]});
+    // One of those that will have it, another each time; that answers, if any does.
+    std::vector<NodeId> possible = placed[i];
+    std::erase_if(possible, [this](NodeId node) { return !parts_->desk.detector.responds(node); });
+    if (possible.empty()) possible = placed[i];
+    restore.parts.push_back({.shard = {}, .hashes = wish.hashes[i], .node = possible[i % possible.size()]});
   }
   const RestoreStatus& begun = parts_->restores.begin(wish.name, std::move(restore));
   parts_->settle();

@@ -20,6 +20,9 @@ constexpr auto outdated_reason = "OUTDATED", term_field = "term";   // the calle
 constexpr auto behind_reason = "BEHIND", foreign_records_reason = "FOREIGN_RECORDS", sessions_collide_reason = "SESSIONS_COLLIDE",
                not_leader_reason = "NOT_LEADER";
 
+// Whether counting on from it never overflows; others are of a node that is out of its mind, and nothing is built on them.
+inline bool is_possible(Term term) { return term.value() >= no_term.value() && term.value() <= std::int64_t{1} << 60; }
+
 // The refusal of who knows a higher term than the caller.
 rpc::Status outdated(const Error& error, Term known);
 

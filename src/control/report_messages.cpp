@@ -69,7 +69,9 @@ Greeting read(const v1::Greeting& greeting) {
 
 NodeReport read(const v1::Report& report) {
   NodeReport read;
-  for (const auto& each : report.replicas()) read.replicas.push_back(read_replica(each));
+  for (const auto& each : report.replicas()) {
+    if (is_possible(Term(each.term()))) read.replicas.push_back(read_replica(each));
+  }
   if (report.has_usage()) read.usage = read_usage(report.usage());
   read.disk_silence = std::chrono::milliseconds(report.disk_silence_ms());
   for (const std::uint32_t node : report.unheard()) read.unheard.emplace_back(node);

@@ -24,7 +24,7 @@ std::optional<Term> term_in(const std::optional<rpc::ErrorInfo>& info) {
   const std::string& text = found->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), term);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return Term(term);
+  return is_possible(Term(term)) ? std::optional(Term(term)) : std::nullopt;
 }
 
 Refused::Reason reason_in(const std::optional<rpc::ErrorInfo>& info) {
